@@ -1,0 +1,1 @@
+"""Distil spatio-temporal data sets on Ray (STemDist, arXiv:2603.10410)."""

@@ -1,0 +1,82 @@
+"""The synthetic data with their optimiser state, cut by location.
+
+Axis letters: W windows, L lookback, H horizon, K synthetic locations, F features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SyntheticState:
+    """What the outer optimiser owns, for all synthetic locations or a slice of them.
+
+    Args:
+        x: (W, L, K, F) synthetic inputs, scaled.
+        y: (W, H, K) synthetic targets, scaled.
+        x_first: Adam's first moment of ``x``.
+        x_second: Adam's second moment of ``x``.
+        y_first: Adam's first moment of ``y``.
+        y_second: Adam's second moment of ``y``.
+        updates: (K,) int64, Adam steps taken per synthetic location.
+    """
+
+    x: Array
+    y: Array
+    x_first: Array
+    x_second: Array
+    y_first: Array
+    y_second: Array
+    updates: npt.NDArray[np.int64]
+
+    @classmethod
+    def fresh(cls, x: Array, y: Array) -> SyntheticState:
+        """Start from given data with an empty optimiser state."""
+        updates = np.zeros(x.shape[2], dtype=np.int64)
+        moments = [np.zeros_like(a) for a in (x, x, y, y)]
+        return cls(x, y, *moments, updates=updates)
+
+    @property
+    def num_locations(self) -> int:
+        """K."""
+        return int(self.x.shape[2])
+
+    @property
+    def num_windows(self) -> int:
+        """W."""
+        return int(self.x.shape[0])
+
+    def take(self, locations: npt.NDArray[np.int64]) -> SyntheticState:
+        """Copy the slice of some locations."""
+        return SyntheticState(
+            **{
+                f.name: getattr(self, f.name)[_at(f.name, locations)].copy()
+                for f in fields(self)
+            }
+        )
+
+    def put(
+        self, pieces: list[tuple[npt.NDArray[np.int64], SyntheticState]]
+    ) -> SyntheticState:
+        """Return a copy in which each piece has replaced the slice at its locations."""
+        arrays = {f.name: getattr(self, f.name).copy() for f in fields(self)}
+        for locations, piece in pieces:
+            for name, array in arrays.items():
+                array[_at(name, locations)] = getattr(piece, name)
+        return SyntheticState(**arrays)
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """All arrays by name, for a checkpoint."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def _at(
+    name: str, locations: npt.NDArray[np.int64]
+) -> tuple[slice, slice, npt.NDArray[np.int64]] | npt.NDArray[np.int64]:
+    return locations if name == "updates" else (slice(None), slice(None), locations)

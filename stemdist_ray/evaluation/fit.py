@@ -1,0 +1,121 @@
+"""Train an evaluator: plain Adam steps, validated often, best step kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+
+from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.distill.objective import weighted_loss
+from stemdist_ray.errors import DivergenceError
+from stemdist_ray.evaluation.metrics import Metrics
+from stemdist_ray.evaluation.sources import TrainingSource, TrainingStep
+from stemdist_ray.forecasters.base import Forecaster, WindowShape, build_forecaster
+from stemdist_ray.seeding import numpy_generator, torch_seed
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A trained evaluator.
+
+    Args:
+        model: With the weights of the best epoch, in eval mode.
+        validation: Metrics at the best epoch.
+        best_epoch: Counted from 1.
+        history: (epoch, validation relative RMSE) at every look.
+        optimizer_steps: Steps taken in all.
+        train_seconds: Time in training steps, without validation.
+        total_seconds: With validation.
+    """
+
+    model: Forecaster
+    validation: Metrics
+    best_epoch: int
+    history: tuple[tuple[int, float], ...]
+    optimizer_steps: int
+    train_seconds: float
+    total_seconds: float
+
+
+def fit(
+    source: TrainingSource,
+    validate: Callable[[Forecaster], Metrics],
+    *,
+    forecaster: ForecasterConfig,
+    shape: WindowShape,
+    epochs: int,
+    check_every: int,
+    learning_rate: float,
+    seed: int,
+    patience: int | None = None,
+    device: torch.device | str = "cpu",
+) -> FitResult:
+    """Train a fresh forecaster and keep the weights that validate best.
+
+    Args:
+        source: Supplies the steps of each epoch.
+        validate: Judges the model (on validation windows).
+        forecaster: What to train.
+        shape: L, H, F.
+        epochs: Epochs at most.
+        check_every: Epochs between validations; the last epoch is always judged.
+        learning_rate: Adam rate.
+        seed: Decides weights, dropout and the draws of the source.
+        patience: Validations without improvement before stopping, None = never.
+        device: Where to train.
+
+    Raises:
+        DivergenceError: Validation never gave a finite error.
+    """
+    begun, rng = time.perf_counter(), numpy_generator(seed, "draws")
+    history: list[tuple[int, float]] = []
+    best: tuple[float, int, Metrics, dict[str, torch.Tensor]] | None = None
+    steps, train_seconds = 0, 0.0
+    with torch_seed(seed, "weights and dropout"):
+        model = build_forecaster(forecaster, shape).to(device)
+        optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, foreach=True)
+        for epoch in range(1, epochs + 1):
+            clock = time.perf_counter()
+            steps += _train_epoch(model, optimizer, source.epoch(rng))
+            train_seconds += time.perf_counter() - clock
+            if epoch % check_every and epoch != epochs:
+                continue
+            metrics = validate(model)
+            history.append((epoch, metrics.relative_rmse))
+            if best is None or metrics.relative_rmse < best[0]:
+                weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
+                best = (metrics.relative_rmse, epoch, metrics, weights)
+            elif patience is not None and epoch - best[1] >= patience * check_every:
+                break
+    if best is None or not best[0] < float("inf"):
+        raise DivergenceError(
+            f"training {forecaster.name} never reached a finite validation error; "
+            f"lower the learning rate (now {learning_rate})"
+        )
+    model.load_state_dict(best[3])
+    return FitResult(
+        model=model.eval(),
+        validation=best[2],
+        best_epoch=best[1],
+        history=tuple(history),
+        optimizer_steps=steps,
+        train_seconds=train_seconds,
+        total_seconds=time.perf_counter() - begun,
+    )
+
+
+def _train_epoch(
+    model: Forecaster, optimizer: torch.optim.Optimizer, steps: Iterable[TrainingStep]
+) -> int:
+    model.train()
+    count = 0
+    for step in steps:
+        loss = weighted_loss(model(step.x, step.context), step.y, step.weights, step.observed)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        count += 1
+    return count

@@ -1,0 +1,104 @@
+"""Stream a split through a forecaster in batches that fit a memory budget.
+
+Axis letters: W windows, H horizon, N locations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from stemdist_ray.data.windows import PreparedData
+from stemdist_ray.evaluation.metrics import ErrorSums, Metrics, TargetStatistics
+from stemdist_ray.forecasters.base import Forecaster
+
+MEMORY_BUDGET = 256 * 2**20  # bytes of activations per batch
+
+Predictor = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float32]]
+"""Window starts to (W, H, N) forecasts, scaled."""
+
+
+@dataclass(frozen=True)
+class EvaluationWindows:
+    """Some windows of a split with what judging forecasts of them needs.
+
+    Args:
+        data: The prepared series.
+        starts: (W,) window starts.
+        statistics: Of their targets, original units.
+    """
+
+    data: PreparedData
+    starts: npt.NDArray[np.int64]
+    statistics: TargetStatistics
+
+    @classmethod
+    def of(cls, data: PreparedData, starts: npt.NDArray[np.int64]) -> EvaluationWindows:
+        """Collect the target statistics of the windows that begin at ``starts``."""
+        windows = data.windows
+        target = windows.inputs[:, :, windows.target]
+        mask = None if windows.input_mask is None else windows.input_mask[:, :, windows.target]
+        rows, seen = [], []
+        for step in range(windows.horizon):
+            at = starts + windows.lookback + step
+            values = data.scaler.inverse(target[at], windows.target)
+            rows.append(values)
+            seen.append(np.ones(values.shape, bool) if mask is None else mask[at])
+        return cls(data, starts, TargetStatistics.collect(rows, seen))
+
+    def score(self, predict: Predictor, batch: int) -> Metrics:
+        """Judge a predictor, ``batch`` windows at a time."""
+        windows, scaler = self.data.windows, self.data.scaler
+        sums = ErrorSums(windows.horizon)
+        for starts in batches(self.starts, batch):
+            forecast = predict(starts)
+            truth = windows.batch(starts)
+            sums.add(
+                scaler.inverse(forecast, windows.target),
+                scaler.inverse(truth.y.numpy(), windows.target),
+                None if truth.observed is None else truth.observed.numpy(),
+            )
+        return sums.metrics(self.statistics)
+
+
+def batches(
+    starts: npt.NDArray[np.int64], size: int
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Cut window starts into consecutive batches."""
+    for first in range(0, len(starts), size):
+        yield starts[first : first + size]
+
+
+def windows_per_batch(model: Forecaster, num_locations: int, budget: int = MEMORY_BUDGET) -> int:
+    """How many windows of all locations fit the memory budget (at least one)."""
+    return max(1, budget // (4 * model.activation_floats() * num_locations))
+
+
+def score_forecaster(
+    model: Forecaster,
+    windows: EvaluationWindows,
+    context: npt.NDArray[np.float32],
+    device: torch.device | str = "cpu",
+) -> Metrics:
+    """Judge a forecaster in eval mode on all locations.
+
+    Args:
+        model: The forecaster.
+        windows: What to judge it on.
+        context: (N, L, F) mean train windows of all locations.
+        device: Where the model lives.
+    """
+    model.eval()
+    series = windows.data.windows
+    with torch.no_grad():
+        state = model.encode(torch.tensor(context, device=device))
+
+        def predict(starts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+            forecast = model.predict(series.batch(starts, device=device).x, state)
+            return np.asarray(forecast.cpu().numpy())
+
+        return windows.score(predict, windows_per_batch(model, series.num_locations))

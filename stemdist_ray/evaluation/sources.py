@@ -1,0 +1,168 @@
+"""Where a training step's data come from: distilled, sampled or full.
+
+Every source hands out steps; :func:`stemdist_ray.evaluation.fit.fit` does not know which one it
+has. Axis letters: W windows, L lookback, H horizon, N locations, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from stemdist_ray.data.windows import WindowedSeries
+from stemdist_ray.distill.objective import location_weights
+from stemdist_ray.distill.partition import random_partition
+
+
+@dataclass(frozen=True)
+class TrainingStep:
+    """One optimiser step's worth of data, on the training device.
+
+    Args:
+        x: (W, L, N, F) scaled inputs.
+        y: (W, H, N) scaled targets.
+        context: (N, L, F) encoder input.
+        weights: (N,) loss weights, mean 1.
+        observed: (W, H, N) bool or None.
+    """
+
+    x: Tensor
+    y: Tensor
+    context: Tensor
+    weights: Tensor
+    observed: Tensor | None
+
+
+class TrainingSource(Protocol):
+    """A supplier of training steps."""
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[TrainingStep]:
+        """Yield the steps of one epoch."""
+        ...
+
+
+class FixedWindows:
+    """A small data set in memory, visited in K random location subsets per epoch.
+
+    Used for distilled data, for the unlearned start and for the random real
+    subset alike, so that all of them get the same number and size of steps.
+
+    Args:
+        x: (W, L, N, F) float32.
+        y: (W, H, N) float32.
+        cluster_size: (N,) weights before normalising; ones for plain locations.
+        subsets: K.
+        context: (N, L, F) encoder input; the mean of ``x`` over windows when None.
+        observed: (W, H, N) bool or None.
+        device: Where to train.
+    """
+
+    def __init__(
+        self,
+        x: npt.NDArray[np.float32],
+        y: npt.NDArray[np.float32],
+        cluster_size: npt.NDArray[np.int64],
+        subsets: int,
+        observed: npt.NDArray[np.bool_] | None = None,
+        context: npt.NDArray[np.float32] | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.x, self.y = torch.tensor(x, device=device), torch.tensor(y, device=device)
+        self.observed = None if observed is None else torch.tensor(observed, device=device)
+        self.size = torch.tensor(cluster_size, dtype=torch.float32, device=device)
+        self.subsets = subsets
+        mean = self.x.mean(dim=0).transpose(0, 1)
+        self.context = mean if context is None else torch.tensor(context, device=device)
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[TrainingStep]:
+        """Yield K steps, all windows each, locations cut at random."""
+        for part in random_partition(len(self.size), self.subsets, rng):
+            at = torch.as_tensor(part, device=self.x.device)
+            yield TrainingStep(
+                x=self.x[:, :, at],
+                y=self.y[:, :, at],
+                context=self.context[at],
+                weights=location_weights(self.size[at]),
+                observed=None if self.observed is None else self.observed[:, :, at],
+            )
+
+
+@dataclass(frozen=True)
+class NodeSampling:
+    """Full data, each step a random set of windows and locations.
+
+    Args:
+        windows: Scaled series of all N locations.
+        starts: Window starts of the train split.
+        context: (N, L, F) mean train windows.
+        num_windows: Windows per step.
+        num_locations: Locations per step.
+        steps: Steps per epoch.
+        device: Where to train.
+    """
+
+    windows: WindowedSeries
+    starts: npt.NDArray[np.int64]
+    context: npt.NDArray[np.float32]
+    num_windows: int
+    num_locations: int
+    steps: int
+    device: torch.device | str = "cpu"
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[TrainingStep]:
+        """Yield ``steps`` steps."""
+        for _ in range(self.steps):
+            locations = rng.choice(self.windows.num_locations, self.num_locations, replace=False)
+            starts = self.starts[rng.choice(len(self.starts), self.num_windows, replace=False)]
+            yield full_step(self.windows, np.sort(starts), np.sort(locations), self.context, self.device)
+
+
+@dataclass(frozen=True)
+class FullData:
+    """All locations in every step, all train windows once per epoch.
+
+    Args:
+        windows: Scaled series of all N locations.
+        starts: Window starts of the train split.
+        context: (N, L, F) mean train windows.
+        batch: Windows per step.
+        device: Where to train.
+    """
+
+    windows: WindowedSeries
+    starts: npt.NDArray[np.int64]
+    context: npt.NDArray[np.float32]
+    batch: int
+    device: torch.device | str = "cpu"
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[TrainingStep]:
+        """Yield one shuffled pass over the train windows."""
+        order = rng.permutation(self.starts)
+        for first in range(0, len(order), self.batch):
+            starts = order[first : first + self.batch]
+            yield full_step(self.windows, starts, None, self.context, self.device)
+
+
+def full_step(
+    windows: WindowedSeries,
+    starts: npt.NDArray[np.int64],
+    locations: npt.NDArray[np.int64] | None,
+    context: npt.NDArray[np.float32],
+    device: torch.device | str,
+) -> TrainingStep:
+    """Gather one step of real data with equal weights."""
+    batch = windows.batch(starts, locations, device)
+    some = context if locations is None else context[locations]
+    return TrainingStep(
+        x=batch.x,
+        y=batch.y,
+        context=torch.tensor(some, device=device),
+        weights=torch.ones(batch.x.shape[2], device=device),
+        observed=batch.observed,
+    )

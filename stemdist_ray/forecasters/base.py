@@ -1,0 +1,102 @@
+"""What every forecaster offers, and the registry that knows them by name.
+
+Axis letters: W windows, L lookback, H horizon, N locations, F features.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor, nn
+
+from stemdist_ray.config import ForecasterConfig, describe_validation_error
+from stemdist_ray.errors import ConfigError
+from stemdist_ray.registry import Registry
+
+
+class ForecasterOptions(BaseModel):
+    """Base of the hyper-parameters of a forecaster; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class WindowShape:
+    """Sizes a forecaster is built for. The number of locations is not among them.
+
+    Args:
+        lookback: L, input steps.
+        horizon: H, target steps.
+        num_features: F, input features.
+    """
+
+    lookback: int
+    horizon: int
+    num_features: int
+
+
+class Forecaster(nn.Module, ABC):
+    """A forecaster that runs on any number of locations.
+
+    What it knows of a location comes from a *location encoder* that reads the location's mean
+    train window, never from a learned table with one row per location. That is what lets a model
+    trained on few synthetic locations forecast many real ones.
+
+    The work is cut in two, so that evaluation encodes the locations once and then streams
+    windows through: ``predict(x, encode(context))``.
+    """
+
+    Options: ClassVar[type[ForecasterOptions]] = ForecasterOptions
+
+    def __init__(self, shape: WindowShape) -> None:
+        super().__init__()
+        self.shape = shape
+
+    @abstractmethod
+    def encode(self, context: Tensor) -> Any:
+        """Turn (N, L, F) mean windows into whatever ``predict`` needs to know of N locations."""
+
+    @abstractmethod
+    def predict(self, x: Tensor, state: Any) -> Tensor:
+        """Forecast.
+
+        Args:
+            x: (W, L, N, F) float scaled inputs.
+            state: What :meth:`encode` returned for the same N locations.
+
+        Returns:
+            (W, H, N) scaled forecasts.
+        """
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        """Encode the locations and forecast; see :meth:`predict`."""
+        return self.predict(x, self.encode(context))
+
+    def activation_floats(self) -> int:
+        """Roughly how many numbers a forward pass keeps per window and location."""
+        return 64 * (self.shape.lookback * self.shape.num_features + self.shape.horizon)
+
+    def num_parameters(self) -> int:
+        """Number of trainable numbers."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+
+FORECASTERS: Registry[type[Forecaster]] = Registry("forecaster")
+
+
+def build_forecaster(config: ForecasterConfig, shape: WindowShape) -> Forecaster:
+    """Build a registered forecaster with fresh weights from torch's current random state.
+
+    Raises:
+        ConfigError: Unknown name or options.
+    """
+    kind = FORECASTERS.get(config.name)
+    try:
+        options = kind.Options.model_validate(config.options)
+    except ValidationError as error:
+        text = describe_validation_error(error).removeprefix("configuration: ")
+        raise ConfigError(f"forecaster {config.name}: {text}") from error
+    return kind(shape, options)  # type: ignore[call-arg, arg-type]

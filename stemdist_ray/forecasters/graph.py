@@ -1,0 +1,217 @@
+"""The learned directed graph of MTGNN, dense for few locations, sparse for many.
+
+Source: Wu et al., "Connecting the Dots", KDD 2020, graph learning layer and mix-hop propagation.
+Axis letters: N locations, R embedding, D = everything that is propagated.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_ROWS_PER_BLOCK = 1024
+
+
+class Graph(ABC):
+    """Row-normalised propagation along both directions of a learned graph."""
+
+    @abstractmethod
+    def step(self, add: Tensor, state: Tensor) -> Tensor:
+        """Return ``add + P @ state`` per direction; both are (2, N, D)."""
+
+    @abstractmethod
+    def gather(self, state: Tensor) -> Tensor:
+        """Return the sum over both directions of ``P @ state``: (2, N, D) to (N, D)."""
+
+
+@dataclass(frozen=True)
+class DenseGraph(Graph):
+    """Propagation with full matrices.
+
+    Args:
+        matrices: (2, N, N), forward and backward.
+    """
+
+    matrices: Tensor
+
+    def step(self, add: Tensor, state: Tensor) -> Tensor:
+        """See :class:`Graph`."""
+        return torch.baddbmm(add, self.matrices, state)
+
+    def gather(self, state: Tensor) -> Tensor:
+        """See :class:`Graph`."""
+        side_by_side = self.matrices.permute(1, 0, 2).flatten(1)
+        return side_by_side @ state.flatten(0, 1)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Which locations are connected, in the two orders that products need.
+
+    Args:
+        columns: (N, k) int64, neighbours of each location.
+    """
+
+    columns: Tensor
+
+    @cached_property
+    def transposed_order(self) -> Tensor:
+        """Positions of the edges in the order of their column, (N * k,)."""
+        return self.columns.flatten().argsort(stable=True)
+
+    @cached_property
+    def transposed_starts(self) -> Tensor:
+        """First edge of each column in that order, (N + 1,)."""
+        count = torch.bincount(self.columns.flatten(), minlength=len(self.columns))
+        return functional.pad(count.cumsum(0), (1, 0))
+
+    def multiply(self, values: Tensor, state: Tensor, transposed: bool) -> Tensor:
+        """Multiply the (N, N) matrix of (N, k) ``values``, or its transpose, by (N, D) ``state``."""
+        count, width = self.columns.shape
+        if transposed:
+            order = self.transposed_order
+            starts, places = self.transposed_starts, order // width
+            entries = values.flatten()[order]
+        else:
+            starts = torch.arange(0, count * width + 1, width, device=values.device)
+            places, entries = self.columns.flatten(), values.flatten()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+            matrix = torch.sparse_csr_tensor(
+                starts, places, entries, (count, count), check_invariants=False
+            )
+        product: Tensor = matrix @ state
+        return product
+
+
+class _SparseProduct(torch.autograd.Function):
+    """``Neighbours.multiply`` with gradients for values and state; differentiable once."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, values: Tensor, neighbours: Neighbours, state: Tensor, transposed: bool
+    ) -> Tensor:
+        """Multiply; see :meth:`Neighbours.multiply`."""
+        ctx.save_for_backward(values, state)
+        ctx.neighbours, ctx.transposed = neighbours, transposed
+        return neighbours.multiply(values, state, transposed)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    def backward(  # type: ignore[override]
+        ctx: Any, grad: Tensor
+    ) -> tuple[Tensor, None, Tensor, None]:
+        """Return the gradients of values and state."""
+        values, state = ctx.saved_tensors
+        columns = ctx.neighbours.columns
+        row_side, column_side = (state, grad) if ctx.transposed else (grad, state)
+        grad_values = torch.empty_like(values)
+        # One neighbour at a time: memory stays O(N * D) instead of O(N * k * D).
+        for k in range(columns.shape[1]):
+            grad_values[:, k] = (row_side * column_side[columns[:, k]]).sum(dim=1)
+        grad_state = ctx.neighbours.multiply(values, grad, not ctx.transposed)
+        return grad_values, None, grad_state, None
+
+
+@dataclass(frozen=True)
+class SparseGraph(Graph):
+    """Propagation along the top-k neighbours only; memory O(N * k).
+
+    Args:
+        neighbours: Who is connected, in the forward direction.
+        values: (N, k) edge strengths, not normalised.
+        decay: Factor on every propagated value (1 - alpha of mix-hop propagation).
+    """
+
+    neighbours: Neighbours
+    values: Tensor
+    decay: float
+
+    def _propagate(self, state: Tensor, direction: int) -> Tensor:
+        if direction == 0:
+            total = 1 + self.values.sum(dim=1)
+        else:
+            columns = self.neighbours.columns.flatten()
+            ones = torch.ones_like(self.values[:, 0])
+            total = ones.scatter_add(0, columns, self.values.flatten())
+        product: Tensor = _SparseProduct.apply(  # type: ignore[no-untyped-call]
+            self.values, self.neighbours, state, direction == 1
+        )
+        return (product + state) * (self.decay / total)[:, None]
+
+    def step(self, add: Tensor, state: Tensor) -> Tensor:
+        """See :class:`Graph`."""
+        return torch.stack([add[d] + self._propagate(state[d], d) for d in (0, 1)])
+
+    def gather(self, state: Tensor) -> Tensor:
+        """See :class:`Graph`."""
+        return self._propagate(state[0], 0) + self._propagate(state[1], 1)
+
+
+class GraphLearner(nn.Module):
+    """Learn a sparse directed graph from two embeddings per location.
+
+    Edge i -> j has strength relu(tanh(a * (m1_i . m2_j - m2_i . m1_j))) with
+    m = tanh(a * Linear(embedding)); each row keeps its ``top_k`` strongest edges.
+
+    Args:
+        embedding: R.
+        top_k: Edges kept per location.
+        saturation: a (paper: 3).
+        decay: 1 - alpha of the propagation.
+        dense_limit: Up to this many locations the graph is dense.
+    """
+
+    def __init__(
+        self, embedding: int, top_k: int, saturation: float, decay: float, dense_limit: int = 256
+    ) -> None:
+        super().__init__()
+        self.source = nn.Linear(embedding, embedding)
+        self.target = nn.Linear(embedding, embedding)
+        self.top_k = top_k
+        self.saturation = saturation
+        self.decay = decay
+        self.dense_limit = dense_limit
+
+    def forward(self, first: Tensor, second: Tensor) -> Graph:
+        """Build the graph of N locations from two (N, R) embeddings."""
+        source = torch.tanh(self.saturation * self.source(first))
+        target = torch.tanh(self.saturation * self.target(second))
+        left = torch.cat([source, target], dim=1)
+        right = torch.cat([target, -source], dim=1)
+        count = len(left)
+        if count <= self.dense_limit:
+            return self._dense(left, right)
+        with torch.no_grad():
+            columns = torch.cat(
+                [
+                    (left[first_row : first_row + _ROWS_PER_BLOCK] @ right.T)
+                    .topk(self.top_k, dim=1)
+                    .indices
+                    for first_row in range(0, count, _ROWS_PER_BLOCK)
+                ]
+            )
+        strength = torch.einsum("nr,nkr->nk", left, right[columns])
+        return SparseGraph(Neighbours(columns), self._edge(strength), self.decay)
+
+    def _edge(self, strength: Tensor) -> Tensor:
+        return torch.relu(torch.tanh(self.saturation * strength))
+
+    def _dense(self, left: Tensor, right: Tensor) -> Graph:
+        strength = left @ right.T
+        edges = self._edge(strength)
+        if self.top_k < len(left):
+            # Chosen before the saturating tanh, which makes many strong edges equal to 1.
+            keep = torch.zeros_like(edges)
+            keep.scatter_(1, strength.topk(self.top_k, dim=1).indices, 1.0)
+            edges = edges * keep
+        both = torch.stack([edges, edges.T])
+        both = both + torch.eye(len(edges), dtype=edges.dtype, device=edges.device)
+        return DenseGraph(self.decay * both / both.sum(dim=2, keepdim=True))

@@ -1,0 +1,137 @@
+"""Building blocks of MTGNN as plain matrix products.
+
+Tensors have the layout (N, W, T, C): locations first, so that propagation over locations is one
+product from the left, and channels last, so that temporal convolutions are one from the right.
+Axis letters: N locations, W windows, T steps, C channels.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from stemdist_ray.forecasters.graph import Graph
+
+
+def uniform_parameter(*shape: int, fan_in: int) -> nn.Parameter:
+    """A parameter drawn like torch's own linear and convolution layers draw theirs."""
+    bound = 1 / math.sqrt(fan_in)
+    return nn.Parameter(torch.empty(*shape).uniform_(-bound, bound))
+
+
+class InceptionKernels(nn.Module):
+    """The kernels of a dilated inception layer: several lengths, filter and gate.
+
+    The outputs of all lengths are aligned at their last step, so a short kernel equals a long
+    one that starts with zeros; all of them together are one convolution.
+
+    Args:
+        inputs: C in.
+        outputs: C out, divisible by the number of lengths.
+        lengths: Kernel lengths (MTGNN: 2, 3, 6, 7).
+    """
+
+    def __init__(self, inputs: int, outputs: int, lengths: tuple[int, ...]) -> None:
+        super().__init__()
+        share = outputs // len(lengths)
+        self.lengths = lengths
+        self.weights = nn.ParameterList()
+        self.biases = nn.ParameterList()
+        for _ in ("filter", "gate"):
+            for length in lengths:
+                fan_in = inputs * length
+                self.weights.append(uniform_parameter(share, inputs, length, fan_in=fan_in))
+                self.biases.append(uniform_parameter(share, fan_in=fan_in))
+
+    def kernel(self) -> tuple[Tensor, Tensor]:
+        """Return the one kernel (taps, C in, 2 * C out) and its bias (2 * C out)."""
+        taps = max(self.lengths)
+        padded = [functional.pad(w, (taps - w.shape[2], 0)) for w in self.weights]
+        return torch.cat(padded).permute(2, 1, 0), torch.cat(list(self.biases))
+
+
+def convolution_matrix(kernel: Tensor, steps: int) -> Tensor:
+    """Write a valid convolution over ``steps`` steps as one matrix.
+
+    Args:
+        kernel: (taps, C in, C out).
+        steps: T, at least ``taps``.
+
+    Returns:
+        (T * C in, (T - taps + 1) * C out), so that ``x.flatten(-2) @ matrix`` is the convolution.
+    """
+    taps, inputs, outputs = kernel.shape
+    left = steps - taps + 1
+    if left == 1:
+        return kernel.reshape(taps * inputs, outputs)
+    tap = torch.arange(steps)[:, None] - torch.arange(left)
+    tap = torch.where((tap >= 0) & (tap < taps), tap, taps).to(kernel.device)
+    with_zero = torch.cat([kernel, kernel.new_zeros(1, inputs, outputs)])
+    blocks = with_zero[tap]  # (T, T', C in, C out)
+    return blocks.permute(0, 2, 1, 3).reshape(steps * inputs, left * outputs)
+
+
+class MixHop(nn.Module):
+    """Mix-hop propagation along both directions of a graph, summed.
+
+    h_0 = x, h_j = alpha * x + (1 - alpha) * A h_(j-1), out = sum_j h_j W_j per direction.
+    Collecting powers of A gives V_j = W_j + alpha * sum_(m > j) W_m and Horner's scheme
+    x V_0 + A (x V_1 + A (x V_2)), in which nothing is concatenated.
+
+    Args:
+        inputs: C in.
+        outputs: C out.
+        depth: Number of hops (MTGNN: 2).
+        alpha: Share of the input kept at each hop (MTGNN: 0.05).
+    """
+
+    def __init__(self, inputs: int, outputs: int, depth: int, alpha: float) -> None:
+        super().__init__()
+        self.alpha = alpha
+        fan_in = (depth + 1) * inputs
+        self.forward_weights = uniform_parameter(outputs, depth + 1, inputs, fan_in=fan_in)
+        self.backward_weights = uniform_parameter(outputs, depth + 1, inputs, fan_in=fan_in)
+        self.forward_bias = uniform_parameter(outputs, fan_in=fan_in)
+        self.backward_bias = uniform_parameter(outputs, fan_in=fan_in)
+
+    def forward(self, x: Tensor, graph: Graph) -> Tensor:
+        """Propagate (N, W, T, C in) to (N, W, T, C out)."""
+        both = torch.stack([self.forward_weights, self.backward_weights])  # (2, out, hop, in)
+        tail = both.flip(2).cumsum(2).flip(2)
+        coefficients = both + self.alpha * (tail - both)
+        coefficients = coefficients.permute(2, 0, 3, 1)  # (hop, 2, in, out)
+        count = x.shape[0]
+        rows = x.flatten(0, 2)
+        own = rows @ coefficients[0].sum(0) + (self.forward_bias + self.backward_bias)
+        hops = torch.matmul(rows, coefficients[1:])  # (hop, 2, rows, out)
+        hops = hops.reshape(len(hops), 2, count, -1)
+        state = hops[-1]
+        for hop in range(len(hops) - 2, -1, -1):
+            state = graph.step(hops[hop], state)
+        out = own.view(count, -1) + graph.gather(state)
+        return out.view(*x.shape[:3], -1)
+
+
+class StepwiseLayerNorm(nn.Module):
+    """Layer normalisation over locations, steps and channels of a window, as in MTGNN.
+
+    MTGNN learns one scale per location, step and channel; here it is one per step and channel,
+    which is all that can be carried to another number of locations.
+
+    Args:
+        channels: C.
+        steps: T.
+    """
+
+    def __init__(self, channels: int, steps: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels, steps))
+        self.bias = nn.Parameter(torch.zeros(channels, steps))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (N, W, T, C)."""
+        variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0, keepdim=True)
+        return (x - mean) * torch.rsqrt(variance + 1e-5) * self.weight.T + self.bias.T

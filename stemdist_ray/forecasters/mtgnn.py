@@ -1,0 +1,131 @@
+"""MTGNN: Wu et al., "Connecting the Dots: Multivariate Time Series Forecasting with Graph Neural
+Networks", KDD 2020 (arXiv:2005.11650), with STemDist's location encoder for its node embeddings.
+
+Axis letters: N locations, W windows, L lookback, H horizon, T steps, C channels, F features.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from stemdist_ray.forecasters.base import FORECASTERS, Forecaster, ForecasterOptions, WindowShape
+from stemdist_ray.forecasters.graph import Graph, GraphLearner
+from stemdist_ray.forecasters.layers import (
+    InceptionKernels,
+    MixHop,
+    StepwiseLayerNorm,
+    convolution_matrix,
+)
+from stemdist_ray.forecasters.location_encoder import EncoderName, build_encoder
+
+_LENGTHS = (2, 3, 6, 7)
+_Size = Annotated[int, Field(ge=1)]
+
+
+class MtgnnOptions(ForecasterOptions):
+    """Hyper-parameters; the defaults are the paper's."""
+
+    layers: _Size = 3
+    channels: Annotated[int, Field(ge=4, multiple_of=4)] = 32
+    skip_channels: _Size = 64
+    end_channels: _Size = 128
+    top_k: _Size = 20
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.3
+    hops: _Size = 2
+    alpha: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
+    saturation: Annotated[float, Field(gt=0.0)] = 3.0
+    encoder: EncoderName = "attention"
+    encoder_hidden: _Size = 32
+    embedding: _Size = 10
+
+
+@FORECASTERS.register("mtgnn")
+class Mtgnn(Forecaster):
+    """MTGNN on any number of locations.
+
+    Args:
+        shape: L, H and F; L and H are independent of each other.
+        options: Hyper-parameters.
+    """
+
+    Options = MtgnnOptions
+
+    def __init__(self, shape: WindowShape, options: MtgnnOptions) -> None:
+        super().__init__(shape)
+        self.options = options
+        taps = max(_LENGTHS)
+        lookback, features, channels = shape.lookback, shape.num_features, options.channels
+        # Inputs shorter than the receptive field are padded with zeros in front.
+        self.padding = max(0, 1 + options.layers * (taps - 1) - lookback)
+        steps = [lookback + self.padding - i * (taps - 1) for i in range(options.layers + 1)]
+        self.steps = steps
+        inputs = lookback * features
+        sizes = (inputs, options.encoder_hidden, options.embedding)
+        self.source_encoder = build_encoder(options.encoder, *sizes)
+        self.target_encoder = build_encoder(options.encoder, *sizes)
+        self.graph = GraphLearner(
+            options.embedding, options.top_k, options.saturation, 1 - options.alpha
+        )
+        self.enter = nn.Linear(features, channels)
+        self.kernels = nn.ModuleList(
+            InceptionKernels(channels, channels, _LENGTHS) for _ in range(options.layers)
+        )
+        self.propagations = nn.ModuleList(
+            MixHop(channels, channels, options.hops, options.alpha) for _ in range(options.layers)
+        )
+        self.norms = nn.ModuleList(StepwiseLayerNorm(channels, t) for t in steps[1:])
+        self.skip_input = nn.Linear(inputs, options.skip_channels)
+        self.skips = nn.ModuleList(nn.Linear(t * channels, options.skip_channels) for t in steps[1:])
+        self.skip_last = nn.Linear(steps[-1] * channels, options.skip_channels)
+        self.end = nn.Linear(options.skip_channels, options.end_channels)
+        self.leave = nn.Linear(options.end_channels, shape.horizon)
+
+    def encode(self, context: Tensor) -> Graph:
+        """Learn the graph of N locations from their (N, L, F) mean windows."""
+        graph: Graph = self.graph(self.source_encoder(context), self.target_encoder(context))
+        return graph
+
+    def predict(self, x: Tensor, state: Graph) -> Tensor:
+        """Forecast (W, H, N) from (W, L, N, F)."""
+        raw = x.permute(2, 0, 1, 3).contiguous()  # (N, W, L, F)
+        skip = self.skip_input(self._drop(raw).flatten(2))
+        hidden = functional.pad(raw, (0, 0, self.padding, 0))
+        for layer in range(self.options.layers):
+            mixed = self._drop(self._convolve(layer, hidden, raw))
+            skip = skip + self.skips[layer](mixed.flatten(2))
+            # The first layer's residual is the start convolution at the steps still needed.
+            kept = hidden[:, :, -self.steps[layer + 1] :]
+            residual = self.enter(kept) if layer == 0 else kept
+            hidden = self.norms[layer](self.propagations[layer](mixed, state) + residual)
+        skip = skip + self.skip_last(hidden.flatten(2))
+        out = self.leave(functional.relu(self.end(functional.relu(skip))))
+        return out.permute(1, 2, 0)
+
+    def activation_floats(self) -> int:
+        """The first layer dominates: both gates, all hops of both directions, and copies."""
+        return self.steps[1] * self.options.channels * (6 + 2 * (self.options.hops + 1))
+
+    def _convolve(self, layer: int, hidden: Tensor, raw: Tensor) -> Tensor:
+        """Gated inception convolution: (N, W, T, C) to (N, W, T - 6, C)."""
+        kernel, bias = self.kernels[layer].kernel()
+        if layer == 0:
+            # The start convolution is linear, so it is folded into this kernel: F input features
+            # take part instead of C channels, and the zero padding need not be convolved.
+            bias = bias + torch.einsum("kco,c->o", kernel, self.enter.bias)
+            kernel = torch.einsum("kco,cf->kfo", kernel, self.enter.weight)
+            matrix = convolution_matrix(kernel, self.steps[0])[self.padding * raw.shape[3] :]
+            hidden = raw
+        else:
+            matrix = convolution_matrix(kernel, self.steps[layer])
+        steps, channels = self.steps[layer + 1], len(bias) // 2
+        both = (hidden.flatten(2) @ matrix).unflatten(2, (steps, 2 * channels)) + bias
+        filtered, gate = both.split(channels, dim=3)
+        return torch.tanh(filtered) * torch.sigmoid(gate)
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return functional.dropout(x, self.options.dropout, self.training)
