@@ -1,0 +1,28 @@
+"""Readers, one format per file. Importing this package makes all of them known."""
+
+from stemdist_ray.data.readers import (
+    arrow,
+    canonical,
+    csv,
+    hdf5,
+    netcdf,
+    npz,
+    parquet,
+    zarr,
+)
+from stemdist_ray.data.readers.base import READERS, Reader, find_reader, register_reader
+
+__all__ = [
+    "READERS",
+    "Reader",
+    "arrow",
+    "canonical",
+    "csv",
+    "find_reader",
+    "hdf5",
+    "netcdf",
+    "npz",
+    "parquet",
+    "register_reader",
+    "zarr",
+]

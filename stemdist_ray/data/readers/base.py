@@ -1,0 +1,161 @@
+"""How a source name finds its reader, and helpers that readers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from stemdist_ray.data.series import SpatioTemporalSeries
+from stemdist_ray.errors import DataError
+
+TIME_NAMES = frozenset({"time", "timestamp", "datetime", "date", "date_time", "ds", "t"})
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format.
+
+    Args:
+        name: Shown by ``describe``.
+        suffixes: File endings it claims.
+        magic: First bytes it recognises where the ending says nothing.
+        recognises_folder: Whether a folder is in this format, None = it reads files only.
+        read: Turns a path into a series.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    magic: tuple[bytes, ...]
+    read: Callable[[Path], SpatioTemporalSeries]
+    recognises_folder: Callable[[Path], bool] | None = None
+
+
+READERS: dict[str, Reader] = {}
+
+
+def register_reader(reader: Reader) -> Reader:
+    """Make a reader known."""
+    READERS[reader.name] = reader
+    return reader
+
+
+def find_reader(path: Path) -> Reader:
+    """Choose the reader of a path by ending, then by content.
+
+    Raises:
+        DataError: Nothing is there, or no reader knows it.
+    """
+    if not path.exists():
+        raise DataError(
+            f"{path}: no such file or folder; SOURCE is a path, demo, or sim:traffic?..."
+        )
+    if path.is_dir():
+        for reader in READERS.values():
+            if reader.recognises_folder is not None and reader.recognises_folder(path):
+                return reader
+        raise DataError(f"{path}: a folder of no known format; {_known()}")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: the file is empty")
+    suffix = path.suffix.lower()
+    for reader in READERS.values():
+        if reader.recognises_folder is None and suffix in reader.suffixes:
+            return reader
+    with path.open("rb") as file:
+        head = file.read(16)
+    for reader in READERS.values():
+        if any(head.startswith(magic) for magic in reader.magic):
+            return reader
+    raise DataError(f"{path}: unknown format (ending {suffix or 'none'!s}); {_known()}")
+
+
+def _known() -> str:
+    endings = sorted({s for r in READERS.values() for s in r.suffixes})
+    return (
+        f"known file endings: {' '.join(endings)}; known folders: Zarr, train/val/test.npz "
+        "windows, and what stemdist convert writes"
+    )
+
+
+def table_to_series(table: pd.DataFrame, path: Path, name: str) -> SpatioTemporalSeries:
+    """Turn a wide table (a row per step, a column per location) into a series.
+
+    The time stamps come from a datetime index, or from a first column that is
+    called like a time or that holds times.
+
+    Raises:
+        DataError: No numeric column, or a cell that is not a number.
+    """
+    table, times = split_off_times(table, path)
+    if table.shape[1] == 0 or len(table) == 0:
+        raise DataError(f"{path}: expected a row per step and a column per location; found none")
+    return SpatioTemporalSeries(
+        values=numeric(table, path)[:, :, None],
+        times=times,
+        location_ids=tuple(str(c) for c in table.columns),
+        name=name,
+    )
+
+
+def numeric(table: pd.DataFrame, path: Path) -> npt.NDArray[np.float32]:
+    """Convert all cells to float32; empty cells become NaN.
+
+    Raises:
+        DataError: Names the first column and row that is not a number.
+    """
+    columns = []
+    for name in table.columns:
+        column = table[name]
+        try:
+            columns.append(column.to_numpy(dtype=np.float32, na_value=np.nan))
+        except (TypeError, ValueError) as error:
+            bad = pd.to_numeric(column, errors="coerce").isna() & column.notna()
+            row = int(np.flatnonzero(bad.to_numpy())[0]) if bad.any() else 0
+            raise DataError(
+                f"{path}: column {str(name)!r}, data row {row + 1}: expected a number, found "
+                f"{column.iloc[row]!r}"
+            ) from error
+    return np.stack(columns, axis=1)
+
+
+def split_off_times(
+    table: pd.DataFrame, path: Path
+) -> tuple[pd.DataFrame, npt.NDArray[np.datetime64] | None]:
+    """Separate the time stamps from the locations."""
+    if isinstance(table.index, pd.DatetimeIndex):
+        return table, to_datetime64(table.index, path)
+    if table.shape[1] == 0:
+        return table, None
+    first = table.columns[0]
+    named = str(first).strip().lower() in TIME_NAMES or str(first).startswith("Unnamed: 0")
+    column = table[first]
+    is_text = not pd.api.types.is_numeric_dtype(column)
+    if pd.api.types.is_datetime64_any_dtype(column) or (is_text and (named or _looks_like_time(column))):
+        return table.drop(columns=first), to_datetime64(column, path)
+    if named and len(table) > 1:
+        # A running number: it orders the rows and says nothing else.
+        return table.drop(columns=first), None
+    return table, None
+
+
+def _looks_like_time(column: pd.Series) -> bool:
+    return bool(pd.to_datetime(column.head(5), errors="coerce", format="mixed").notna().all())
+
+
+def to_datetime64(values: object, path: Path) -> npt.NDArray[np.datetime64]:
+    """Parse time stamps; zones are converted to UTC.
+
+    Raises:
+        DataError: One of them is not a time.
+    """
+    try:
+        stamps = pd.DatetimeIndex(pd.to_datetime(values, format="mixed"))  # type: ignore[call-overload]
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: a time stamp cannot be read: {error}") from error
+    if stamps.tz is not None:
+        stamps = stamps.tz_convert("UTC").tz_localize(None)
+    return stamps.to_numpy().astype("datetime64[ns]")

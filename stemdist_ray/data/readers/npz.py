@@ -1,0 +1,156 @@
+"""NPZ and NPY: PEMS03/04/07/08 (`data`), LargeST (`his.npz`), and folders of train/val/test windows."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stemdist_ray.data.readers.base import Reader, register_reader
+from stemdist_ray.data.series import SpatioTemporalSeries
+from stemdist_ray.errors import DataError
+
+_PARTS = ("train", "val", "test")
+
+
+def read_npz(path: Path) -> SpatioTemporalSeries:
+    """Read an array ``data`` of shape (T, N) or (T, N, F); `times`, `location_ids`, `coordinates`,
+    `mask` and `feature_names` are used where they are there.
+
+    LargeST's ``his.npz`` holds z-scored ``data`` with ``mean`` and ``std``; its readings are
+    turned back to original units.
+
+    Raises:
+        DataError: The file is damaged or holds no such array.
+    """
+    arrays = _load(path)
+    if isinstance(arrays, np.ndarray):
+        arrays = {"data": arrays}
+    name = "data" if "data" in arrays else _only_array(arrays, path)
+    values = arrays[name]
+    if values.ndim not in (2, 3) or not np.issubdtype(values.dtype, np.number):
+        raise DataError(
+            f"{path}: {name} must be numbers of shape (steps, locations) or (steps, locations, "
+            f"features); found {values.dtype} of shape {values.shape}"
+        )
+    values = values.astype(np.float32)
+    if "mean" in arrays and "std" in arrays:
+        values = _unscale_first_feature(values, arrays["mean"], arrays["std"], path)
+    known: dict[str, Any] = {}
+    for field in ("times", "location_ids", "coordinates", "feature_names", "units", "mask"):
+        if field in arrays:
+            known[field] = arrays[field]
+    for field in ("location_ids", "feature_names", "units"):
+        if field in known:
+            known[field] = tuple(str(v) for v in known[field])
+    return SpatioTemporalSeries(values=values, name=path.name, **known)
+
+
+def _load(path: Path) -> dict[str, npt.NDArray[Any]] | npt.NDArray[Any]:
+    try:
+        # Pickled objects are refused: opening a data file must never run code.
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
+            return {key: loaded[key] for key in loaded.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise DataError(f"{path}: cannot be read as NumPy data: {error}") from error
+
+
+def _only_array(arrays: dict[str, npt.NDArray[Any]], path: Path) -> str:
+    candidates = [k for k, v in arrays.items() if v.ndim in (2, 3)]
+    if len(candidates) == 1:
+        return candidates[0]
+    raise DataError(
+        f"{path}: expected an array called 'data'; found {sorted(arrays)}. Windows (x, y) are read "
+        "from a folder with train.npz, val.npz and test.npz"
+    )
+
+
+def _unscale_first_feature(
+    values: npt.NDArray[np.float32], mean: npt.NDArray[Any], std: npt.NDArray[Any], path: Path
+) -> npt.NDArray[np.float32]:
+    """LargeST scales the reading (feature 0) only; its time features are left alone."""
+    if mean.size != 1 or std.size != 1:
+        raise DataError(
+            f"{path}: mean and std must be single numbers (LargeST); found {mean.size}, {std.size}"
+        )
+    series = values if values.ndim == 3 else values[:, :, None]
+    series = series.copy()
+    series[:, :, 0] = series[:, :, 0] * float(std.item()) + float(mean.item())
+    return series
+
+
+def is_window_folder(path: Path) -> bool:
+    """Whether a folder holds train.npz, val.npz and test.npz."""
+    return all((path / f"{part}.npz").exists() for part in _PARTS)
+
+
+def read_window_folder(path: Path) -> SpatioTemporalSeries:
+    """Put the series back together from windows ``x`` (S, L, N, F) and ``y`` (S, H, N, F).
+
+    Consecutive samples must be one step apart, as the DCRNN preparation writes
+    them; the three parts follow each other in time.
+
+    Raises:
+        DataError: The windows are of another kind, or not consecutive.
+    """
+    series: npt.NDArray[np.float32] | None = None
+    samples = 0
+    for part in _PARTS:
+        file = path / f"{part}.npz"
+        x, y = _load_windows(file)
+        _check_consecutive(x, file)
+        steps = _steps(x, y)
+        if series is None:
+            series = steps
+        else:
+            # Cut from one run of windows, the next part begins one step after the last sample.
+            overlap = series[samples:]
+            if not np.array_equal(overlap, steps[: len(overlap)], equal_nan=True):
+                raise DataError(
+                    f"{file}: its first window does not begin one step after the last window of "
+                    "the part before; the series cannot be put back together"
+                )
+            series = np.concatenate([series[:samples], steps])
+        samples += len(x)
+    return SpatioTemporalSeries(values=np.asarray(series), name=path.name)
+
+
+def _load_windows(file: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    arrays = _load(file)
+    if isinstance(arrays, np.ndarray) or not {"x", "y"} <= arrays.keys():
+        raise DataError(f"{file}: expected arrays x and y")
+    x, y = (arrays[k].astype(np.float32) for k in ("x", "y"))
+    x, y = (a[..., None] if a.ndim == 3 else a for a in (x, y))
+    if x.ndim != 4 or y.ndim != 4 or not len(x) or len(x) != len(y) or x.shape[2] != y.shape[2]:
+        raise DataError(
+            f"{file}: expected x (samples, L, locations, features) and y (samples, H, locations, "
+            f"features); found {x.shape} and {y.shape}"
+        )
+    return x, y
+
+
+def _steps(x: npt.NDArray[np.float32], y: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The steps that consecutive windows cover, with the features that x and y share."""
+    shared = min(x.shape[3], y.shape[3])
+    return np.concatenate([x[:-1, 0, :, :shared], x[-1, :, :, :shared], y[-1, :, :, :shared]])
+
+
+def _check_consecutive(x: npt.NDArray[np.float32], file: Path) -> None:
+    if not np.array_equal(x[1:, :-1], x[:-1, 1:], equal_nan=True):
+        pairs = zip(x[1:, :-1], x[:-1, 1:], strict=True)
+        same = [np.array_equal(left, right, equal_nan=True) for left, right in pairs]
+        sample = same.index(False)
+        raise DataError(
+            f"{file}: windows {sample} and {sample + 1} are not one step apart; only consecutive "
+            "windows can be put back together into a series"
+        )
+
+
+register_reader(Reader("npz", (".npz", ".npy"), (b"PK\x03\x04", b"\x93NUMPY"), read_npz))
+register_reader(Reader("windows", (), (), read_window_folder, is_window_folder))

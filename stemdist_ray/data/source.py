@@ -1,0 +1,128 @@
+"""From a SOURCE (path, ``demo`` or ``sim:...``) to a series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stemdist_ray.config import DataConfig
+from stemdist_ray.data.readers import find_reader
+from stemdist_ray.data.series import SpatioTemporalSeries
+from stemdist_ray.data.simulate import DEMO_SOURCE, parse_simulation, simulate_traffic
+from stemdist_ray.errors import DataError
+
+
+@dataclass(frozen=True)
+class LoadedSource:
+    """A series and how it was read.
+
+    Args:
+        series: The series.
+        format: Name of the reader, or "simulation".
+    """
+
+    series: SpatioTemporalSeries
+    format: str
+
+
+def load_source(source: str | Path, config: DataConfig | None = None) -> LoadedSource:
+    """Read a source and apply what the configuration says about its readings.
+
+    Args:
+        source: A path, ``demo`` or ``sim:traffic?...``.
+        config: Missing values, start and step, locations file; defaults when None.
+
+    Raises:
+        DataError: It cannot be read; the message is one line.
+    """
+    config = config or DataConfig()
+    text = str(source)
+    if text == "demo":
+        text = DEMO_SOURCE
+    if text.startswith("sim:"):
+        loaded = LoadedSource(simulate_traffic(parse_simulation(text)), "simulation")
+    else:
+        path = Path(text)
+        reader = find_reader(path)
+        loaded = LoadedSource(reader.read(path), reader.name)
+    series = with_missing_values(loaded.series, config.missing_values)
+    series = with_time_stamps(series, config.start, config.sampling_step)
+    if config.locations_file is not None:
+        series = with_coordinates(series, Path(config.locations_file))
+    return LoadedSource(series, loaded.format)
+
+
+def read_series(source: str | Path, config: DataConfig | None = None) -> SpatioTemporalSeries:
+    """Read a source; see :func:`load_source`."""
+    return load_source(source, config).series
+
+
+def with_missing_values(
+    series: SpatioTemporalSeries, missing: Sequence[float]
+) -> SpatioTemporalSeries:
+    """Treat some readings as missing."""
+    if not missing:
+        return series
+    lost = np.isin(series.values, np.asarray(missing, dtype=np.float32))
+    observed = ~lost if series.mask is None else series.mask & ~lost
+    return series.with_changes(mask=observed)
+
+
+def with_time_stamps(
+    series: SpatioTemporalSeries, start: str | None, step: str | None
+) -> SpatioTemporalSeries:
+    """Give regular time stamps to a series that has none.
+
+    Raises:
+        DataError: It has some, or start or step cannot be read.
+    """
+    if start is None or step is None:
+        return series
+    if series.times is not None:
+        raise DataError(
+            f"{series.name}: has time stamps of its own; leave out --start and --sampling-step"
+        )
+    try:
+        times = pd.date_range(pd.Timestamp(start), periods=series.num_steps, freq=step)
+    except ValueError as error:
+        raise DataError(
+            f"start {start!r} and sampling step {step!r} give no time stamps ({error}); "
+            "expected e.g. 2012-03-01 and 5min"
+        ) from error
+    return series.with_changes(times=times.to_numpy())
+
+
+def with_coordinates(series: SpatioTemporalSeries, path: Path) -> SpatioTemporalSeries:
+    """Take the locations' coordinates from a CSV: id first, then two numbers per row.
+
+    Columns called latitude and longitude (lat, lng, lon) are found wherever they are.
+
+    Raises:
+        DataError: The file cannot be read or lacks a location.
+    """
+    try:
+        table = pd.read_csv(path, dtype={0: str})
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as CSV: {' '.join(str(error).split())}") from error
+    if table.shape[1] < 3:
+        raise DataError(f"{path}: expected an id and two coordinates per row; found {table.shape}")
+    lower = {str(c).lower(): c for c in table.columns}
+    first = next((lower[n] for n in ("latitude", "lat", "y_m", "y") if n in lower), table.columns[1])
+    other = ("longitude", "lng", "lon", "x_m", "x")
+    second = next((lower[n] for n in other if n in lower), table.columns[2])
+    table = table.drop_duplicates(table.columns[0]).set_index(table.columns[0])
+    table.index = table.index.astype(str)
+    lacking = [i for i in series.location_ids if i not in table.index]
+    if lacking:
+        raise DataError(
+            f"{path}: lacks {len(lacking)} of {series.num_locations} locations, e.g. {lacking[0]!r}"
+        )
+    try:
+        pair = table.loc[list(series.location_ids), [first, second]].to_numpy(np.float64)
+    except ValueError as error:
+        raise DataError(f"{path}: coordinates must be numbers: {error}") from error
+    return series.with_changes(coordinates=pair)

@@ -1,0 +1,239 @@
+"""The round loop: partition, run shard tasks, merge, refine, validate, checkpoint.
+
+The coordinator owns the synthetic data, the Adam state and the round counter. It
+knows nothing of processes: an :class:`Executor` runs the tasks it is given.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from stemdist_ray.config import DistillConfig, MatchingConfig
+from stemdist_ray.distill.partition import random_partition
+from stemdist_ray.distill.shard import ClusteredData, ShardTask, ShardUpdate
+from stemdist_ray.distill.state import SyntheticState
+from stemdist_ray.seeding import derive_seed, numpy_generator
+
+
+class Executor(Protocol):
+    """Runs tasks somewhere; the answer depends on the task alone."""
+
+    def run(
+        self, tasks: Sequence[ShardTask], on_done: Callable[[ShardUpdate], None]
+    ) -> list[ShardUpdate]:
+        """Run all tasks, calling ``on_done`` as each finishes; returns them in task order.
+
+        Raises:
+            ExecutionError: A task could not be finished after all attempts.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class RoundRecord:
+    """What one round did.
+
+    Args:
+        round: Rounds finished, counted from 1; 0 is the unlearned start.
+        distance: Mean gradient distance per subset over the round's matching steps, or None.
+        inner_loss: Mean surrogate loss on synthetic data, or None.
+        seconds: Wall time of the round's tasks, without validation.
+        task_seconds: The same summed over tasks: what one worker would have needed.
+        validation_seconds: Wall time of the validation.
+        worker_peak_mib: Highest resident memory of a process that ran a task.
+        validation: Validation relative RMSE, or None when the round was not validated.
+    """
+
+    round: int
+    distance: float | None
+    inner_loss: float | None
+    seconds: float
+    task_seconds: float
+    validation_seconds: float
+    worker_peak_mib: float
+    validation: float | None
+
+
+@dataclass(frozen=True)
+class RunState:
+    """All that a run needs to go on.
+
+    Args:
+        round: Rounds finished.
+        synthetic: The current synthetic data with Adam state.
+        best: The synthetic data of the best validated round.
+        best_round: Its number; 0 is the unlearned start.
+        best_score: Its validation relative RMSE.
+        history: One record per finished round, the start included.
+        stopped_early: Whether patience ran out.
+    """
+
+    round: int
+    synthetic: SyntheticState
+    best: SyntheticState
+    best_round: int
+    best_score: float
+    history: tuple[RoundRecord, ...] = ()
+    stopped_early: bool = False
+
+
+class RunObserver:
+    """Is told what happens; every method may be left as it is."""
+
+    def tasks_planned(self, name: str, count: int) -> None:
+        """A round is about to run ``count`` tasks."""
+
+    def task_done(self, update: ShardUpdate) -> None:
+        """One of them is done."""
+
+    def round_done(self, record: RoundRecord, state: RunState) -> None:
+        """A round is over and its checkpoint written."""
+
+
+@dataclass(frozen=True)
+class Coordinator:
+    """Runs rounds.
+
+    Args:
+        config: The run's configuration.
+        data: The clustered series (for the number of clusters; tasks read it in the workers).
+        executor: Runs the tasks.
+        judge: Gives the validation relative RMSE of synthetic data.
+        save: Writes a checkpoint.
+        device: Where tasks compute, "cpu" or "cuda".
+        observers: Are told what happens.
+    """
+
+    config: DistillConfig
+    data: ClusteredData
+    executor: Executor
+    judge: Callable[[SyntheticState], float]
+    save: Callable[[RunState], None]
+    device: str = "cpu"
+    observers: Sequence[RunObserver] = field(default_factory=tuple)
+
+    def start(self, synthetic: SyntheticState) -> RunState:
+        """Judge the unlearned start and make it round 0."""
+        begun = time.perf_counter()
+        score = self.judge(synthetic)
+        record = RoundRecord(0, None, None, 0.0, 0.0, time.perf_counter() - begun, 0.0, score)
+        state = RunState(0, synthetic, synthetic, 0, score, (record,))
+        self._close_round(record, state)
+        return state
+
+    def run(self, state: RunState) -> RunState:
+        """Run the rounds that are missing, each followed by a checkpoint."""
+        while state.round < self.config.rounds and not state.stopped_early:
+            state = self._round(state)
+        return state
+
+    def _round(self, state: RunState) -> RunState:
+        number, begun = state.round + 1, time.perf_counter()
+        shards = self._shard_tasks(number, state.synthetic)
+        refining = self.config.num_shards > 1 and self.config.refine.steps > 0 and len(shards) > 1
+        for observer in self.observers:
+            observer.tasks_planned(f"round {number}", len(shards) + refining)
+        updates = self.executor.run(shards, self._task_done)
+        synthetic = state.synthetic.put([(u.locations, u.state) for u in updates])
+        if refining:
+            refined = self.executor.run([self._refine_task(number, synthetic)], self._task_done)
+            synthetic = refined[0].state
+            updates = [*updates, *refined]
+        seconds, begun = time.perf_counter() - begun, time.perf_counter()
+        score = self.judge(synthetic) if self._is_validated(number) else None
+        record = RoundRecord(
+            round=number,
+            distance=float(np.mean([d for u in updates for d in u.distances])),
+            inner_loss=_mean([loss for u in updates for loss in u.inner_losses]),
+            seconds=seconds,
+            task_seconds=sum(u.seconds for u in updates),
+            validation_seconds=time.perf_counter() - begun,
+            worker_peak_mib=max(u.peak_rss_mib for u in updates),
+            validation=score,
+        )
+        state = self._judged(state, record, synthetic)
+        self._close_round(record, state)
+        return state
+
+    def _close_round(self, record: RoundRecord, state: RunState) -> None:
+        self.save(state)
+        for observer in self.observers:
+            observer.round_done(record, state)
+
+    def _task_done(self, update: ShardUpdate) -> None:
+        for observer in self.observers:
+            observer.task_done(update)
+
+    def _is_validated(self, number: int) -> bool:
+        every = self.config.validation.every
+        return number == self.config.rounds or (every > 0 and number % every == 0)
+
+    def _judged(
+        self, state: RunState, record: RoundRecord, synthetic: SyntheticState
+    ) -> RunState:
+        history = (*state.history, record)
+        state = replace(state, round=record.round, synthetic=synthetic, history=history)
+        if record.validation is not None and record.validation < state.best_score:
+            return replace(
+                state, best=synthetic, best_round=record.round, best_score=record.validation
+            )
+        patience = self.config.validation.patience
+        return replace(state, stopped_early=out_of_patience(history, state.best_round, patience))
+
+    def _shard_tasks(self, number: int, synthetic: SyntheticState) -> list[ShardTask]:
+        seed, count = self.config.seed, len(self.data.cluster_size)
+        parts = random_partition(
+            count, self.config.num_shards, numpy_generator(seed, "partition", number)
+        )
+        return [
+            ShardTask(
+                name=f"round {number} shard {index}",
+                locations=part,
+                state=synthetic.take(part),
+                matching=self.config.matching,
+                forecaster=self.config.forecaster,
+                seed=derive_seed(seed, "shard", number, index),
+                threads=self.config.worker.threads,
+                device=self.device,
+            )
+            for index, part in enumerate(parts)
+        ]
+
+    def _refine_task(self, number: int, synthetic: SyntheticState) -> ShardTask:
+        config = self.config
+        return ShardTask(
+            name=f"round {number} refine",
+            locations=np.arange(synthetic.num_locations),
+            state=synthetic,
+            matching=refine_matching(config),
+            forecaster=config.forecaster,
+            seed=derive_seed(config.seed, "refine", number),
+            threads=config.worker.threads,
+            device=self.device,
+        )
+
+
+def refine_matching(config: DistillConfig) -> MatchingConfig:
+    """Matching across shard borders: fewer steps, subsets as small as inside a shard."""
+    return config.matching.model_copy(
+        update={
+            "steps": config.refine.steps,
+            "inner_epochs": config.refine.inner_epochs,
+            "subsets": config.matching.subsets * config.num_shards,
+        }
+    )
+
+
+def out_of_patience(history: Sequence[RoundRecord], best_round: int, patience: int) -> bool:
+    """Whether ``patience`` validations have passed since the best round (0 = never)."""
+    since = sum(1 for r in history if r.validation is not None and r.round > best_round)
+    return patience > 0 and since >= patience
+
+
+def _mean(numbers: Sequence[float]) -> float | None:
+    return float(np.mean(numbers)) if numbers else None

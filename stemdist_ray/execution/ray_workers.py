@@ -1,0 +1,244 @@
+"""Run shard tasks on Ray actors; a lost worker costs only the task it was running."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, ObjectLostError, OutOfMemoryError, RayActorError
+
+from stemdist_ray.config import WorkerConfig
+from stemdist_ray.distill.shard import ClusteredData, ShardTask, ShardUpdate, run_shard
+from stemdist_ray.errors import ExecutionError
+from stemdist_ray.execution.policy import Decision, after_lost_worker, workers_that_fit
+
+logger = logging.getLogger(__name__)
+
+_LOST = (RayActorError, ObjectLostError, OutOfMemoryError)
+
+
+class ShardWorker:
+    """Holds the shared data and runs tasks. It keeps nothing from one task to the next.
+
+    Args:
+        data: The clustered series, from the object store (read only, shared by all workers).
+    """
+
+    def __init__(self, data: ClusteredData) -> None:
+        self.data = data
+
+    def ready(self) -> int:
+        """Return the process id, once the worker can take tasks."""
+        return os.getpid()
+
+    def run(self, task: ShardTask) -> ShardUpdate:
+        """Run one task."""
+        return run_shard(self.data, task)
+
+
+@contextlib.contextmanager
+def ray_session(config: WorkerConfig) -> Iterator[None]:
+    """Make sure that Ray runs: join a cluster, or start a local Ray and stop it afterwards.
+
+    An address in the configuration or RAY_ADDRESS names the cluster. A Ray that this
+    process has joined already is used as it is.
+
+    Raises:
+        ExecutionError: The cluster cannot be reached.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray's ports are open to the network; without a token anyone there could run code.
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    address = config.address or os.environ.get("RAY_ADDRESS")
+    if address and address != "local":
+        try:
+            ray.init(address=address, **quiet)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ExecutionError(
+                f"cannot join the Ray cluster at {address}: {reason}. Check that it runs and that "
+                "RAY_AUTH_MODE and its token are those of the cluster, or unset RAY_ADDRESS"
+            ) from error
+    else:
+        workers = config.num_workers or 1
+        cpus = max(os.cpu_count() or 1, math.ceil(workers * config.num_cpus))
+        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@dataclass
+class _Pool:
+    """Workers by state. An actor handle is opaque to the type checker."""
+
+    idle: list[Any] = field(default_factory=list)
+    starting: dict[Any, Any] = field(default_factory=dict)  # ready() reference -> worker
+    busy: dict[Any, tuple[int, Any]] = field(default_factory=dict)  # reference -> task, worker
+
+    def everyone(self) -> list[Any]:
+        return [*self.idle, *self.starting.values(), *(w for _, w in self.busy.values())]
+
+
+class RayExecutor:
+    """A pool of actors behind the executor interface; use it as a context manager.
+
+    Args:
+        data: The clustered series; put into the object store once.
+        config: Number and size of workers, attempts, time-out.
+        num_shards: Bounds the number of workers when the configuration leaves it open.
+    """
+
+    def __init__(self, data: ClusteredData, config: WorkerConfig, num_shards: int) -> None:
+        self.data, self.config, self.num_shards = data, config, num_shards
+        self.pool = _Pool()
+        self._stack = contextlib.ExitStack()
+        self._reference: Any = None
+        self._actor: Any = None
+
+    def __enter__(self) -> RayExecutor:
+        self._stack.enter_context(ray_session(self.config))
+        try:
+            # The reference lives as long as the workers: they are built from it again after a loss.
+            self._reference = ray.put(self.data)
+            self._actor = ray.remote(ShardWorker).options(  # type: ignore[attr-defined]
+                num_cpus=self.config.num_cpus,
+                num_gpus=self.config.num_gpus,
+                max_restarts=0,
+                max_task_retries=0,
+            )
+            for _ in range(self._wanted_workers()):
+                self._start_worker()
+            self._wait_for_first_worker()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        for worker in self.pool.everyone():
+            ray.kill(worker)
+        self.pool = _Pool()
+        self._reference = None
+        self._stack.close()
+
+    def process_ids(self) -> list[int]:
+        """Process ids of the idle workers (for fault-injection tests and diagnostics)."""
+        return list(ray.get([w.ready.remote() for w in self.pool.idle]))
+
+    def run(
+        self, tasks: Sequence[ShardTask], on_done: Callable[[ShardUpdate], None]
+    ) -> list[ShardUpdate]:
+        """See :class:`stemdist_ray.distill.coordinator.Executor`."""
+        pending, attempts = deque(range(len(tasks))), [0] * len(tasks)
+        done: dict[int, ShardUpdate] = {}
+        while len(done) < len(tasks):
+            while pending and self.pool.idle:
+                index, worker = pending.popleft(), self.pool.idle.pop()
+                attempts[index] += 1
+                self.pool.busy[worker.run.remote(tasks[index])] = (index, worker)
+            for reference in self._wait():
+                if reference in self.pool.starting:
+                    self._admit(reference)
+                    continue
+                index, worker = self.pool.busy.pop(reference)
+                update = self._result(reference, worker, tasks[index], attempts[index])
+                if update is None:
+                    pending.appendleft(index)
+                else:
+                    done[index] = update
+                    on_done(update)
+        return [done[index] for index in range(len(tasks))]
+
+    def _result(
+        self, reference: Any, worker: Any, task: ShardTask, attempt: int
+    ) -> ShardUpdate | None:
+        """Fetch a finished task's update; None when its worker was lost and it must run again."""
+        try:
+            update: ShardUpdate = ray.get(reference)
+        except _LOST as error:
+            reason = type(error).__name__
+            if after_lost_worker(attempt, self.config.max_attempts) is Decision.GIVE_UP:
+                raise ExecutionError(
+                    f"{task.name}: its worker was lost {attempt} times ({reason}); most often "
+                    "that is a lack of memory: use more shards, fewer workers or a smaller "
+                    "matching.real_batch, then go on with --resume"
+                ) from error
+            logger.warning("%s: worker lost (%s), running it again", task.name, reason)
+            self._start_worker()
+            return None
+        except ray.exceptions.RayTaskError as error:
+            # Raised by the task itself: it would fail the same way anywhere.
+            self.pool.idle.append(worker)
+            raise error.cause if isinstance(error.cause, Exception) else error from None
+        self.pool.idle.append(worker)
+        return update
+
+    def _wanted_workers(self) -> int:
+        if self.config.num_workers is not None:
+            return self.config.num_workers
+        have = ray.available_resources()
+        return workers_that_fit(
+            self.num_shards,
+            have.get("CPU", 0.0),
+            have.get("GPU", 0.0),
+            self.config.num_cpus,
+            self.config.num_gpus,
+        )
+
+    def _start_worker(self) -> None:
+        worker = self._actor.remote(self._reference)
+        self.pool.starting[worker.ready.remote()] = worker
+
+    def _admit(self, reference: Any) -> None:
+        worker = self.pool.starting.pop(reference)
+        try:
+            ray.get(reference)
+        except _LOST as error:
+            if not self.pool.everyone():
+                raise ExecutionError(f"no worker could start: {error}") from error
+            logger.warning("a worker died while starting: %s", type(error).__name__)
+            return
+        self.pool.idle.append(worker)
+
+    def _wait(self) -> list[Any]:
+        """Wait for any event; raises when nothing can happen because no worker gets a place."""
+        while True:
+            watched = [*self.pool.busy, *self.pool.starting]
+            timeout = None if self.pool.busy else self.config.start_timeout
+            ready, _ = ray.wait(watched, num_returns=1, timeout=timeout)
+            if ready:
+                return list(ready)
+            raise ExecutionError(self._placement_problem())
+
+    def _wait_for_first_worker(self) -> None:
+        deadline = time.monotonic() + self.config.start_timeout
+        while not self.pool.idle:
+            if time.monotonic() > deadline or not self.pool.starting:
+                raise ExecutionError(self._placement_problem())
+            for reference in self._wait():
+                self._admit(reference)
+
+    def _placement_problem(self) -> str:
+        have: dict[str, float] = {}
+        with contextlib.suppress(GetTimeoutError, RuntimeError):
+            have = ray.cluster_resources()
+        return (
+            f"no worker could be placed within {self.config.start_timeout:g} s: each wants "
+            f"{self.config.num_cpus:g} CPU and {self.config.num_gpus:g} GPU, the cluster has "
+            f"{have.get('CPU', 0):g} CPU and {have.get('GPU', 0):g} GPU in all; lower "
+            "worker.num_cpus or worker.num_gpus, or add nodes"
+        )

@@ -1,0 +1,34 @@
+"""Run shard tasks one after the other in this process, without Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from stemdist_ray.distill.shard import ClusteredData, ShardTask, ShardUpdate, run_shard
+
+
+class SerialExecutor:
+    """Computes in the calling process.
+
+    Args:
+        data: The clustered series.
+    """
+
+    def __init__(self, data: ClusteredData) -> None:
+        self.data = data
+
+    def __enter__(self) -> SerialExecutor:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        """Nothing to release."""
+
+    def run(
+        self, tasks: Sequence[ShardTask], on_done: Callable[[ShardUpdate], None]
+    ) -> list[ShardUpdate]:
+        """See :class:`stemdist_ray.distill.coordinator.Executor`."""
+        updates = []
+        for task in tasks:
+            updates.append(run_shard(self.data, task))
+            on_done(updates[-1])
+        return updates
