@@ -132,6 +132,9 @@ class WorkerConfig(_Section):
     num_cpus: Annotated[float, Field(gt=0.0)] = Field(1.0, description="CPUs Ray reserves each")
     num_gpus: Annotated[float, Field(ge=0.0)] = Field(0.0, description="GPU share of each worker")
     threads: Positive = Field(1, description="torch threads per task, serial or not")
+    coordinator_threads: Positive = Field(
+        2, description="torch threads of the driver, which trains the evaluators"
+    )
     max_attempts: Positive = Field(3, description="tries per task before the run gives up")
     start_timeout: Rate = Field(120.0, description="seconds to wait for a worker to be placed")
     address: str | None = Field(
@@ -194,7 +197,7 @@ class DistillConfig(_Section):
         A checkpoint may be resumed only under the digest it was written with.
         """
         tree = self.model_dump(mode="json", exclude={"worker", "tracking", "evaluation", "rounds"})
-        tree["threads"] = self.worker.threads
+        tree["threads"] = [self.worker.threads, self.worker.coordinator_threads]
         text = json.dumps(tree, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -236,6 +239,14 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         keep = isinstance(old, Mapping) and isinstance(value, Mapping) and key != "options"
         merged[key] = _merge(old, value) if keep else value  # type: ignore[arg-type]
     return merged
+
+
+def merge_layers(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge nested settings; later layers win, forecaster options are replaced as a whole."""
+    tree: dict[str, Any] = {}
+    for layer in layers:
+        tree = _merge(tree, layer)
+    return tree
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
@@ -283,11 +294,8 @@ def build_config(preset: str = "standard", *layers: Mapping[str, Any]) -> Distil
     if preset not in PRESETS:
         known = ", ".join(sorted(PRESETS))
         raise ConfigError(f"unknown preset {preset!r}; expected one of: {known}")
-    tree: dict[str, Any] = PRESETS[preset]
-    for layer in layers:
-        tree = _merge(tree, layer)
     try:
-        return DistillConfig.model_validate(tree)
+        return DistillConfig.model_validate(merge_layers(PRESETS[preset], *layers))
     except ValidationError as error:
         raise ConfigError(describe_validation_error(error)) from error
 

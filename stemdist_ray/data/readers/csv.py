@@ -12,28 +12,39 @@ from stemdist_ray.errors import DataError
 
 
 def read_csv(path: Path) -> SpatioTemporalSeries:
-    """Read a wide CSV file with a header row of location ids; compressed files too.
+    """Read a wide CSV file with a header row of location ids, separated by comma, semicolon or tab.
 
     Raises:
         DataError: The file is not such a table.
     """
     try:
-        # "auto" separators guess wrong on one column; comma, semicolon and tab cover practice.
-        header = pd.read_csv(path, nrows=0, sep=None, engine="python")
-        separator = _separator(path) if header.shape[1] <= 1 else None
-        table = pd.read_csv(
-            path, sep=separator, engine="python" if separator is None else "c", index_col=False
-        )
+        with path.open(encoding="utf-8-sig") as file:
+            header = file.readline()
+        separator = max(",;\t", key=header.count)
+        table = pd.read_csv(path, sep=separator, index_col=False, encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not a text file in UTF-8: {error.reason}") from error
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read as CSV: {reason}") from error
+    _check_header(table, path)
     return table_to_series(table, path, path.name)
 
 
-def _separator(path: Path) -> str:
-    return "\t" if path.suffix.lower() == ".tsv" else ","
+def _check_header(table: pd.DataFrame, path: Path) -> None:
+    """A file without a header loses its first row of readings to the column names."""
+    names = [str(name) for name in table.columns]
+    if len(names) > 1 and all(_is_fraction(name) for name in names):
+        raise DataError(
+            f"{path}: the first row ({names[0]}, {names[1]}, ...) looks like readings; expected "
+            "a header row of location ids"
+        )
+
+
+def _is_fraction(name: str) -> bool:
+    # pandas numbers repeated names: 64.375, 64.375.1
+    digits = name.replace(".", "", 2).lstrip("-")
+    return "." in name and digits.isdigit()
 
 
 register_reader(Reader("csv", (".csv", ".tsv", ".txt"), (), read_csv))

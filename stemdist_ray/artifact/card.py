@@ -1,0 +1,82 @@
+"""The dataset card: what a person should know before using a distilled data set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def dataset_card(manifest: dict[str, Any]) -> str:
+    """Write the card of an artifact as Markdown, from its manifest."""
+    source, size, scaler = manifest["source"], manifest["size"], manifest["scaler"]
+    target = manifest["target"]
+    unit = f" ({target['unit']})" if target["unit"] else ""
+    result = manifest["result"]
+    versions = ", ".join(f"{k} {v}" for k, v in manifest["versions"].items())
+    stages = "\n".join(
+        f"| {name} | {stage['seconds']:.1f} | {stage['peak_rss_mib']:.0f} |"
+        for name, stage in manifest["stages"].items()
+    )
+    return f"""# Distilled data set: {source["name"]}
+
+{size["windows"]} synthetic windows of {size["locations"]} synthetic locations, learned from
+{size["real_windows"]} train windows of {size["real_locations"]} real locations
+(spatial ratio {manifest["spatial_ratio"]:g}, temporal ratio {manifest["temporal_ratio"]:g}).
+{_bytes(size["bytes"])} of tensors; the train windows they stand for take {_bytes(size["real_bytes"])}.
+
+- **Forecasts**: {target["name"]}{unit}, {size["lookback"]} steps in, {size["horizon"]} steps out.
+- **Source**: `{source["source"]}`, {source["steps"]} steps, content hash `{source["hash"]}`.
+- **Method**: STemDist (arXiv:2603.10410), {manifest["config"]["num_shards"]} shards,
+  {result["rounds"]} rounds, seed {manifest["config"]["seed"]}; round {result["best_round"]} was kept
+  (validation relative RMSE {result["best_validation"]:.4f}; unlearned start
+  {result["start_validation"]:.4f}).
+- **Splits**: train, validation, test = {manifest["config"]["data"]["split"]} in time order. Scaler,
+  clusters and synthetic data come from train; validation chose the round; test was not read.
+
+## Files
+
+| file | content |
+|---|---|
+| `synthetic.parquet` | a row per window: `x` (L, K, F) and `y` (H, K) as Arrow fixed-shape tensors, scaled |
+| `clusters.parquet` | `cluster`, `size`: how many real locations each synthetic one stands for |
+| `locations.parquet` | `id`, `cluster` and coordinates of every real location |
+| `encoder_input.parquet` | mean train window of every real location: what lets a forecaster run on them |
+| `manifest.json` | configuration, scaler, metrics, versions, costs |
+
+Values are scaled: reading = value * std + mean, with mean {scaler["mean"]} and std {scaler["std"]}
+per feature ({", ".join(scaler["features"])}).
+
+## Use
+
+```python
+from stemdist_ray import SyntheticDataset
+
+data = SyntheticDataset.load("this folder")
+x, y = data.x, data.y                # NumPy, scaled
+pairs = data.to_torch()              # torch Dataset of (x, y)
+```
+
+Weight the loss of synthetic location j by its cluster size: it stands for that many real ones.
+
+## Limits
+
+The data imitate what a forecaster learns from the source, not the source itself: single windows
+are not observations and must not be used as such. Errors of forecasters trained on them are in
+`evaluation.json` once `stemdist evaluate` has run; compare them with the trivial baselines there.
+
+## Cost
+
+| stage | seconds | peak memory of the driver, MiB |
+|---|---|---|
+{stages}
+
+Made with {versions}.
+"""
+
+
+def _bytes(count: int) -> str:
+    size = float(count)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            break
+        size /= 1024
+    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"

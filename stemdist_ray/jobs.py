@@ -1,0 +1,203 @@
+"""Whole jobs as people start them: layers of settings in, printed results out.
+
+The command line and the scripts in ``jobs/`` share this; it is the only place
+that turns an interruption into a resume command.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from rich.console import Console
+
+from stemdist_ray.artifact.checkpoint import CheckpointStore
+from stemdist_ray.artifact.dataset import SyntheticDataset
+from stemdist_ray.config import DistillConfig, build_config, describe_validation_error, merge_layers
+from stemdist_ray.errors import ConfigError
+from stemdist_ray.files import write_json
+from stemdist_ray.pipeline import DistillResult, EvaluationResult, distill, evaluate
+from stemdist_ray.progress import console_reporter
+from stemdist_ray.tables import evaluation_table
+
+
+@dataclass(frozen=True)
+class DistillJob:
+    """A distillation as asked for.
+
+    Args:
+        source: SOURCE.
+        out: Output folder.
+        preset: Settings to start from; ignored when resuming.
+        layers: Overriding settings, later ones win.
+        resume: Go on from the checkpoint.
+        overwrite: Move an existing folder aside.
+    """
+
+    source: str
+    out: Path
+    preset: str = "standard"
+    layers: tuple[Mapping[str, Any], ...] = ()
+    resume: bool = False
+    overwrite: bool = False
+
+    def config(self) -> DistillConfig:
+        """Build the configuration: of the checkpoint when resuming, else of the preset.
+
+        Raises:
+            ConfigError: Unknown or unsuitable settings.
+            ArtifactError: There is nothing to resume.
+        """
+        if self.resume:
+            tree = CheckpointStore(self.out).describe()["config"]
+            return build_config("standard", tree, *self.layers)
+        return build_config(self.preset, *self.layers)
+
+
+@dataclass(frozen=True)
+class EvaluateJob:
+    """An evaluation as asked for.
+
+    Args:
+        folder: Artifact.
+        source: SOURCE.
+        layers: Settings that override the artifact's.
+        full_data: Also train on all data.
+        json_file: Where to write the table, besides the artifact.
+    """
+
+    folder: Path
+    source: str
+    layers: tuple[Mapping[str, Any], ...] = ()
+    full_data: bool = False
+    json_file: Path | None = None
+
+
+class JobFile(BaseModel):
+    """What the YAML files of ``jobs/`` hold.
+
+    Args:
+        source: SOURCE.
+        out: Output folder of distill, input folder of evaluate.
+        preset: Settings to start from.
+        config: Settings that override the preset.
+        resume: Go on where a checkpoint is found, start where none is.
+        overwrite: Move a finished output folder aside.
+        full_data: For evaluate: also train on all data.
+        json_file: For evaluate: where to write the table.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    out: Path
+    preset: str = "standard"
+    config: dict[str, Any] = {}
+    resume: bool = False
+    overwrite: bool = False
+    full_data: bool = False
+    json_file: Path | None = None
+
+    @classmethod
+    def parse(cls, tree: Mapping[str, Any]) -> JobFile:
+        """Check a YAML tree.
+
+        Raises:
+            ConfigError: All problems, on one line.
+        """
+        try:
+            return cls.model_validate(tree)
+        except ValidationError as error:
+            raise ConfigError(describe_validation_error(error)) from error
+
+    def distill_job(self) -> DistillJob:
+        """The distillation it describes."""
+        resume = self.resume and CheckpointStore(self.out).exists()
+        return DistillJob(
+            source=self.source,
+            out=self.out,
+            preset=self.preset,
+            layers=(self.config,),
+            resume=resume,
+            overwrite=self.overwrite,
+        )
+
+    def evaluate_job(self) -> EvaluateJob:
+        """The evaluation it describes; the artifact's settings hold unless overridden."""
+        names = ("evaluation", "forecaster", "tracking", "worker", "seed")
+        layer = {name: self.config[name] for name in names if name in self.config}
+        return EvaluateJob(
+            folder=self.out,
+            source=self.source,
+            layers=(layer,),
+            full_data=self.full_data,
+            json_file=self.json_file,
+        )
+
+
+def run_distill(job: DistillJob, console: Console) -> DistillResult:
+    """Run a distillation, print what it gave and how to go on."""
+    config, begun = job.config(), time.perf_counter()
+    try:
+        with console_reporter(console) as reporter:
+            result = distill(
+                job.source,
+                job.out,
+                config,
+                resume=job.resume,
+                overwrite=job.overwrite,
+                reporter=reporter,
+            )
+    except KeyboardInterrupt:
+        _say_how_to_resume(job, console)
+        raise
+    size = result.dataset.manifest["size"]
+    smaller = size["real_bytes"] / size["bytes"]
+    _say(
+        console,
+        f"wrote {result.path}: {size['windows']} windows x {size['locations']} locations, "
+        f"{smaller:,.0f}x smaller than the train windows; round {result.best_round} kept, "
+        f"validation relative RMSE {result.best_validation:.4f}; "
+        f"{time.perf_counter() - begun:.0f} s",
+    )
+    folder, source = shlex.quote(str(job.out)), shlex.quote(job.source)
+    _say(console, f"next: stemdist evaluate {folder} {source}")
+    return result
+
+
+def run_evaluate(job: EvaluateJob, console: Console) -> EvaluationResult:
+    """Run an evaluation and print its table."""
+    dataset = SyntheticDataset.load(job.folder)
+    tree = merge_layers(dataset.manifest["config"], *job.layers)
+    config = build_config("standard", tree)
+    with console_reporter(console) as reporter:
+        result = evaluate(
+            job.folder, job.source, config, full_data=job.full_data, reporter=reporter
+        )
+    if job.json_file is not None:
+        write_json(job.json_file, result.to_json())
+    target = dataset.manifest["target"]
+    console.print(evaluation_table(result, target["name"], target["unit"]))
+    runs = job.folder.absolute().parent
+    runs = runs.relative_to(Path.cwd()) if runs.is_relative_to(Path.cwd()) else runs
+    _say(console, "look further:")
+    _say(console, f"  stemdist report {shlex.quote(str(job.folder))}")
+    _say(console, f"  stemdist ui {shlex.quote(str(runs))}")
+    return result
+
+
+def _say_how_to_resume(job: DistillJob, console: Console) -> None:
+    if not CheckpointStore(job.out).exists():
+        _say(console, "interrupted before the first checkpoint; nothing to resume")
+        return
+    command = ["stemdist", "distill", job.source, "--out", str(job.out), "--resume"]
+    _say(console, f"interrupted; go on with: {shlex.join(command)}")
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True, markup=False)

@@ -1,0 +1,65 @@
+"""Observers of a run: progress for people, metrics for the tracker."""
+
+from __future__ import annotations
+
+from stemdist_ray.distill.coordinator import RoundRecord, RunObserver, RunState
+from stemdist_ray.distill.shard import ShardUpdate
+from stemdist_ray.progress import Reporter
+from stemdist_ray.tracking.base import Tracker
+
+
+class ProgressObserver(RunObserver):
+    """Moves the bar and says one line per round.
+
+    Args:
+        reporter: Where to say it.
+        rounds: Rounds in all.
+    """
+
+    def __init__(self, reporter: Reporter, rounds: int) -> None:
+        self.reporter, self.rounds = reporter, rounds
+
+    def tasks_planned(self, name: str, count: int) -> None:
+        """Start a bar for the round."""
+        self.reporter.begin(f"{name}/{self.rounds}", count)
+
+    def task_done(self, update: ShardUpdate) -> None:
+        """Move it."""
+        self.reporter.advance()
+
+    def round_done(self, record: RoundRecord, state: RunState) -> None:
+        """Say what the round brought."""
+        parts = ["start" if record.round == 0 else f"round {record.round}/{self.rounds}"]
+        if record.distance is not None:
+            parts.append(f"gradient distance {record.distance:.1f}")
+        if record.validation is not None:
+            best = " (best so far)" if state.best_round == record.round else ""
+            parts.append(f"validation relative RMSE {record.validation:.4f}{best}")
+        parts.append(f"{record.seconds + record.validation_seconds:.1f} s")
+        self.reporter.say(", ".join(parts))
+
+
+class TrackingObserver(RunObserver):
+    """Logs one set of metrics per round.
+
+    Args:
+        tracker: Where to log.
+    """
+
+    def __init__(self, tracker: Tracker) -> None:
+        self.tracker = tracker
+
+    def round_done(self, record: RoundRecord, state: RunState) -> None:
+        """Log the record."""
+        metrics = {
+            "gradient_distance": record.distance,
+            "inner_loss": record.inner_loss,
+            "round_seconds": record.seconds,
+            "task_seconds": record.task_seconds,
+            "validation_seconds": record.validation_seconds,
+            "worker_peak_mib": record.worker_peak_mib,
+            "validation_relative_rmse": record.validation,
+            "best_validation_relative_rmse": state.best_score,
+        }
+        known = {name: value for name, value in metrics.items() if value is not None}
+        self.tracker.log_metrics(known, record.round)

@@ -1,0 +1,97 @@
+"""Results as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from stemdist_ray.evaluation.compare import MethodResult
+from stemdist_ray.pipeline.evaluate import EvaluationResult
+
+ROW_TITLES = {
+    "distilled": "distilled",
+    "random_subset": "random subset",
+    "centroid": "unlearned centroids",
+    "node_sampled": "full data, sampled",
+    "full_data": "full data",
+    "last_value": "last value",
+    "historical_average": "historical average",
+    "ridge": "ridge on lags",
+}
+
+
+def evaluation_table(result: EvaluationResult, target: str, unit: str) -> Table:
+    """The result table of an evaluation, test split."""
+    label = f"{target} ({unit})" if unit else target
+    table = Table(
+        title=f"{result.forecaster}, test split, {label}", title_justify="left", box=box.SIMPLE_HEAD
+    )
+    table.add_column("trained on", no_wrap=True)
+    for name in ("rel. RMSE", "rel. MAE", "MAE", "RMSE", "val. RMSE", "train s"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, row in result.trained_rows().items():
+        table.add_row(ROW_TITLES[name], *_cells(row), f"{row.train_seconds:.1f}")
+    table.add_section()
+    for name, row in result.naive.items():
+        table.add_row(ROW_TITLES[name], *_cells(row), "")
+    table.caption = (
+        f"mean ± std over {result.distilled.test.repeats} seeds, "
+        f"{result.distilled.optimizer_steps} optimiser steps each; val. RMSE is relative"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def _cells(row: MethodResult) -> list[str]:
+    values, error = row.test.values, row.test.values["relative_rmse"]
+    spread = f" ±{error['std']:.3f}" if row.test.repeats > 1 else ""
+    return [
+        f"{error['mean']:.3f}{spread}",
+        f"{values['relative_mae']['mean']:.3f}",
+        f"{values['mae']['mean']:.2f}",
+        f"{values['rmse']['mean']:.2f}",
+        f"{row.validation.values['relative_rmse']['mean']:.3f}",
+    ]
+
+
+def description_lines(tree: dict[str, Any]) -> list[str]:
+    """The text of ``stemdist describe``."""
+    seconds = tree["sampling_seconds"]
+    step = "unknown" if seconds is None else _duration(seconds)
+    span = "no time stamps"
+    if tree["first_time"] is not None:
+        span = f"{_short(tree['first_time'])} to {_short(tree['last_time'])}"
+    lines = [
+        f"source        {tree['source']} ({tree['format']})",
+        f"size          {tree['steps']} steps x {tree['locations']} locations x "
+        f"{len(tree['features'])} features",
+        f"time          {span}, step {step}",
+        f"coordinates   {'yes' if tree['has_coordinates'] else 'no'}",
+        f"missing       {100 * tree['missing_share']:.2f} %",
+        f"hash          {tree['hash']}",
+    ]
+    for name, unit, numbers in zip(
+        tree["features"], tree["units"], tree["statistics"], strict=True
+    ):
+        label = f"{name} ({unit})" if unit else name
+        lines.append(
+            f"feature       {label}: mean {numbers['mean']:.4g}, std {numbers['std']:.4g}, "
+            f"min {numbers['min']:.4g}, max {numbers['max']:.4g}, "
+            f"zeros {100 * numbers['zero_share']:.1f} %"
+        )
+    if any(numbers["zero_share"] > 0.01 for numbers in tree["statistics"]):
+        lines.append("note          zeros count as readings; if they mean missing: --missing-value 0")
+    return lines
+
+
+def _short(time: str) -> str:
+    return time.split(".")[0].replace("T", " ")
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"

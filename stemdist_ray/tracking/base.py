@@ -1,0 +1,68 @@
+"""What the pipeline tells an experiment tracker; only the driver does, workers return values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class RunDescription:
+    """What is known of a run before it starts.
+
+    Args:
+        name: Shown in lists of runs.
+        params: Flat configuration.
+        tags: Free labels.
+        dataset: ``name``, ``digest``, ``source`` and ``profile`` of the input, or empty.
+        parent_run_id: Run this one belongs to.
+        existing_run_id: Run to go on with (resume).
+    """
+
+    name: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    parent_run_id: str | None = None
+    existing_run_id: str | None = None
+
+
+class Tracker(Protocol):
+    """Keeps a record of runs. Never raises: an outage must not end a run."""
+
+    @property
+    def run_id(self) -> str | None:
+        """Identifier of the run, None where there is none."""
+        ...
+
+    def start(self, run: RunDescription) -> None:
+        """Begin or go on with a run."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Record numbers."""
+
+    def log_artifact(self, path: Path, folder: str = "") -> None:
+        """Record a file, or a folder with everything in it."""
+
+    def finish(self, status: str) -> None:
+        """End the run as FINISHED, FAILED or KILLED."""
+
+
+class NullTracker:
+    """Keeps nothing; used where tracking is off."""
+
+    run_id: str | None = None
+
+    def start(self, run: RunDescription) -> None:
+        """Do nothing."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Do nothing."""
+
+    def log_artifact(self, path: Path, folder: str = "") -> None:
+        """Do nothing."""
+
+    def finish(self, status: str) -> None:
+        """Do nothing."""
