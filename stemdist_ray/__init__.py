@@ -1,19 +1,24 @@
 """Distil spatio-temporal data sets on Ray (STemDist, arXiv:2603.10410)."""
 
-import os as _os
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 # Threads that wait for each other by spinning starve whoever shares the machine with them: with
 # more busy threads than cores one training step becomes up to 60 times slower. OpenMP reads this
 # when torch is loaded, so it has to be set first. A value of the user's own wins.
-_os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from stemdist_ray.artifact.dataset import SyntheticDataset  # noqa: E402
-from stemdist_ray.config import DistillConfig, build_config
-from stemdist_ray.data.series import SpatioTemporalSeries
-from stemdist_ray.data.source import read_series
-from stemdist_ray.errors import StemdistError
-from stemdist_ray.forecasters import Forecaster, register_forecaster
-from stemdist_ray.pipeline import DistillResult, EvaluationResult, distill, evaluate
+if TYPE_CHECKING:
+    from stemdist_ray.artifact.dataset import SyntheticDataset
+    from stemdist_ray.config import DistillConfig, build_config
+    from stemdist_ray.data.series import SpatioTemporalSeries
+    from stemdist_ray.data.source import read_series
+    from stemdist_ray.errors import StemdistError
+    from stemdist_ray.forecasters import Forecaster, register_forecaster
+    from stemdist_ray.pipeline import DistillResult, EvaluationResult, distill, evaluate
 
 __version__ = "0.1.0"
 
@@ -31,3 +36,27 @@ __all__ = [
     "read_series",
     "register_forecaster",
 ]
+
+_HOMES = {
+    "SyntheticDataset": "artifact.dataset",
+    "DistillConfig": "config",
+    "build_config": "config",
+    "SpatioTemporalSeries": "data.series",
+    "read_series": "data.source",
+    "StemdistError": "errors",
+    "Forecaster": "forecasters",
+    "register_forecaster": "forecasters",
+    "DistillResult": "pipeline",
+    "EvaluationResult": "pipeline",
+    "distill": "pipeline",
+    "evaluate": "pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import public names on first use, so that ``stemdist --help`` need not wait for torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

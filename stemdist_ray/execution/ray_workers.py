@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,7 @@ from stemdist_ray.execution.policy import Decision, after_lost_worker, workers_t
 
 logger = logging.getLogger(__name__)
 
+_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 _LOST = (RayActorError, ObjectLostError, OutOfMemoryError)
 
 
@@ -58,27 +60,41 @@ def ray_session(config: WorkerConfig) -> Iterator[None]:
         yield
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray's ports are open to the network; without a token anyone there could run code.
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     address = config.address or os.environ.get("RAY_ADDRESS")
     if address and address != "local":
-        try:
-            ray.init(address=address, **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ExecutionError(
-                f"cannot join the Ray cluster at {address}: {reason}. Check that it runs and that "
-                "RAY_AUTH_MODE and its token are those of the cluster, or unset RAY_ADDRESS"
-            ) from error
+        _join(address)
     else:
+        _use_private_token()
         workers = config.num_workers or 1
         cpus = max(os.cpu_count() or 1, math.ceil(workers * config.num_cpus))
-        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
+        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **_QUIET)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _join(address: str) -> None:
+    try:
+        ray.init(address=address, **_QUIET)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ExecutionError(
+            f"cannot join the Ray cluster at {address}: {reason}. Check that it runs and that "
+            "RAY_AUTH_MODE and its token are those of the cluster, or unset RAY_ADDRESS"
+        ) from error
+
+
+def _use_private_token() -> None:
+    """Protect a local Ray by a token that only this process and its children know.
+
+    Ray listens on all interfaces; without a token anyone on the network could run code. Ray turns
+    token authentication on by itself, but would write its token to the user's home. The token
+    stays for the life of the process, because Ray caches it. A RAY_AUTH_MODE of the user's own
+    is left alone.
+    """
+    if "RAY_AUTH_MODE" not in os.environ:
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 @dataclass
