@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 from typer.core import TyperGroup
 
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.exits import exit_codes, prepare_process
-
+from stemdist_ray.yaml_files import read_yaml
 
 
 class _Commands(TyperGroup):
@@ -36,7 +35,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-console = Console()
+# A pipe has no width of its own; the result table needs 80 columns and paths need not be cut.
+console = Console(width=None if sys.stdout.isatty() else 120)
 
 SourceArgument = Annotated[
     str, typer.Argument(metavar="SOURCE", help="A path, demo, or sim:traffic?locations=300,...")
@@ -292,27 +292,6 @@ def ui(
     typer.echo(f"MLflow UI of {uri} at http://{host}:{port} (Ctrl-C stops it)")
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri]
     os.execv(sys.executable, [*command, "--host", host, "--port", str(port), "--workers", "1"])
-
-
-def read_yaml(path: Path | None) -> dict[str, Any]:
-    """Read a YAML mapping; empty for None.
-
-    Raises:
-        ConfigError: The file cannot be read or is no mapping.
-    """
-    if path is None:
-        return {}
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    if tree is None:
-        return {}
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{path}: expected a mapping of settings, found {type(tree).__name__}")
-    return tree
 
 
 def drop_unset(tree: dict[str, Any]) -> dict[str, Any]:

@@ -93,6 +93,9 @@ class MatchingConfig(_Section):
     inner_epochs: Annotated[int, Field(ge=0)] = Field(
         2, description="epochs of K subset steps between matching steps (paper: 10)"
     )
+    inner_data: Literal["synthetic", "real"] = Field(
+        "synthetic", description="what the surrogate is trained on (paper: synthetic)"
+    )
     inner_learning_rate: Rate = Field(1e-3, description="Adam rate of the surrogate")
     init: Literal["random", "even"] = Field(
         "even", description="windows the synthetic data start from (paper: random)"

@@ -26,7 +26,11 @@ def evaluation_table(result: EvaluationResult, target: str, unit: str) -> Table:
     """The result table of an evaluation, test split."""
     label = f"{target} ({unit})" if unit else target
     table = Table(
-        title=f"{result.forecaster}, test split, {label}", title_justify="left", box=box.SIMPLE_HEAD
+        title=f"{result.forecaster}, test split, {label}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1),
+        pad_edge=False,
     )
     table.add_column("trained on", no_wrap=True)
     for name in ("rel. RMSE", "rel. MAE", "MAE", "RMSE", "val. RMSE", "train s"):
@@ -82,7 +86,9 @@ def description_lines(tree: dict[str, Any]) -> list[str]:
             f"zeros {100 * numbers['zero_share']:.1f} %"
         )
     if any(numbers["zero_share"] > 0.01 for numbers in tree["statistics"]):
-        lines.append("note          zeros count as readings; if they mean missing: --missing-value 0")
+        lines.append(
+            "note          zeros count as readings; if they mean missing: --missing-value 0"
+        )
     return lines
 
 

@@ -134,9 +134,7 @@ class SyntheticDataset:
                 location_ids=tuple(locations["id"].to_pylist()),
                 coordinates=coordinates,
                 encoder_input=_tensor(encoder["mean_window"]),
-                scaler=Scaler(
-                    tuple(manifest["scaler"]["mean"]), tuple(manifest["scaler"]["std"])
-                ),
+                scaler=Scaler(tuple(manifest["scaler"]["mean"]), tuple(manifest["scaler"]["std"])),
                 manifest=manifest,
             )
         except (OSError, KeyError, pa.ArrowException) as error:

@@ -1,0 +1,1 @@
+"""From locations to clusters and centroid series."""

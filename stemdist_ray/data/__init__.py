@@ -1,0 +1,1 @@
+"""Series, readers, windows, scaler, simulator."""

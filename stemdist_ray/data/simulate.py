@@ -55,9 +55,7 @@ class TrafficParameters:
         for name, (low, high) in limits.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
-                raise DataError(
-                    f"sim:traffic: {name} must lie in [{low}, {high}]; found {value}"
-                )
+                raise DataError(f"sim:traffic: {name} must lie in [{low}, {high}]; found {value}")
 
 
 @dataclass(frozen=True)

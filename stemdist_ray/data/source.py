@@ -111,7 +111,9 @@ def with_coordinates(series: SpatioTemporalSeries, path: Path) -> SpatioTemporal
     if table.shape[1] < 3:
         raise DataError(f"{path}: expected an id and two coordinates per row; found {table.shape}")
     lower = {str(c).lower(): c for c in table.columns}
-    first = next((lower[n] for n in ("latitude", "lat", "y_m", "y") if n in lower), table.columns[1])
+    first = next(
+        (lower[n] for n in ("latitude", "lat", "y_m", "y") if n in lower), table.columns[1]
+    )
     other = ("longitude", "lng", "lon", "x_m", "x")
     second = next((lower[n] for n in other if n in lower), table.columns[2])
     table = table.drop_duplicates(table.columns[0]).set_index(table.columns[0])

@@ -151,7 +151,9 @@ class PreparedData:
         return self.windows.mean_window(self.starts["train"])
 
 
-def split_bounds(steps: int, shares: tuple[float, float, float]) -> dict[SplitName, tuple[int, int]]:
+def split_bounds(
+    steps: int, shares: tuple[float, float, float]
+) -> dict[SplitName, tuple[int, int]]:
     """Cut T steps in time order; returns [start, stop) per split."""
     first = round(steps * shares[0])
     second = round(steps * (shares[0] + shares[1]))

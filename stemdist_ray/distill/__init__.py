@@ -1,0 +1,1 @@
+"""The algorithm: objective, shard task, coordinator. Nothing here knows of Ray."""

@@ -173,9 +173,7 @@ class Coordinator:
         every = self.config.validation.every
         return number == self.config.rounds or (every > 0 and number % every == 0)
 
-    def _judged(
-        self, state: RunState, record: RoundRecord, synthetic: SyntheticState
-    ) -> RunState:
+    def _judged(self, state: RunState, record: RoundRecord, synthetic: SyntheticState) -> RunState:
         history = (*state.history, record)
         state = replace(state, round=record.round, synthetic=synthetic, history=history)
         if record.validation is not None and record.validation < state.best_score:

@@ -146,9 +146,7 @@ class _ShardRun:
 
     def __init__(self, data: ClusteredData, task: ShardTask) -> None:
         self.data, self.task, self.device = data, task, torch.device(task.device)
-        shape = WindowShape(
-            data.windows.lookback, data.windows.horizon, data.windows.num_features
-        )
+        shape = WindowShape(data.windows.lookback, data.windows.horizon, data.windows.num_features)
         self.model: Forecaster = build_forecaster(task.forecaster, shape).to(self.device)
         self.parameters = list(self.model.parameters())
         self.optimizer = torch.optim.Adam(
@@ -172,33 +170,24 @@ class _ShardRun:
 
     def matching_step(self) -> float:
         """Match the gradients of every subset once; returns the mean distance per subset."""
-        matching, data = self.task.matching, self.data
-        count = min(matching.real_batch, len(data.starts))
-        starts = data.starts[self.rng.choice(len(data.starts), count, replace=False)]
+        starts = self._draw_real(self.task.matching.real_batch)
         # Dropout noise would hide the direction that is to be matched.
         self.model.eval()
         distances = []
         for subset in self.subsets():
-            weights = location_weights(self.cluster_size[subset])
-            clusters = self.task.locations[subset.cpu().numpy()]
-            real = data.windows.batch(starts, clusters, self.device)
-            forecast = self.model(real.x, self.context[subset])
-            loss = weighted_loss(forecast, real.y, weights, real.observed)
+            loss = self._real_loss(subset, starts)
             wanted = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
-            distances.append(self._update_subset(subset, weights, wanted))
+            distances.append(self._update_subset(subset, wanted))
         return float(torch.stack(distances).mean())
 
-    def _update_subset(
-        self, subset: Tensor, weights: Tensor, wanted: tuple[Tensor, ...]
-    ) -> Tensor:
+    def _update_subset(self, subset: Tensor, wanted: tuple[Tensor, ...]) -> Tensor:
         rows, matching = self._rows(), self.task.matching
+        weights = location_weights(self.cluster_size[subset])
         whole_x = self.synthetic.x[:, :, subset].requires_grad_()
         whole_y = self.synthetic.y[:, :, subset].requires_grad_(matching.learn_targets)
         forecast = self.model(whole_x[rows], mean_window(whole_x))
         loss = weighted_loss(forecast, whole_y[rows], weights)
-        have = torch.autograd.grad(
-            loss, self.parameters, create_graph=True, materialize_grads=True
-        )
+        have = torch.autograd.grad(loss, self.parameters, create_graph=True, materialize_grads=True)
         distance = gradient_distance(wanted, have)
         learned = {"x": whole_x} | ({"y": whole_y} if matching.learn_targets else {})
         gradients = torch.autograd.grad(distance, list(learned.values()))
@@ -208,24 +197,38 @@ class _ShardRun:
         return distance.detach()
 
     def train_surrogate(self) -> float:
-        """Train the surrogate on the synthetic data; returns the mean loss of the last epoch."""
+        """Train the surrogate between matching steps; returns the mean loss of the last epoch."""
         self.model.train()
         losses = [torch.zeros((), device=self.device)]
         for _ in range(self.task.matching.inner_epochs):
             losses = []
             for subset in self.subsets():
-                x = self.synthetic.x[:, :, subset]
-                rows = self._rows()
-                loss = weighted_loss(
-                    self.model(x[rows], mean_window(x)),
-                    self.synthetic.y[:, :, subset][rows],
-                    location_weights(self.cluster_size[subset]),
-                )
+                if self.task.matching.inner_data == "synthetic":
+                    loss = self._synthetic_loss(subset)
+                else:
+                    loss = self._real_loss(subset, self._draw_real(len(self.synthetic.x)))
                 self.optimizer.zero_grad()
                 loss.backward()
                 self.optimizer.step()
                 losses.append(loss.detach())
         return float(torch.stack(losses).mean())
+
+    def _draw_real(self, count: int) -> npt.NDArray[np.int64]:
+        starts = self.data.starts
+        return starts[self.rng.choice(len(starts), min(count, len(starts)), replace=False)]
+
+    def _real_loss(self, subset: Tensor, starts: npt.NDArray[np.int64]) -> Tensor:
+        clusters = self.task.locations[subset.cpu().numpy()]
+        real = self.data.windows.batch(starts, clusters, self.device)
+        forecast = self.model(real.x, self.context[subset])
+        weights = location_weights(self.cluster_size[subset])
+        return weighted_loss(forecast, real.y, weights, real.observed)
+
+    def _synthetic_loss(self, subset: Tensor) -> Tensor:
+        x, rows = self.synthetic.x[:, :, subset], self._rows()
+        forecast = self.model(x[rows], mean_window(x))
+        weights = location_weights(self.cluster_size[subset])
+        return weighted_loss(forecast, self.synthetic.y[:, :, subset][rows], weights)
 
 
 def run_shard(data: ClusteredData, task: ShardTask) -> ShardUpdate:

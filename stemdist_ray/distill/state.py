@@ -55,15 +55,10 @@ class SyntheticState:
     def take(self, locations: npt.NDArray[np.int64]) -> SyntheticState:
         """Copy the slice of some locations."""
         return SyntheticState(
-            **{
-                f.name: getattr(self, f.name)[_at(f.name, locations)].copy()
-                for f in fields(self)
-            }
+            **{f.name: getattr(self, f.name)[_at(f.name, locations)].copy() for f in fields(self)}
         )
 
-    def put(
-        self, pieces: list[tuple[npt.NDArray[np.int64], SyntheticState]]
-    ) -> SyntheticState:
+    def put(self, pieces: list[tuple[npt.NDArray[np.int64], SyntheticState]]) -> SyntheticState:
         """Return a copy in which each piece has replaced the slice at its locations."""
         arrays = {f.name: getattr(self, f.name).copy() for f in fields(self)}
         for locations, piece in pieces:

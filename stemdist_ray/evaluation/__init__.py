@@ -1,0 +1,1 @@
+"""Training forecasters on a data set and judging them honestly."""

@@ -70,16 +70,14 @@ class TargetStatistics:
         mean = float(sums.sum() / max(counts.sum(), 1))
         step_mean = sums / np.maximum(counts, 1)
 
-        def total(center: float, y: npt.NDArray[np.float32], m: npt.NDArray[np.bool_]) -> tuple[
-            float, float
-        ]:
+        def total(
+            center: float, y: npt.NDArray[np.float32], m: npt.NDArray[np.bool_]
+        ) -> tuple[float, float]:
             gap = np.where(m, y.astype(np.float64) - center, 0.0)
             return float(np.abs(gap).sum()), float(np.square(gap).sum())
 
         overall = [total(mean, y, m) for y, m in zip(rows, observed, strict=True)]
-        steps = [
-            total(c, y, m) for c, y, m in zip(step_mean.tolist(), rows, observed, strict=True)
-        ]
+        steps = [total(c, y, m) for c, y, m in zip(step_mean.tolist(), rows, observed, strict=True)]
         return cls(
             mean=mean,
             step_mean=step_mean,
@@ -120,7 +118,9 @@ class ErrorSums:
         self.count += seen.sum(axis=axes)
         self.absolute += error.sum(axis=axes)
         self.squared += np.square(error).sum(axis=axes)
-        self.percent += np.divide(error, size, out=np.zeros_like(error), where=usable).sum(axis=axes)
+        self.percent += np.divide(error, size, out=np.zeros_like(error), where=usable).sum(
+            axis=axes
+        )
         self.percent_count += usable.sum(axis=axes)
 
     def metrics(self, targets: TargetStatistics) -> Metrics:

@@ -95,9 +95,7 @@ class HistoricalAverage(NaiveForecaster):
         return self.table[self.season[rows]]
 
 
-def seasons(
-    times: npt.NDArray[np.datetime64] | None, steps: int
-) -> npt.NDArray[np.int64]:
+def seasons(times: npt.NDArray[np.datetime64] | None, steps: int) -> npt.NDArray[np.int64]:
     """Season number of every step; all zero where the sampling suggests none."""
     if times is None or steps < 2:
         return np.zeros(steps, np.int64)

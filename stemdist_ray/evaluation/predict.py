@@ -65,9 +65,7 @@ class EvaluationWindows:
         return sums.metrics(self.statistics)
 
 
-def batches(
-    starts: npt.NDArray[np.int64], size: int
-) -> Iterator[npt.NDArray[np.int64]]:
+def batches(starts: npt.NDArray[np.int64], size: int) -> Iterator[npt.NDArray[np.int64]]:
     """Cut window starts into consecutive batches."""
     for first in range(0, len(starts), size):
         yield starts[first : first + size]

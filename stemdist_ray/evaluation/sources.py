@@ -120,7 +120,9 @@ class NodeSampling:
         for _ in range(self.steps):
             locations = rng.choice(self.windows.num_locations, self.num_locations, replace=False)
             starts = self.starts[rng.choice(len(self.starts), self.num_windows, replace=False)]
-            yield full_step(self.windows, np.sort(starts), np.sort(locations), self.context, self.device)
+            yield full_step(
+                self.windows, np.sort(starts), np.sort(locations), self.context, self.device
+            )
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class Neighbours:
         return functional.pad(count.cumsum(0), (1, 0))
 
     def multiply(self, values: Tensor, state: Tensor, transposed: bool) -> Tensor:
-        """Multiply the (N, N) matrix of (N, k) ``values``, or its transpose, by (N, D) ``state``."""
+        """Multiply the (N, N) matrix of (N, k) ``values``, or its transpose, by (N, D)."""
         count, width = self.columns.shape
         if transposed:
             order = self.transposed_order

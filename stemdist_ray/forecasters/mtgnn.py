@@ -1,5 +1,7 @@
-"""MTGNN: Wu et al., "Connecting the Dots: Multivariate Time Series Forecasting with Graph Neural
-Networks", KDD 2020 (arXiv:2005.11650), with STemDist's location encoder for its node embeddings.
+"""MTGNN with STemDist's location encoder in place of its node embeddings.
+
+Source: Wu et al., "Connecting the Dots: Multivariate Time Series Forecasting with Graph Neural
+Networks", KDD 2020 (arXiv:2005.11650).
 
 Axis letters: N locations, W windows, L lookback, H horizon, T steps, C channels, F features.
 """
@@ -80,7 +82,9 @@ class Mtgnn(Forecaster):
         )
         self.norms = nn.ModuleList(StepwiseLayerNorm(channels, t) for t in steps[1:])
         self.skip_input = nn.Linear(inputs, options.skip_channels)
-        self.skips = nn.ModuleList(nn.Linear(t * channels, options.skip_channels) for t in steps[1:])
+        self.skips = nn.ModuleList(
+            nn.Linear(t * channels, options.skip_channels) for t in steps[1:]
+        )
         self.skip_last = nn.Linear(steps[-1] * channels, options.skip_channels)
         self.end = nn.Linear(options.skip_channels, options.end_channels)
         self.leave = nn.Linear(options.end_channels, shape.horizon)

@@ -94,7 +94,9 @@ def distill(
     folder, reporter = Path(out), reporter or SilentReporter()
     store = CheckpointStore(folder)
     if config is None:
-        config = DistillConfig.model_validate(store.describe()["config"]) if resume else DistillConfig()
+        config = (
+            DistillConfig.model_validate(store.describe()["config"]) if resume else DistillConfig()
+        )
     prepare_folder(folder, resume=resume, overwrite=overwrite)
     job = _DistillJob(source, folder, config, reporter, store, resume)
     return job.run()
@@ -283,7 +285,9 @@ class _DistillJob:
                 scaler=data.scaler,
                 manifest=manifest,
             )
-            save_examples(self.folder / EXAMPLES, initial_state(self.config, data, clustered), state)
+            save_examples(
+                self.folder / EXAMPLES, initial_state(self.config, data, clustered), state
+            )
             dataset.save(self.folder, dataset_card(manifest))
         for name, stage in self.clock.records.items():
             tracker.log_metrics({f"seconds.{name}": stage.seconds})
@@ -330,7 +334,11 @@ class _DistillJob:
                 "bytes": int(best.x.nbytes + best.y.nbytes),
                 "real_bytes": 4 * real_windows * windows.num_locations * per_location,
             },
-            "target": {"name": data.target_name, "unit": data.target_unit, "position": windows.target},
+            "target": {
+                "name": data.target_name,
+                "unit": data.target_unit,
+                "position": windows.target,
+            },
             "scaler": {
                 "mean": list(data.scaler.mean),
                 "std": list(data.scaler.std),

@@ -110,7 +110,9 @@ def evaluate(
     """
     reporter = reporter or SilentReporter()
     folder = None if isinstance(artifact, SyntheticDataset) else Path(artifact)
-    dataset = artifact if isinstance(artifact, SyntheticDataset) else SyntheticDataset.load(artifact)
+    dataset = (
+        artifact if isinstance(artifact, SyntheticDataset) else SyntheticDataset.load(artifact)
+    )
     config = config or dataset.config
     data_config = dataset.config.data
     job = read_input(source, data_config)
@@ -193,7 +195,10 @@ def _track(
         RunDescription(
             name=f"{folder.name} evaluation",
             params={"forecaster": result.forecaster, "seed": result.seed, **evaluation},
-            tags={"stemdist.job": "evaluate", "stemdist.source": dataset.manifest["source"]["source"]},
+            tags={
+                "stemdist.job": "evaluate",
+                "stemdist.source": dataset.manifest["source"]["source"],
+            },
             parent_run_id=dataset.manifest.get("tracking_run_id"),
         )
     )

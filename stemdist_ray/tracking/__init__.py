@@ -1,0 +1,1 @@
+"""Experiment tracking behind a small protocol."""

@@ -72,12 +72,14 @@ class MlflowTracker:
         if run.existing_run_id is None:
             items = list(run.params.items())
             for first in range(0, len(items), _PARAMS_PER_CALL):
-                self._submit(lambda part=items[first : first + _PARAMS_PER_CALL]: self._params(part))
+                self._submit(
+                    lambda part=items[first : first + _PARAMS_PER_CALL]: self._params(part)
+                )
             if run.dataset:
                 self._submit(lambda: self._dataset(run.dataset))
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """See :class:`stemdist_ray.tracking.base.Tracker`; numbers that are not finite are left out."""
+        """See :class:`stemdist_ray.tracking.base.Tracker`; leaves out what is not finite."""
         known = {k: float(v) for k, v in metrics.items() if v is not None and math.isfinite(v)}
         when = int(time.time() * 1000)
         self._submit(lambda: self._metrics(known, when, step or 0))

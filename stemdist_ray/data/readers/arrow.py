@@ -32,4 +32,6 @@ def read_arrow(path: Path) -> SpatioTemporalSeries:
     return frame_to_series(table.to_pandas(), path)
 
 
-register_reader(Reader("arrow", (".arrow", ".feather", ".ipc", ".arrows"), (b"ARROW1",), read_arrow))
+register_reader(
+    Reader("arrow", (".arrow", ".feather", ".ipc", ".arrows"), (b"ARROW1",), read_arrow)
+)

@@ -134,7 +134,9 @@ def split_off_times(
     named = str(first).strip().lower() in TIME_NAMES or str(first).startswith("Unnamed: 0")
     column = table[first]
     is_text = not pd.api.types.is_numeric_dtype(column)
-    if pd.api.types.is_datetime64_any_dtype(column) or (is_text and (named or _looks_like_time(column))):
+    if pd.api.types.is_datetime64_any_dtype(column) or (
+        is_text and (named or _looks_like_time(column))
+    ):
         return table.drop(columns=first), to_datetime64(column, path)
     if named and len(table) > 1:
         # A running number: it orders the rows and says nothing else.

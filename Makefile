@@ -1,0 +1,57 @@
+# make demo       set up .venv, distil the embedded demo data, evaluate it, write a report
+# make test       set up .venv, run the tests (without the slow ones)
+# make test-all   the slow ones as well
+# make lint       ruff and mypy
+# make clean      remove what make wrote
+#
+# PYTHON=python3.12 make ...                                    another interpreter
+# make ... PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+#                                                               CPU build of torch on Linux
+
+PYTHON ?= python3
+PIP_FLAGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+RUNS ?= runs
+
+.PHONY: install demo test test-all lint format clean
+
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; found " + sys.version.split()[0] + ". Try: make PYTHON=python3.11")'
+	@echo "setting up $(VENV) (once, some minutes)"
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet $(PIP_FLAGS) --constraint constraints.txt torch
+	$(PIP) install --quiet $(PIP_FLAGS) --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+demo: install
+	$(BIN)/stemdist distill demo --preset demo --shards 4 --workers 2 --out $(RUNS)/demo --overwrite
+	$(BIN)/stemdist evaluate $(RUNS)/demo demo
+	$(BIN)/stemdist report $(RUNS)/demo
+	@echo
+	@echo "look further:"
+	@echo "  $(BIN)/stemdist ui $(RUNS)        the runs in MLflow, at http://127.0.0.1:5000"
+	@echo "  $(RUNS)/demo/report.html          the report, for a browser"
+	@echo "  $(RUNS)/demo/README.md            the dataset card"
+
+test: install
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) $(RUNS)/demo $(RUNS)/demo.previous* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,29 @@
+"""Evaluate a distilled data set as a Ray job.
+
+ray job submit --working-dir . -- python jobs/evaluate.py --config jobs/configs/demo.yaml
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+# The job's working directory holds the package; it need not be installed on the cluster.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from stemdist_ray.entry import read_job_file
+from stemdist_ray.exits import exit_codes, prepare_process
+
+
+def main() -> None:
+    """Parse, build, run."""
+    prepare_process()
+    with exit_codes():
+        job, console = read_job_file(__doc__ or "")
+        from stemdist_ray.jobs import run_evaluate
+
+        run_evaluate(job.evaluate_job(), console)
+
+
+if __name__ == "__main__":
+    main()

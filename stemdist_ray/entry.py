@@ -1,0 +1,32 @@
+"""What the scripts in ``jobs/`` share: the one option they take."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from stemdist_ray.yaml_files import read_yaml
+
+if TYPE_CHECKING:
+    from stemdist_ray.jobs import JobFile
+
+
+def read_job_file(description: str) -> tuple[JobFile, Console]:
+    """Parse ``--config FILE`` and read the job it describes.
+
+    Raises:
+        ConfigError: The file cannot be read or holds unknown settings.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", type=Path, required=True, help="YAML file of the job")
+    path = parser.parse_args().config
+    from stemdist_ray.jobs import JobFile
+
+    width = None if sys.stdout.isatty() else 120
+    return JobFile.parse(read_yaml(path)), Console(width=width)

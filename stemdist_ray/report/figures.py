@@ -1,0 +1,192 @@
+"""The figures of a report, as SVG text. Axis letters: L lookback, H horizon, C examples."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette: told apart by people with any colour vision.
+BLUE, ORANGE, GREEN, GREY, PURPLE, RED = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#7a7a7a",
+    "#aa4499",
+    "#c1272d",
+)
+_COLOURS = {
+    "distilled": BLUE,
+    "random_subset": ORANGE,
+    "centroid": GREEN,
+    "node_sampled": PURPLE,
+    "full_data": "black",
+    "last_value": GREY,
+    "historical_average": "#b0b0b0",
+    "ridge": RED,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its words.
+
+    Args:
+        name: File name without ending.
+        title: Heading.
+        alt: What a reader who cannot see it should know.
+        svg: The drawing.
+        png: The same as a bitmap.
+    """
+
+    name: str
+    title: str
+    alt: str
+    svg: str
+    png: bytes
+
+
+def _picture(figure: Figure, name: str, title: str, alt: str) -> Picture:
+    svg, png = io.StringIO(), io.BytesIO()
+    # No date and fixed ids: the same data give the same file.
+    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(png, format="png", dpi=150)
+    text = svg.getvalue()
+    return Picture(name, title, alt, text[text.index("<svg") :], png.getvalue())
+
+
+def _axes(width: float = 6.4, height: float = 3.4) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots()
+    _plain(axes)
+    return figure, axes
+
+
+def _plain(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(True, color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def convergence(history: Sequence[dict[str, Any]], best_round: int) -> Picture:
+    """Validation error and gradient distance per round."""
+    figure = Figure(figsize=(6.4, 4.6), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    judged = [(r["round"], r["validation"]) for r in history if r["validation"] is not None]
+    _plain(upper)
+    upper.plot(*zip(*judged, strict=True), marker="o", color=BLUE)
+    start = judged[0][1]
+    upper.axhline(start, color=GREY, linestyle="--", linewidth=1)
+    upper.annotate("unlearned start", (judged[-1][0], start), ha="right", va="bottom", color=GREY)
+    best = dict(judged)[best_round]
+    upper.plot([best_round], [best], marker="o", markersize=11, mfc="none", color=ORANGE)
+    upper.set_ylabel("validation\nrelative RMSE")
+    rounds = [r for r in history if r["distance"] is not None]
+    _plain(lower)
+    lower.plot(
+        [r["round"] for r in rounds], [r["distance"] for r in rounds], marker=".", color=GREEN
+    )
+    lower.set_ylabel("gradient distance")
+    lower.set_xlabel("round")
+    lower.xaxis.get_major_locator().set_params(integer=True)
+    alt = (
+        f"Validation relative RMSE goes from {start:.3f} at the unlearned start to {best:.3f} in "
+        f"round {best_round}, the one kept (ringed)."
+    )
+    return _picture(figure, "convergence", "Convergence", alt)
+
+
+def example_windows(examples: dict[str, npt.NDArray[Any]], unit: str) -> Picture:
+    """Real windows beside what they became."""
+    count = len(examples["clusters"])
+    columns = min(3, count)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(2.5 * columns, 2.1 * rows), layout="constrained")
+    grid = np.atleast_1d(figure.subplots(rows, columns, sharex=True)).ravel()
+    lookback, horizon = examples["real_x"].shape[1], examples["real_y"].shape[1]
+    before, after = np.arange(-lookback + 1, 1), np.arange(1, horizon + 1)
+    for index, axes in enumerate(grid):
+        if index >= count:
+            axes.set_visible(False)
+            continue
+        _plain(axes)
+        for kind, colour in (("real", GREY), ("learned", BLUE)):
+            axes.plot(before, examples[f"{kind}_x"][index], color=colour, label=kind)
+            axes.plot(after, examples[f"{kind}_y"][index], color=colour, linestyle="--")
+        axes.axvline(0.5, color="#bbbbbb", linewidth=0.8)
+        axes.set_title(f"cluster {examples['clusters'][index]}", fontsize=9)
+    grid[0].legend(fontsize=8, frameon=False)
+    figure.supxlabel("step (inputs to 0, targets dashed)", fontsize=9)
+    figure.supylabel(unit or "value", fontsize=9)
+    gap = float(np.abs(examples["learned_x"] - examples["real_x"]).mean())
+    alt = (
+        f"{count} synthetic windows before and after learning; inputs moved by {gap:.3g} "
+        f"{unit} on average."
+    )
+    return _picture(figure, "windows", "Real against synthetic windows", alt)
+
+
+def error_per_horizon(
+    rows: dict[str, dict[str, Any]], titles: dict[str, str], unit: str
+) -> Picture:
+    """RMSE per horizon step, trained rows solid, trivial ones dotted."""
+    figure, axes = _axes()
+    for name, row in rows.items():
+        mean = np.array(row["per_horizon"]["rmse"]["mean"], dtype=float)
+        std = np.array(row["per_horizon"]["rmse"]["std"], dtype=float)
+        steps = np.arange(1, len(mean) + 1)
+        trivial = name in ("last_value", "historical_average", "ridge")
+        axes.plot(
+            steps, mean, label=titles[name], color=_COLOURS[name], linestyle=":" if trivial else "-"
+        )
+        if not trivial:
+            axes.fill_between(steps, mean - std, mean + std, color=_COLOURS[name], alpha=0.12)
+    axes.set_xlabel("horizon step")
+    axes.set_ylabel(f"test RMSE ({unit})" if unit else "test RMSE")
+    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    first, last = (rows["distilled"]["per_horizon"]["rmse"]["mean"][i] for i in (0, -1))
+    alt = f"Test RMSE of the distilled row grows from {first:.3g} at step 1 to {last:.3g} {unit}."
+    return _picture(figure, "horizon", "Error per horizon step", alt)
+
+
+def cluster_sizes(sizes: npt.NDArray[np.int64]) -> Picture:
+    """How many real locations each synthetic one stands for."""
+    figure, axes = _axes(height=2.6)
+    ordered = np.sort(sizes)[::-1]
+    axes.bar(np.arange(len(ordered)), ordered, width=1.0, color=BLUE)
+    axes.set_xlabel("synthetic locations, largest first")
+    axes.set_ylabel("real locations")
+    alt = (
+        f"{len(sizes)} clusters of {sizes.min()} to {sizes.max()} real locations, "
+        f"median {np.median(sizes):g}."
+    )
+    return _picture(figure, "clusters", "Cluster sizes", alt)
+
+
+def cluster_map(coordinates: npt.NDArray[np.float64], assignment: npt.NDArray[np.int64]) -> Picture:
+    """Where the clusters lie; neighbouring cluster numbers get different colours."""
+    figure, axes = _axes(6.4, 5.0)
+    count = int(assignment.max()) + 1
+    # Shuffled hues: consecutive clusters are often neighbours and would look alike.
+    shade = np.random.default_rng(0).permutation(count)[assignment]
+    size = float(np.clip(4000 / len(assignment), 2, 40))
+    axes.scatter(
+        coordinates[:, 1],
+        coordinates[:, 0],
+        c=shade,
+        s=size,
+        cmap="turbo",
+        linewidths=0,
+        rasterized=True,
+    )
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_xlabel("longitude or x")
+    axes.set_ylabel("latitude or y")
+    alt = f"Map of {len(assignment)} locations coloured by their cluster, {count} clusters."
+    return _picture(figure, "map", "Cluster map", alt)

@@ -1,0 +1,165 @@
+"""A self-contained HTML page about one distilled data set."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from stemdist_ray.artifact.dataset import SyntheticDataset
+from stemdist_ray.config import flatten
+from stemdist_ray.errors import ArtifactError
+from stemdist_ray.files import replacing_file, write_text
+from stemdist_ray.report import figures
+from stemdist_ray.report.figures import Picture
+
+_EVALUATION, _EXAMPLES = "evaluation.json", "examples.npz"
+_TITLES = {
+    "distilled": "distilled data",
+    "random_subset": "random real subset, same size",
+    "centroid": "unlearned centroids, same size",
+    "node_sampled": "full data, node-sampled, same steps",
+    "full_data": "full data, to convergence",
+    "last_value": "last value",
+    "historical_average": "historical average",
+    "ridge": "ridge on lags, full data",
+}
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One row of the result table, numbers formatted."""
+
+    title: str
+    cells: tuple[str, ...]
+    trivial: bool
+
+
+def write_report(folder: Path, output: Path | None = None) -> Path:
+    """Write the report of an artifact, and its figures as SVG and PNG in ``figures/``.
+
+    Args:
+        folder: Artifact, with ``evaluation.json`` when it has been evaluated.
+        output: HTML file; ``report.html`` in the folder when None.
+
+    Raises:
+        ArtifactError: The folder is not a complete artifact.
+    """
+    dataset = SyntheticDataset.load(folder)
+    evaluation = _read_evaluation(folder)
+    pictures = _pictures(folder, dataset, evaluation)
+    for picture in pictures:
+        write_text(folder / "figures" / f"{picture.name}.svg", picture.svg)
+        with replacing_file(folder / "figures" / f"{picture.name}.png") as aside:
+            aside.write_bytes(picture.png)
+    template = resources.files("stemdist_ray.report").joinpath("report.html.j2").read_text("utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    page = environment.from_string(template).render(
+        manifest=dataset.manifest,
+        headline=_headline(dataset.manifest, evaluation),
+        rows=_table_rows(evaluation) if evaluation else [],
+        repeats=evaluation["repeats"] if evaluation else 0,
+        steps=evaluation["optimizer_steps"] if evaluation else 0,
+        forecaster=evaluation["forecaster"] if evaluation else "",
+        pictures=pictures,
+        settings=flatten(dataset.manifest["config"]),
+    )
+    target = output or folder / "report.html"
+    write_text(target, page)
+    return target
+
+
+def _read_evaluation(folder: Path) -> dict[str, Any] | None:
+    path = folder / _EVALUATION
+    if not path.exists():
+        return None
+    try:
+        tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path} is damaged: {error}; run stemdist evaluate again") from error
+    return tree
+
+
+def _pictures(
+    folder: Path, dataset: SyntheticDataset, evaluation: dict[str, Any] | None
+) -> list[Picture]:
+    manifest = dataset.manifest
+    unit = manifest["target"]["unit"]
+    pictures = [figures.convergence(manifest["history"], manifest["result"]["best_round"])]
+    if evaluation is not None:
+        pictures.append(figures.error_per_horizon(evaluation_rows(evaluation), _TITLES, unit))
+    if (folder / _EXAMPLES).exists():
+        with np.load(folder / _EXAMPLES, allow_pickle=False) as file:
+            examples = {name: file[name] for name in file.files}
+        target = manifest["target"]["position"]
+        scale, shift = dataset.scaler.std[target], dataset.scaler.mean[target]
+        for kind in ("real", "learned"):
+            examples[f"{kind}_x"] = examples[f"{kind}_x"][:, :, target] * scale + shift
+            examples[f"{kind}_y"] = examples[f"{kind}_y"] * scale + shift
+        pictures.append(figures.example_windows(examples, unit))
+    pictures.append(figures.cluster_sizes(dataset.cluster_size))
+    if dataset.coordinates is not None:
+        pictures.append(figures.cluster_map(dataset.coordinates, dataset.assignment))
+    return pictures
+
+
+def evaluation_rows(evaluation: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """All rows of an evaluation by name, the distilled one first."""
+    rows = {"distilled": evaluation}
+    for name in ("random_subset", "centroid", "node_sampled", "full_data"):
+        if evaluation.get(name) is not None:
+            rows[name] = evaluation[name]
+    return {**rows, **evaluation["naive"]}
+
+
+def _table_rows(evaluation: dict[str, Any]) -> list[TableRow]:
+    rows = []
+    for name, row in evaluation_rows(evaluation).items():
+        trivial = name in evaluation["naive"]
+        cells = [
+            _number(row["relative_rmse"], 3, not trivial),
+            _number(row["relative_mae"], 3, not trivial),
+            _number(row["mae"], 3, not trivial),
+            _number(row["rmse"], 3, not trivial),
+            _number(row["mape"], 1, not trivial),
+            _number(row["validation"]["relative_rmse"], 3, not trivial),
+            "" if trivial else f"{row['train_seconds']:.1f}",
+            "" if trivial else f"{row['peak_rss_mib']:.0f}",
+        ]
+        rows.append(TableRow(_TITLES[name], tuple(cells), trivial))
+    return rows
+
+
+def _number(entry: dict[str, float | None], digits: int, spread: bool) -> str:
+    if entry["mean"] is None:
+        return "n/a"
+    text = f"{entry['mean']:.{digits}f}"
+    return f"{text} ± {entry['std']:.{digits}f}" if spread else text
+
+
+def _headline(manifest: dict[str, Any], evaluation: dict[str, Any] | None) -> str:
+    size = manifest["size"]
+    smaller = (
+        f"{size['real_windows']} x {size['real_locations']} windows of "
+        f"{manifest['source']['name']} became {size['windows']} x {size['locations']}: "
+        f"{size['real_bytes'] / size['bytes']:,.0f} times smaller."
+    )
+    if evaluation is None:
+        return f"{smaller} Not evaluated yet: run stemdist evaluate."
+    own = evaluation["relative_rmse"]["mean"]
+    rivals = evaluation_rows(evaluation)
+    naive = min(evaluation["naive"], key=lambda n: evaluation["naive"][n]["relative_rmse"]["mean"])
+    parts = [
+        f"{_TITLES[name]} {rivals[name]['relative_rmse']['mean']:.3f}"
+        for name in ("random_subset", "centroid", "node_sampled", "full_data", naive)
+        if name in rivals
+    ]
+    return (
+        f"{smaller} A forecaster trained on them reaches a test relative RMSE of {own:.3f}; "
+        f"{', '.join(parts)}. Lower is better."
+    )
