@@ -37,7 +37,7 @@ def numpy_generator(seed: int, *path: str | int) -> np.random.Generator:
 @contextmanager
 def torch_seed(seed: int, *path: str | int) -> Iterator[None]:
     """Seed torch inside the block and give the caller's random state back after it."""
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(derive_seed(seed, *path))
         yield

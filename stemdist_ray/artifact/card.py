@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - Markdown tables
 """The dataset card: what a person should know before using a distilled data set."""
 
 from __future__ import annotations

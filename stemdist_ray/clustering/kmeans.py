@@ -54,9 +54,8 @@ def step_weights(starts: npt.NDArray[np.int64], lookback: int) -> npt.NDArray[np
     """
     count = len(starts)
     step = np.arange(count + lookback - 1)
-    return np.minimum.reduce(
-        [step + 1, np.full_like(step, min(count, lookback)), count + lookback - 1 - step]
-    )
+    rising, falling = step + 1, count + lookback - 1 - step
+    return np.minimum(np.minimum(rising, falling), min(count, lookback))
 
 
 def location_vectors(

@@ -50,6 +50,7 @@ class TrafficParameters:
     meta: str | None = None
 
     def __post_init__(self) -> None:
+        limits: dict[str, tuple[float, float]]
         limits = {"locations": (1, 10**6), "steps": (1, 10**7), "seed": (0, 2**62)}
         limits |= {"missing": (0, 0.5), "noise": (0, 100), "incidents": (0, 1000)}
         for name, (low, high) in limits.items():

@@ -143,9 +143,11 @@ def _write_canonical(series: SpatioTemporalSeries, path: Path) -> None:
     with replacing_folder(path) as aside:
         for name, content in (("values", columns), ("locations", places)):
             table = pa.table(content)
-            with pa.OSFile(str(aside / f"{name}.arrow"), "wb") as file:
-                with pa.ipc.new_file(file, table.schema) as writer:
-                    writer.write_table(table)
+            with (
+                pa.OSFile(str(aside / f"{name}.arrow"), "wb") as file,
+                pa.ipc.new_file(file, table.schema) as writer,
+            ):
+                writer.write_table(table)
         meta = {
             "version": VERSION,
             "name": series.name,

@@ -208,7 +208,7 @@ class _ShardRun:
                 else:
                     loss = self._real_loss(subset, self._draw_real(len(self.synthetic.x)))
                 self.optimizer.zero_grad()
-                loss.backward()
+                torch.autograd.backward(loss)
                 self.optimizer.step()
                 losses.append(loss.detach())
         return float(torch.stack(losses).mean())

@@ -39,8 +39,8 @@ class SyntheticState:
     def fresh(cls, x: Array, y: Array) -> SyntheticState:
         """Start from given data with an empty optimiser state."""
         updates = np.zeros(x.shape[2], dtype=np.int64)
-        moments = [np.zeros_like(a) for a in (x, x, y, y)]
-        return cls(x, y, *moments, updates=updates)
+        zero_x, zero_y = np.zeros_like(x), np.zeros_like(y)
+        return cls(x, y, zero_x, zero_x.copy(), zero_y, zero_y.copy(), updates)
 
     @property
     def num_locations(self) -> int:

@@ -115,7 +115,7 @@ def _train_epoch(
     for step in steps:
         loss = weighted_loss(model(step.x, step.context), step.y, step.weights, step.observed)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         count += 1
     return count

@@ -92,7 +92,7 @@ class HistoricalAverage(NaiveForecaster):
         """See :class:`NaiveForecaster`."""
         series = self.data.windows
         rows = starts[:, None] + series.lookback + np.arange(series.horizon)
-        return self.table[self.season[rows]]
+        return np.asarray(self.table[self.season[rows]])
 
 
 def seasons(times: npt.NDArray[np.datetime64] | None, steps: int) -> npt.NDArray[np.int64]:

@@ -108,7 +108,8 @@ class Mtgnn(Forecaster):
             hidden = self.norms[layer](self.propagations[layer](mixed, state) + residual)
         skip = skip + self.skip_last(hidden.flatten(2))
         out = self.leave(functional.relu(self.end(functional.relu(skip))))
-        return out.permute(1, 2, 0)
+        forecast: Tensor = out.permute(1, 2, 0)
+        return forecast
 
     def activation_floats(self) -> int:
         """The first layer dominates: both gates, all hops of both directions, and copies."""
@@ -116,7 +117,9 @@ class Mtgnn(Forecaster):
 
     def _convolve(self, layer: int, hidden: Tensor, raw: Tensor) -> Tensor:
         """Gated inception convolution: (N, W, T, C) to (N, W, T - 6, C)."""
-        kernel, bias = self.kernels[layer].kernel()
+        kernels = self.kernels[layer]
+        assert isinstance(kernels, InceptionKernels)
+        kernel, bias = kernels.kernel()
         if layer == 0:
             # The start convolution is linear, so it is folded into this kernel: F input features
             # take part instead of C channels, and the zero padding need not be convolved.
@@ -127,9 +130,8 @@ class Mtgnn(Forecaster):
         else:
             matrix = convolution_matrix(kernel, self.steps[layer])
         steps, channels = self.steps[layer + 1], len(bias) // 2
-        both = (hidden.flatten(2) @ matrix).unflatten(2, (steps, 2 * channels)) + bias
-        filtered, gate = both.split(channels, dim=3)
-        return torch.tanh(filtered) * torch.sigmoid(gate)
+        both = (hidden.flatten(2) @ matrix).view(*raw.shape[:2], steps, 2 * channels) + bias
+        return torch.tanh(both[..., :channels]) * torch.sigmoid(both[..., channels:])
 
     def _drop(self, x: Tensor) -> Tensor:
         return functional.dropout(x, self.options.dropout, self.training)

@@ -9,6 +9,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,7 @@ class MlflowTracker:
         if run.existing_run_id is None:
             items = list(run.params.items())
             for first in range(0, len(items), _PARAMS_PER_CALL):
-                self._submit(
-                    lambda part=items[first : first + _PARAMS_PER_CALL]: self._params(part)
-                )
+                self._submit(partial(self._params, items[first : first + _PARAMS_PER_CALL]))
             if run.dataset:
                 self._submit(lambda: self._dataset(run.dataset))
 

@@ -22,8 +22,10 @@ def is_canonical(path: Path) -> bool:
 
 
 def read_canonical(path: Path) -> SpatioTemporalSeries:
-    """Read a canonical folder: ``series.json``, ``values.arrow`` (one row per step, columns
-    ``value``, ``observed`` and ``time`` where there are any) and ``locations.arrow``.
+    """Read a canonical folder.
+
+    It holds ``series.json``, ``values.arrow`` (one row per step, columns ``value``, ``observed``
+    and ``time`` where there are any) and ``locations.arrow``.
 
     Raises:
         DataError: A file is missing, damaged or of another version.

@@ -1,4 +1,4 @@
-"""NPZ and NPY: PEMS03/04/07/08 (`data`), LargeST (`his.npz`), and folders of train/val/test windows."""
+"""NPZ and NPY: PEMS03/04/07/08 (`data`), LargeST (`his.npz`), folders of train/val/test windows."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _PARTS = ("train", "val", "test")
 
 
 def read_npz(path: Path) -> SpatioTemporalSeries:
-    """Read an array ``data`` of shape (T, N) or (T, N, F); `times`, `location_ids`, `coordinates`,
-    `mask` and `feature_names` are used where they are there.
+    """Read an array ``data`` of shape (T, N) or (T, N, F).
 
-    LargeST's ``his.npz`` holds z-scored ``data`` with ``mean`` and ``std``; its readings are
-    turned back to original units.
+    Arrays ``times``, ``location_ids``, ``coordinates``, ``mask``, ``feature_names`` and ``units``
+    are used where they are there. LargeST's ``his.npz`` holds z-scored ``data`` with ``mean`` and
+    ``std``; its readings are turned back to original units.
 
     Raises:
         DataError: The file is damaged or holds no such array.
