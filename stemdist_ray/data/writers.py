@@ -36,7 +36,7 @@ def write_series(series: SpatioTemporalSeries, path: str | Path) -> Path:
         _write_canonical(series, path)
     elif suffix == ".zarr":
         with replacing_folder(path) as aside:
-            _to_xarray(series).to_zarr(aside, mode="w", consolidated=False)
+            _to_xarray(series).to_zarr(aside, mode="w", zarr_format=2)
     elif suffix in _FILES:
         with replacing_file(path) as aside:
             _FILES[suffix](series, aside)

@@ -25,7 +25,7 @@ def read_zarr(path: Path) -> SpatioTemporalSeries:
         DataError: The group is damaged or holds no variable over time.
     """
     try:
-        with xr.open_zarr(path, consolidated=None) as dataset:
+        with xr.open_zarr(path, consolidated=False) as dataset:
             return dataset_to_series(dataset.load(), path)
     except (OSError, TypeError, ValueError, KeyError, BaseZarrError) as error:
         reason = " ".join(str(error).split())

@@ -1,0 +1,32 @@
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from stemdist_ray.data.source import read_series
+from stemdist_ray.errors import DataError
+
+
+@pytest.mark.parametrize("key", ["df", "speed", "t"])
+@pytest.mark.parametrize("layout", ["fixed", "table"])
+def test_keys_of_the_known_data_sets(tmp_path, key, layout):
+    stamps = pd.date_range("2012-03-01", periods=4, freq="5min")
+    table = pd.DataFrame(np.arange(8.0).reshape(4, 2), index=stamps, columns=["773869", "767541"])
+    table.to_hdf(tmp_path / "x.h5", key=key, format=layout)
+    series = read_series(tmp_path / "x.h5")
+    np.testing.assert_array_equal(series.values[:, :, 0], table.to_numpy())
+    np.testing.assert_array_equal(series.times, stamps.to_numpy())
+    assert series.location_ids == ("773869", "767541")
+
+
+def test_hdf5_without_a_pandas_table(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["readings"] = np.ones((3, 2))
+    with pytest.raises(DataError, match=r"expected one pandas table.*readings"):
+        read_series(tmp_path / "x.h5")
+
+
+def test_damaged_file(tmp_path):
+    (tmp_path / "x.h5").write_bytes(b"\x89HDF broken")
+    with pytest.raises(DataError, match="cannot be read as HDF5"):
+        read_series(tmp_path / "x.h5")

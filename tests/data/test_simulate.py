@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from stemdist_ray.data.simulate import (
+    DEMO_SOURCE,
+    TrafficParameters,
+    parse_simulation,
+    simulate_traffic,
+)
+from stemdist_ray.errors import DataError
+from tests.conftest import real_file
+
+
+def test_parse():
+    parameters = parse_simulation("sim:traffic?locations=30,steps=100,seed=2,missing=0.1,meta=a/b.csv")
+    assert parameters == TrafficParameters(30, 100, 2, 0.1, meta="a/b.csv")
+    assert parse_simulation("sim:traffic") == TrafficParameters()
+    assert parse_simulation(DEMO_SOURCE).seed == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("sim:weather", "unknown simulation"),
+        ("sim:traffic?colour=red", "known parameters"),
+        ("sim:traffic?locations=many", "whole number"),
+        ("sim:traffic?locations=0", "locations must lie in"),
+        ("sim:traffic?missing=0.9", "missing must lie in"),
+        ("sim:traffic?meta=nowhere.csv", "cannot read"),
+    ],
+)
+def test_bad_sources(source, words):
+    with pytest.raises(DataError, match=words):
+        simulate_traffic(parse_simulation(source))
+
+
+def test_same_seed_same_series():
+    one, two, other = (
+        simulate_traffic(TrafficParameters(locations=10, steps=50, seed=s)).content_hash()
+        for s in (1, 1, 2)
+    )
+    assert one == two
+    assert one != other
+
+
+def test_looks_like_traffic():
+    series = simulate_traffic(TrafficParameters(locations=40, steps=2016))
+    speed = np.nanmean(series.values[:, :, 0], axis=1)
+    hours = np.arange(2016) % 288 / 12
+    weekday = np.arange(2016) < 5 * 288
+    night, rush = weekday & (hours < 4), weekday & (abs(hours - 17.5) < 1)
+    assert speed[night].mean() > speed[rush].mean() + 10
+    assert 0.01 < series.missing_share < 0.04
+    assert series.coordinates is not None
+    assert series.units == ("km/h",)
+
+
+def test_a_model_that_uses_neighbours_beats_one_that_does_not():
+    series = simulate_traffic(TrafficParameters(locations=100, steps=1500, missing=0))
+    speed = series.values[:, :, 0]
+    starts = np.arange(12, 1490, 3)
+
+    def samples(neighbours):
+        columns = [speed[s - 12 : s] for s in starts]
+        own = np.stack([c[:, :-2].T for c in columns])
+        if neighbours:  # the next two locations downstream
+            more = [np.stack([c[:, k : 98 + k].T for c in columns]) for k in (1, 2)]
+            own = np.concatenate([own, *more], axis=2)
+        targets = np.stack([speed[s + 5, :-2] for s in starts])
+        return own, targets
+
+    errors = []
+    for neighbours in (False, True):
+        x, y = samples(neighbours)
+        half = len(x) // 2
+        model = Ridge().fit(x[:half].reshape(-1, x.shape[2]), y[:half].ravel())
+        gap = model.predict(x[half:].reshape(-1, x.shape[2])) - y[half:].ravel()
+        errors.append(float(np.sqrt((gap**2).mean())))
+    assert errors[1] < 0.9 * errors[0]
+
+
+def test_metadata_columns_are_checked(tmp_path):
+    (tmp_path / "m.csv").write_text("ID,Lat\n1,2\n")
+    with pytest.raises(DataError, match="lacks the columns"):
+        simulate_traffic(TrafficParameters(meta=str(tmp_path / "m.csv")))
+
+
+def test_paper_size_network():
+    path = real_file("largest_gba_meta.csv")
+    series = simulate_traffic(TrafficParameters(steps=50, meta=str(path)))
+    assert series.num_locations == 2352
+    few = simulate_traffic(TrafficParameters(locations=100, steps=50, meta=str(path)))
+    assert few.location_ids == series.location_ids[:100]
+    with pytest.raises(DataError, match="has 2352 sensors"):
+        simulate_traffic(TrafficParameters(locations=9999, steps=50, meta=str(path)))

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from stemdist_ray.config import DataConfig
+from stemdist_ray.data.source import load_source, read_series
+from stemdist_ray.errors import DataError
+
+
+@pytest.fixture
+def csv(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("a,b\n0,1\n2,-9\n4,5\n")
+    return path
+
+
+def test_demo_is_the_simulator():
+    loaded = load_source("demo")
+    assert loaded.format == "simulation"
+    assert loaded.series.num_locations == 120
+
+
+def test_missing_values(csv):
+    assert read_series(csv).mask is None
+    series = read_series(csv, DataConfig(missing_values=(0, -9)))
+    assert series.missing_share == pytest.approx(2 / 6)
+    assert np.isnan(series.values[0, 0, 0])
+
+
+def test_time_stamps_from_start_and_step(csv):
+    series = read_series(csv, DataConfig(start="2012-03-01", sampling_step="5min"))
+    assert series.times is not None
+    assert series.sampling_step == np.timedelta64(5, "m")
+
+
+def test_time_stamps_are_not_replaced():
+    with pytest.raises(DataError, match="time stamps of its own"):
+        read_series("demo", DataConfig(start="2012-03-01", sampling_step="5min"))
+
+
+def test_bad_step(csv):
+    with pytest.raises(DataError, match="give no time stamps"):
+        read_series(csv, DataConfig(start="2012-03-01", sampling_step="often"))
+
+
+@pytest.mark.parametrize("header", ["id,lat,lng", "station,y_m,x_m", "id,first,second"])
+def test_coordinates(csv, tmp_path, header):
+    places = tmp_path / "places.csv"
+    places.write_text(f"{header}\nb,1,2\na,3,4\n")
+    series = read_series(csv, DataConfig(locations_file=str(places)))
+    np.testing.assert_array_equal(series.coordinates, [[3, 4], [1, 2]])
+
+
+def test_columns_are_found_by_name(csv, tmp_path):
+    places = tmp_path / "places.csv"
+    places.write_text("id,lng,height,lat\na,4,0,3\nb,2,0,1\n")
+    series = read_series(csv, DataConfig(locations_file=str(places)))
+    np.testing.assert_array_equal(series.coordinates, [[3, 4], [1, 2]])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("id,lat,lng\na,1,2\n", "lacks 1 of 2 locations, e.g. 'b'"),
+        ("id,lat\na,1\nb,2\n", "two coordinates"),
+        ("id,lat,lng\na,x,2\nb,1,2\n", "must be numbers"),
+    ],
+)
+def test_bad_coordinates(csv, tmp_path, text, words):
+    (tmp_path / "places.csv").write_text(text)
+    with pytest.raises(DataError, match=words):
+        read_series(csv, DataConfig(locations_file=str(tmp_path / "places.csv")))
