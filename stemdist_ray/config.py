@@ -81,7 +81,10 @@ class ForecasterConfig(_Section):
 class MatchingConfig(_Section):
     """Gradient matching and inner loop of one shard task."""
 
-    objective: Literal["gradient"] = Field("gradient", description="what is matched")
+    objective: Literal["gradient", "unrolled"] = Field(
+        "unrolled",
+        description="gradient: match gradients (paper); unrolled: real loss after training",
+    )
     steps: Positive = Field(10, description="matching steps per shard and round (paper: 20)")
     subsets: Positive = Field(4, description="location subsets K per matching step (paper: 4)")
     real_batch: Positive = Field(64, description="real windows per matching step (paper: 64..256)")
@@ -90,11 +93,14 @@ class MatchingConfig(_Section):
     )
     learning_rate: Rate = Field(1e-2, description="Adam rate on the synthetic data")
     learn_targets: bool = Field(True, description="learn the target windows as well as the inputs")
+    unroll_steps: Positive = Field(
+        8, description="subset steps unrolled per matching step (objective unrolled)"
+    )
     inner_epochs: Annotated[int, Field(ge=0)] = Field(
-        2, description="epochs of K subset steps between matching steps (paper: 10)"
+        0, description="further epochs of K subset steps between matching steps (paper: 10)"
     )
     inner_data: Literal["synthetic", "real"] = Field(
-        "synthetic", description="what the surrogate is trained on (paper: synthetic)"
+        "synthetic", description="what trains the surrogate (objective gradient; paper: synthetic)"
     )
     inner_learning_rate: Rate = Field(1e-3, description="Adam rate of the surrogate")
     init: Literal["random", "even"] = Field(
@@ -107,7 +113,7 @@ class RefineConfig(_Section):
 
     steps: Annotated[int, Field(ge=0)] = Field(2, description="matching steps after each merge")
     inner_epochs: Annotated[int, Field(ge=0)] = Field(
-        2, description="epochs of subset steps between refine steps"
+        0, description="further epochs of subset steps between refine steps"
     )
 
 
@@ -211,6 +217,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "rounds": 100,
         "num_shards": 1,
         "matching": {
+            "objective": "gradient",
             "steps": 20,
             "subsets": 4,
             "real_batch": 64,
@@ -227,7 +234,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "temporal_ratio": 0.05,
         "rounds": 3,
         "num_shards": 4,
-        "matching": {"steps": 5, "inner_epochs": 2, "real_batch": 32},
+        "matching": {"steps": 5, "real_batch": 32},
         "refine": {"steps": 1},
         "validation": {"epochs": 20, "windows": 16},
         "evaluation": {"epochs": 30, "repeats": 2, "check_every": 3, "validation_windows": 16},

@@ -15,8 +15,8 @@ import numpy as np
 
 from stemdist_ray.config import DistillConfig, MatchingConfig
 from stemdist_ray.distill.partition import random_partition
-from stemdist_ray.distill.shard import ClusteredData, ShardTask, ShardUpdate
 from stemdist_ray.distill.state import SyntheticState
+from stemdist_ray.distill.task import ClusteredData, ShardTask, ShardUpdate
 from stemdist_ray.seeding import derive_seed, numpy_generator
 
 
@@ -40,8 +40,8 @@ class RoundRecord:
 
     Args:
         round: Rounds finished, counted from 1; 0 is the unlearned start.
-        distance: Mean gradient distance per subset over the round's matching steps, or None.
-        inner_loss: Mean surrogate loss on synthetic data, or None.
+        objective: Mean objective over the round's matching steps (gradient distance per subset,
+            or real loss after unrolled training), None for the start.
         seconds: Wall time of the round's tasks, without validation.
         task_seconds: The same summed over tasks: what one worker would have needed.
         validation_seconds: Wall time of the validation.
@@ -50,8 +50,7 @@ class RoundRecord:
     """
 
     round: int
-    distance: float | None
-    inner_loss: float | None
+    objective: float | None
     seconds: float
     task_seconds: float
     validation_seconds: float
@@ -121,7 +120,7 @@ class Coordinator:
         """Judge the unlearned start and make it round 0."""
         begun = time.perf_counter()
         score = self.judge(synthetic)
-        record = RoundRecord(0, None, None, 0.0, 0.0, time.perf_counter() - begun, 0.0, score)
+        record = RoundRecord(0, None, 0.0, 0.0, time.perf_counter() - begun, 0.0, score)
         state = RunState(0, synthetic, synthetic, 0, score, (record,))
         self._close_round(record, state)
         return state
@@ -148,8 +147,7 @@ class Coordinator:
         score = self.judge(synthetic) if self._is_validated(number) else None
         record = RoundRecord(
             round=number,
-            distance=float(np.mean([d for u in updates for d in u.distances])),
-            inner_loss=_mean([loss for u in updates for loss in u.inner_losses]),
+            objective=float(np.mean([value for u in updates for value in u.objectives])),
             seconds=seconds,
             task_seconds=sum(u.seconds for u in updates),
             validation_seconds=time.perf_counter() - begun,
@@ -231,7 +229,3 @@ def out_of_patience(history: Sequence[RoundRecord], best_round: int, patience: i
     """Whether ``patience`` validations have passed since the best round (0 = never)."""
     since = sum(1 for r in history if r.validation is not None and r.round > best_round)
     return patience > 0 and since >= patience
-
-
-def _mean(numbers: Sequence[float]) -> float | None:
-    return float(np.mean(numbers)) if numbers else None

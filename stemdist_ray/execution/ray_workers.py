@@ -17,7 +17,8 @@ import ray
 from ray.exceptions import GetTimeoutError, ObjectLostError, OutOfMemoryError, RayActorError
 
 from stemdist_ray.config import WorkerConfig
-from stemdist_ray.distill.shard import ClusteredData, ShardTask, ShardUpdate, run_shard
+from stemdist_ray.distill.shard import run_shard
+from stemdist_ray.distill.task import ClusteredData, ShardTask, ShardUpdate
 from stemdist_ray.errors import ExecutionError
 from stemdist_ray.execution.policy import Decision, after_lost_worker, workers_that_fit
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from stemdist_ray.distill.shard import ClusteredData, ShardTask, ShardUpdate, run_shard
+from stemdist_ray.distill.shard import run_shard
+from stemdist_ray.distill.task import ClusteredData, ShardTask, ShardUpdate
 
 
 class SerialExecutor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stemdist_ray.distill.coordinator import RoundRecord, RunObserver, RunState
-from stemdist_ray.distill.shard import ShardUpdate
+from stemdist_ray.distill.task import ShardUpdate
 from stemdist_ray.progress import Reporter
 from stemdist_ray.tracking.base import Tracker
 
@@ -30,8 +30,8 @@ class ProgressObserver(RunObserver):
     def round_done(self, record: RoundRecord, state: RunState) -> None:
         """Say what the round brought."""
         parts = ["start" if record.round == 0 else f"round {record.round}/{self.rounds}"]
-        if record.distance is not None:
-            parts.append(f"gradient distance {record.distance:.1f}")
+        if record.objective is not None:
+            parts.append(f"objective {record.objective:.4g}")
         if record.validation is not None:
             best = " (best so far)" if state.best_round == record.round else ""
             parts.append(f"validation relative RMSE {record.validation:.4f}{best}")
@@ -52,8 +52,7 @@ class TrackingObserver(RunObserver):
     def round_done(self, record: RoundRecord, state: RunState) -> None:
         """Log the record."""
         metrics = {
-            "gradient_distance": record.distance,
-            "inner_loss": record.inner_loss,
+            "objective": record.objective,
             "round_seconds": record.seconds,
             "task_seconds": record.task_seconds,
             "validation_seconds": record.validation_seconds,

@@ -74,8 +74,8 @@ def _plain(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def convergence(history: Sequence[dict[str, Any]], best_round: int) -> Picture:
-    """Validation error and gradient distance per round."""
+def convergence(history: Sequence[dict[str, Any]], best_round: int, objective: str) -> Picture:
+    """Validation error and objective per round."""
     figure = Figure(figsize=(6.4, 4.6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
     judged = [(r["round"], r["validation"]) for r in history if r["validation"] is not None]
@@ -87,12 +87,12 @@ def convergence(history: Sequence[dict[str, Any]], best_round: int) -> Picture:
     best = dict(judged)[best_round]
     upper.plot([best_round], [best], marker="o", markersize=11, mfc="none", color=ORANGE)
     upper.set_ylabel("validation\nrelative RMSE")
-    rounds = [r for r in history if r["distance"] is not None]
+    rounds = [r for r in history if r["objective"] is not None]
     _plain(lower)
     lower.plot(
-        [r["round"] for r in rounds], [r["distance"] for r in rounds], marker=".", color=GREEN
+        [r["round"] for r in rounds], [r["objective"] for r in rounds], marker=".", color=GREEN
     )
-    lower.set_ylabel("gradient distance")
+    lower.set_ylabel(objective)
     lower.set_xlabel("round")
     lower.xaxis.get_major_locator().set_params(integer=True)
     alt = (

@@ -30,6 +30,8 @@ _TITLES = {
     "ridge": "ridge on lags, full data",
 }
 
+_OBJECTIVES = {"gradient": "gradient distance", "unrolled": "train loss after\nunrolled training"}
+
 
 @dataclass(frozen=True)
 class TableRow:
@@ -90,7 +92,9 @@ def _pictures(
 ) -> list[Picture]:
     manifest = dataset.manifest
     unit = manifest["target"]["unit"]
-    pictures = [figures.convergence(manifest["history"], manifest["result"]["best_round"])]
+    objective = _OBJECTIVES[manifest["config"]["matching"]["objective"]]
+    best = manifest["result"]["best_round"]
+    pictures = [figures.convergence(manifest["history"], best, objective)]
     if evaluation is not None:
         pictures.append(figures.error_per_horizon(evaluation_rows(evaluation), _TITLES, unit))
     if (folder / _EXAMPLES).exists():

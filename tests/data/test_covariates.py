@@ -37,8 +37,6 @@ def test_covariates_need_times():
 
 
 def test_covariate_that_is_there_already():
-    series = SpatioTemporalSeries(
-        np.zeros((3, 2, 1)), times=TIMES, feature_names=("time_of_day",)
-    )
+    series = SpatioTemporalSeries(np.zeros((3, 2, 1)), times=TIMES, feature_names=("time_of_day",))
     with pytest.raises(DataError, match="already"):
         append_covariates(series, ["time_of_day"])

@@ -13,7 +13,9 @@ from tests.conftest import real_file
 
 
 def test_parse():
-    parameters = parse_simulation("sim:traffic?locations=30,steps=100,seed=2,missing=0.1,meta=a/b.csv")
+    parameters = parse_simulation(
+        "sim:traffic?locations=30,steps=100,seed=2,missing=0.1,meta=a/b.csv"
+    )
     assert parameters == TrafficParameters(30, 100, 2, 0.1, meta="a/b.csv")
     assert parse_simulation("sim:traffic") == TrafficParameters()
     assert parse_simulation(DEMO_SOURCE).seed == 0

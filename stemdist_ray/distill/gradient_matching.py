@@ -1,0 +1,65 @@
+"""The paper's objective: match the gradients of real and synthetic data.
+
+Source: STemDist (arXiv:2603.10410), subset-based granular distillation.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from stemdist_ray.distill.objective import gradient_distance
+from stemdist_ray.distill.task import ClusteredData, ShardTask
+from stemdist_ray.distill.workspace import Workspace
+
+
+class GradientMatching(Workspace):
+    """Per location subset: one Adam step on the synthetic data against the gradient distance."""
+
+    def __init__(self, data: ClusteredData, task: ShardTask) -> None:
+        super().__init__(data, task)
+        self.parameters = list(self.model.parameters())
+        self.optimizer = torch.optim.Adam(
+            self.parameters, lr=task.matching.inner_learning_rate, foreach=True
+        )
+
+    def matching_step(self) -> float:
+        """Match the gradients of every subset once."""
+        starts = self.draw_real(self.task.matching.real_batch)
+        # Dropout noise would hide the direction that is to be matched.
+        self.model.eval()
+        distances = []
+        for subset in self.subsets():
+            loss = self.real_loss(self.model, subset, starts)
+            wanted = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
+            distances.append(self._update_subset(subset, wanted))
+        return float(torch.stack(distances).mean())
+
+    def _update_subset(self, subset: Tensor, wanted: tuple[Tensor, ...]) -> Tensor:
+        matching = self.task.matching
+        x = self.synthetic.x[:, :, subset].requires_grad_()
+        y = self.synthetic.y[:, :, subset].requires_grad_(matching.learn_targets)
+        loss = self.synthetic_loss(self.model, subset, x, y)
+        have = torch.autograd.grad(loss, self.parameters, create_graph=True, materialize_grads=True)
+        distance = gradient_distance(wanted, have)
+        learned = {"x": x, "y": y} if matching.learn_targets else {"x": x}
+        gradients = torch.autograd.grad(distance, list(learned.values()))
+        self.synthetic.adam_step(
+            subset, dict(zip(learned, gradients, strict=True)), matching.learning_rate
+        )
+        return distance.detach()
+
+    def train_surrogate(self) -> None:
+        """Take ``inner_epochs`` epochs of K subset steps, on synthetic or on real data."""
+        matching, synthetic = self.task.matching, self.synthetic
+        self.model.train()
+        for _ in range(matching.inner_epochs):
+            for subset in self.subsets():
+                if matching.inner_data == "synthetic":
+                    x, y = synthetic.x[:, :, subset], synthetic.y[:, :, subset]
+                    loss = self.synthetic_loss(self.model, subset, x, y)
+                else:
+                    loss = self.real_loss(self.model, subset, self.draw_real(len(synthetic.x)))
+                self.optimizer.zero_grad()
+                torch.autograd.backward(loss)
+                self.optimizer.step()

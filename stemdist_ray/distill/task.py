@@ -1,0 +1,76 @@
+"""What a shard task is given and what it returns: plain data that can travel.
+
+Axis letters: L lookback, K clusters, F features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stemdist_ray.config import ForecasterConfig, MatchingConfig
+from stemdist_ray.data.windows import WindowedSeries
+from stemdist_ray.distill.state import SyntheticState
+
+
+@dataclass(frozen=True)
+class ClusteredData:
+    """The clustered train series that all tasks of a run share; read only.
+
+    Args:
+        windows: Scaled series of the K clusters.
+        starts: Window starts of the train split.
+        context: (K, L, F) mean train window of each cluster.
+        cluster_size: (K,) members of each cluster.
+    """
+
+    windows: WindowedSeries
+    starts: npt.NDArray[np.int64]
+    context: npt.NDArray[np.float32]
+    cluster_size: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """Everything one task needs besides the shared data.
+
+    Args:
+        name: For messages, e.g. "round 3 shard 1".
+        locations: Positions of the clusters in this shard.
+        state: Their slice of the synthetic data and of the Adam state.
+        matching: Objective, steps, subsets, rates.
+        forecaster: The surrogate to build.
+        seed: Seed of this task.
+        threads: torch threads, part of the task because sums depend on it.
+        device: "cpu" or "cuda".
+    """
+
+    name: str
+    locations: npt.NDArray[np.int64]
+    state: SyntheticState
+    matching: MatchingConfig
+    forecaster: ForecasterConfig
+    seed: int
+    threads: int
+    device: str
+
+
+@dataclass(frozen=True)
+class ShardUpdate:
+    """What a task returns.
+
+    Args:
+        locations: As in the task.
+        state: The new slice.
+        objectives: Value of the objective per matching step, mean over subsets.
+        seconds: Wall time of the task.
+        peak_rss_mib: Highest resident memory of the process that ran it.
+    """
+
+    locations: npt.NDArray[np.int64]
+    state: SyntheticState
+    objectives: tuple[float, ...]
+    seconds: float
+    peak_rss_mib: float

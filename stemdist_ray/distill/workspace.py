@@ -1,0 +1,152 @@
+"""What every objective needs while its task runs: data, surrogate, random draws, losses.
+
+Axis letters: W windows, L lookback, H horizon, N locations, F features.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from stemdist_ray.distill.objective import location_weights, weighted_loss
+from stemdist_ray.distill.partition import random_partition
+from stemdist_ray.distill.state import SyntheticState
+from stemdist_ray.distill.task import ClusteredData, ShardTask
+from stemdist_ray.forecasters.base import Forecaster, WindowShape, build_forecaster
+from stemdist_ray.seeding import numpy_generator
+
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+
+Forward = Callable[[Tensor, Tensor], Tensor]
+"""(W, L, N, F) inputs and (N, L, F) context to (W, H, N) forecasts."""
+
+
+class SyntheticTensors:
+    """The synthetic slice on a device, updated by Adam one location subset at a time.
+
+    Args:
+        state: The slice.
+        device: Where to keep it.
+    """
+
+    def __init__(self, state: SyntheticState, device: torch.device | str) -> None:
+        self.tensors = {
+            name: torch.tensor(array, device=device) for name, array in state.arrays().items()
+        }
+
+    @property
+    def x(self) -> Tensor:
+        """(W, L, N, F)."""
+        return self.tensors["x"]
+
+    @property
+    def y(self) -> Tensor:
+        """(W, H, N)."""
+        return self.tensors["y"]
+
+    def adam_step(
+        self, locations: Tensor, gradients: dict[str, Tensor], learning_rate: float
+    ) -> None:
+        """Take one Adam step (Kingma & Ba 2015) on the slice of some locations.
+
+        Args:
+            locations: (n,) positions.
+            gradients: Of ``x`` (W, L, n, F) and, where it is learned, ``y`` (W, H, n).
+            learning_rate: Step size, in scaled units.
+        """
+        updates = self.tensors["updates"]
+        updates[locations] += 1
+        count = updates[locations].to(self.x.dtype)
+        for name, gradient in gradients.items():
+            shape = (1, 1, -1) + (1,) * (gradient.ndim - 3)
+            first = self.tensors[f"{name}_first"][:, :, locations]
+            second = self.tensors[f"{name}_second"][:, :, locations]
+            first = first.lerp(gradient, 1 - _BETA_1)
+            second = second.lerp(gradient.square(), 1 - _BETA_2)
+            correction_1 = (1 - _BETA_1**count).view(shape)
+            correction_2 = (1 - _BETA_2**count).view(shape)
+            step = first / correction_1 / ((second / correction_2).sqrt() + _EPSILON)
+            self.tensors[f"{name}_first"][:, :, locations] = first
+            self.tensors[f"{name}_second"][:, :, locations] = second
+            self.tensors[name][:, :, locations] -= learning_rate * step
+
+    def to_state(self) -> SyntheticState:
+        """Copy everything back to NumPy."""
+        return SyntheticState(**{k: v.cpu().numpy() for k, v in self.tensors.items()})
+
+
+class Workspace(ABC):
+    """A running task: the part that does not depend on the objective.
+
+    Args:
+        data: The shared clustered series.
+        task: The task.
+    """
+
+    def __init__(self, data: ClusteredData, task: ShardTask) -> None:
+        self.data, self.task, self.device = data, task, torch.device(task.device)
+        windows = data.windows
+        shape = WindowShape(windows.lookback, windows.horizon, windows.num_features)
+        self.model: Forecaster = build_forecaster(task.forecaster, shape).to(self.device)
+        self.synthetic = SyntheticTensors(task.state, self.device)
+        self.context = torch.tensor(data.context[task.locations], device=self.device)
+        size = data.cluster_size[task.locations]
+        self.cluster_size = torch.tensor(size, dtype=torch.float32, device=self.device)
+        self.rng = numpy_generator(task.seed, "draws")
+
+    @abstractmethod
+    def matching_step(self) -> float:
+        """Update the synthetic data once; returns the objective, mean over subsets."""
+
+    @abstractmethod
+    def train_surrogate(self) -> None:
+        """Train the surrogate between two matching steps."""
+
+    def subsets(self) -> list[Tensor]:
+        """Draw a random partition of the shard's locations into K subsets."""
+        parts = random_partition(len(self.task.locations), self.task.matching.subsets, self.rng)
+        return [torch.as_tensor(part, device=self.device) for part in parts]
+
+    def draw_real(self, count: int) -> npt.NDArray[np.int64]:
+        """Draw window starts of the train split without replacement."""
+        starts = self.data.starts
+        return starts[self.rng.choice(len(starts), min(count, len(starts)), replace=False)]
+
+    def draw_synthetic(self) -> Tensor | slice:
+        """Draw the synthetic windows of a step; all of them unless a batch size is set."""
+        wanted, have = self.task.matching.synthetic_batch, len(self.synthetic.x)
+        if wanted is None or wanted >= have:
+            return slice(None)
+        rows = np.sort(self.rng.choice(have, wanted, replace=False))
+        return torch.as_tensor(rows, device=self.device)
+
+    def real_loss(self, forward: Forward, subset: Tensor, starts: npt.NDArray[np.int64]) -> Tensor:
+        """Weighted loss of the surrogate on real windows of a subset."""
+        clusters = self.task.locations[subset.cpu().numpy()]
+        real = self.data.windows.batch(starts, clusters, self.device)
+        forecast = forward(real.x, self.context[subset])
+        weights = location_weights(self.cluster_size[subset])
+        return weighted_loss(forecast, real.y, weights, real.observed)
+
+    def synthetic_loss(self, forward: Forward, subset: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """Weighted loss on synthetic windows of a subset.
+
+        Args:
+            forward: The surrogate.
+            subset: (n,) positions, for the weights.
+            x: (W, L, n, F) synthetic inputs of the subset.
+            y: (W, H, n) synthetic targets of the subset.
+        """
+        rows = self.draw_synthetic()
+        forecast = forward(x[rows], mean_window(x))
+        return weighted_loss(forecast, y[rows], location_weights(self.cluster_size[subset]))
+
+
+def mean_window(x: Tensor) -> Tensor:
+    """Encoder input of synthetic locations: (W, L, N, F) to (N, L, F)."""
+    return x.mean(dim=0).transpose(0, 1)

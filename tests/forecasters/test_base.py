@@ -1,0 +1,75 @@
+"""The contract that every registered forecaster keeps."""
+
+import pytest
+import torch
+
+from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.errors import ConfigError
+from stemdist_ray.forecasters import FORECASTERS, Forecaster, build_forecaster
+from stemdist_ray.forecasters.base import WindowShape
+
+SHAPE = WindowShape(lookback=8, horizon=5, num_features=2)
+
+
+def make(name):
+    torch.manual_seed(0)
+    return build_forecaster(ForecasterConfig(name=name), SHAPE)
+
+
+@pytest.fixture(params=sorted(FORECASTERS))
+def name(request):
+    return request.param
+
+
+@pytest.mark.parametrize("locations", [1, 3, 30])
+def test_any_number_of_locations(name, locations):
+    model = make(name)
+    out = model(torch.randn(4, 8, locations, 2), torch.randn(locations, 8, 2))
+    assert out.shape == (4, 5, locations)
+    assert out.isfinite().all()
+
+
+def test_first_and_second_order_gradients_are_finite(name):
+    model = make(name)
+    x = torch.randn(4, 8, 6, 2, requires_grad=True)
+    loss = model(x, x.mean(0).transpose(0, 1)).square().mean()
+    first = torch.autograd.grad(
+        loss, list(model.parameters()), create_graph=True, materialize_grads=True
+    )
+    assert all(g.isfinite().all() for g in first)
+    (second,) = torch.autograd.grad(sum(g.square().sum() for g in first), x)
+    assert second.isfinite().all()
+    assert second.abs().max() > 0
+
+
+def test_same_seed_same_model_and_eval_is_deterministic(name):
+    x, context = torch.randn(2, 8, 6, 2), torch.randn(6, 8, 2)
+    one, two = make(name).eval(), make(name).eval()
+    assert torch.equal(one(x, context), two(x, context))
+    assert torch.equal(one(x, context), one.predict(x, one.encode(context)))
+
+
+def test_permuting_locations_permutes_forecasts(name):
+    model = make(name).double().eval()
+    x = torch.randn(2, 8, 6, 2, dtype=torch.float64)
+    context = torch.randn(6, 8, 2, dtype=torch.float64)
+    order = torch.randperm(6)
+    torch.testing.assert_close(model(x[:, :, order], context[order]), model(x, context)[..., order])
+
+
+def test_says_how_large_it_is(name):
+    model = make(name)
+    assert model.num_parameters() == sum(p.numel() for p in model.parameters())
+    assert model.activation_floats() > 0
+
+
+def test_unknown_name_and_options():
+    with pytest.raises(ConfigError, match="unknown forecaster 'x'; expected one of: .*mtgnn"):
+        build_forecaster(ForecasterConfig(name="x"), SHAPE)
+    with pytest.raises(ConfigError, match="forecaster mtgnn: colour: unknown setting"):
+        build_forecaster(ForecasterConfig(options={"colour": 1}), SHAPE)
+
+
+def test_base_class_is_abstract():
+    with pytest.raises(TypeError, match="abstract"):
+        Forecaster(SHAPE)

@@ -1,0 +1,55 @@
+import torch
+
+from stemdist_ray.forecasters.graph import DenseGraph, GraphLearner, Neighbours, SparseGraph
+
+
+def learner(top_k=3, dense_limit=256):
+    torch.manual_seed(0)
+    return GraphLearner(4, top_k, 3.0, 0.95, dense_limit).double()
+
+
+def embeddings(count):
+    torch.manual_seed(1)
+    return torch.randn(2, count, 4, dtype=torch.float64)
+
+
+def test_rows_keep_top_k_edges_and_sum_to_the_decay():
+    graph = learner()(*embeddings(10))
+    assert isinstance(graph, DenseGraph)
+    torch.testing.assert_close(graph.matrices.sum(2), torch.full((2, 10), 0.95).double())
+    off_diagonal = graph.matrices[0] - torch.diag(torch.diagonal(graph.matrices[0]))
+    assert (off_diagonal > 0).sum(1).max() <= 3
+
+
+def test_edges_have_one_direction():
+    edges = learner(top_k=10)(*embeddings(10)).matrices[0]
+    off_diagonal = edges - torch.diag(torch.diagonal(edges))
+    assert torch.all((off_diagonal == 0) | (off_diagonal.T == 0))
+
+
+def test_sparse_equals_dense_with_gradients():
+    first, second = embeddings(12)
+    results = []
+    for limit in (256, 0):
+        model = learner(dense_limit=limit)
+        source = first.clone().requires_grad_()
+        graph = model(source, second)
+        torch.manual_seed(2)
+        add, state = torch.randn(2, 2, 12, 5, dtype=torch.float64)
+        state.requires_grad_()
+        out = graph.gather(graph.step(add, state))
+        gradients = torch.autograd.grad(out.square().sum(), [source, state])
+        results.append((out, *gradients))
+    assert isinstance(graph, SparseGraph)
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_neighbours_multiply_both_ways():
+    columns = torch.tensor([[1, 2], [0, 2], [0, 1]])
+    values = torch.arange(1.0, 7).view(3, 2)
+    matrix = torch.zeros(3, 3).scatter_(1, columns, values)
+    state = torch.randn(3, 4)
+    neighbours = Neighbours(columns)
+    torch.testing.assert_close(neighbours.multiply(values, state, False), matrix @ state)
+    torch.testing.assert_close(neighbours.multiply(values, state, True), matrix.T @ state)

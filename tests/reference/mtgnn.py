@@ -1,0 +1,91 @@
+"""MTGNN written the plain way: NCHW tensors, Conv2d calls, dense graphs, one operation a line.
+
+It takes its weights from the library's model and is what the fast code is held against. The
+layout is (W, C, N, T): windows, channels, locations, steps.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+
+def graph_matrix(model, context):
+    learner = model.graph
+    first, second = model.source_encoder(context), model.target_encoder(context)
+    a = learner.saturation
+    m1 = torch.tanh(a * learner.source(first))
+    m2 = torch.tanh(a * learner.target(second))
+    strength = m1 @ m2.T - m2 @ m1.T
+    adjacency = torch.relu(torch.tanh(a * strength))
+    if learner.top_k < len(adjacency):
+        keep = torch.zeros_like(adjacency)
+        for row in range(len(adjacency)):
+            best = torch.argsort(strength[row], descending=True)[: learner.top_k]
+            keep[row, best] = 1
+        adjacency = adjacency * keep
+    return adjacency
+
+
+def mix_hop(x, adjacency, weights, bias, alpha):
+    count = len(adjacency)
+    matrix = adjacency + torch.eye(count, dtype=x.dtype)
+    matrix = matrix / matrix.sum(1, keepdim=True)
+    hops = [x]
+    for _ in range(weights.shape[1] - 1):
+        spread = torch.einsum("nm,wcmt->wcnt", matrix, hops[-1])
+        hops.append(alpha * x + (1 - alpha) * spread)
+    together = torch.cat(hops, dim=1)
+    kernel = weights.flatten(1)[:, :, None, None]
+    return F.conv2d(together, kernel, bias)
+
+
+def inception(x, weights, biases):
+    outputs = [
+        F.conv2d(x, weight[:, :, None, :], bias)
+        for weight, bias in zip(weights, biases, strict=True)
+    ]
+    shortest = outputs[-1].shape[3]
+    return torch.cat([o[..., -shortest:] for o in outputs], dim=1)
+
+
+def layer_norm(x, weight, bias):
+    mean = x.mean(dim=(1, 2, 3), keepdim=True)
+    variance = ((x - mean) ** 2).mean(dim=(1, 2, 3), keepdim=True)
+    scaled = (x - mean) / torch.sqrt(variance + 1e-5)
+    return scaled * weight[None, :, None, :] + bias[None, :, None, :]
+
+
+def skip_convolution(x, linear):
+    """A linear layer over (T, C) of each location as a convolution over all remaining steps."""
+    steps, channels = x.shape[3], x.shape[1]
+    kernel = linear.weight.view(-1, steps, channels).permute(0, 2, 1)[:, :, None, :]
+    return F.conv2d(x, kernel, linear.bias)
+
+
+def reference_forward(model, x, context):
+    """(W, L, N, F) inputs to (W, H, N) forecasts, in eval mode."""
+    options = model.options
+    adjacency = graph_matrix(model, context)
+    hidden = x.permute(0, 3, 2, 1)
+    skip = skip_convolution(hidden, model.skip_input)
+    hidden = F.pad(hidden, (model.padding, 0))
+    hidden = F.conv2d(hidden, model.enter.weight[:, :, None, None], model.enter.bias)
+    for layer in range(options.layers):
+        residual = hidden
+        kernels = model.kernels[layer]
+        half = len(kernels.lengths)
+        filtered = inception(hidden, kernels.weights[:half], kernels.biases[:half])
+        gate = inception(hidden, kernels.weights[half:], kernels.biases[half:])
+        hidden = torch.tanh(filtered) * torch.sigmoid(gate)
+        skip = skip + skip_convolution(hidden, model.skips[layer])
+        p = model.propagations[layer]
+        forward = mix_hop(hidden, adjacency, p.forward_weights, p.forward_bias, options.alpha)
+        back = mix_hop(hidden, adjacency.T, p.backward_weights, p.backward_bias, options.alpha)
+        hidden = forward + back + residual[..., -hidden.shape[3] :]
+        hidden = layer_norm(hidden, model.norms[layer].weight, model.norms[layer].bias)
+    skip = skip + skip_convolution(hidden, model.skip_last)
+    out = torch.relu(skip)
+    out = torch.relu(F.conv2d(out, model.end.weight[:, :, None, None], model.end.bias))
+    out = F.conv2d(out, model.leave.weight[:, :, None, None], model.leave.bias)
+    return out[..., 0]
