@@ -14,6 +14,7 @@ import xarray as xr
 from pyarrow import feather
 
 from stemdist_ray.data.readers.canonical import DESCRIPTION, VERSION
+from stemdist_ray.data.readers.gridded import ORDER
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.files import replacing_file, replacing_folder, write_json
@@ -122,7 +123,8 @@ def _to_xarray(series: SpatioTemporalSeries) -> xr.Dataset:
     variables = {}
     for i, (name, unit) in enumerate(zip(series.feature_names, series.units, strict=True)):
         variables[name] = (dimensions, series.values[:, :, i], {"units": unit} if unit else {})
-    return xr.Dataset(variables, coords=coords)
+    # Zarr forgets the order of variables.
+    return xr.Dataset(variables, coords=coords, attrs={ORDER: list(series.feature_names)})
 
 
 def _write_netcdf(series: SpatioTemporalSeries, path: Path) -> None:

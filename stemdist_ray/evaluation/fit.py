@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.distill.objective import weighted_loss
@@ -50,6 +52,7 @@ def fit(
     check_every: int,
     learning_rate: float,
     seed: int,
+    averaging: float = 0.0,
     patience: int | None = None,
     device: torch.device | str = "cpu",
 ) -> FitResult:
@@ -64,6 +67,7 @@ def fit(
         check_every: Epochs between validations; the last epoch is always judged.
         learning_rate: Adam rate.
         seed: Decides weights, dropout and the draws of the source.
+        averaging: Decay of the moving average over steps whose weights are judged; 0 = none.
         patience: Validations without improvement before stopping, None = never.
         device: Where to train.
 
@@ -77,20 +81,24 @@ def fit(
     with torch_seed(seed, "weights and dropout"):
         model = build_forecaster(forecaster, shape).to(device)
         optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, foreach=True)
+        averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(averaging))
         for epoch in range(1, epochs + 1):
             clock = time.perf_counter()
-            steps += _train_epoch(model, optimizer, source.epoch(rng))
+            steps += _train_epoch(model, optimizer, source.epoch(rng), averaged)
             train_seconds += time.perf_counter() - clock
             if epoch % check_every and epoch != epochs:
                 continue
-            metrics = validate(model)
+            judged: Forecaster = averaged.module  # type: ignore[assignment]
+            metrics = validate(judged)
             history.append((epoch, metrics.relative_rmse))
-            if best is None or metrics.relative_rmse < best[0]:
-                weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
+            if math.isfinite(metrics.relative_rmse) and (
+                best is None or metrics.relative_rmse < best[0]
+            ):
+                weights = {k: v.detach().clone() for k, v in judged.state_dict().items()}
                 best = (metrics.relative_rmse, epoch, metrics, weights)
-            elif patience is not None and epoch - best[1] >= patience * check_every:
+            elif patience is not None and best and epoch - best[1] >= patience * check_every:
                 break
-    if best is None or not best[0] < float("inf"):
+    if best is None:
         raise DivergenceError(
             f"training {forecaster.name} never reached a finite validation error; "
             f"lower the learning rate (now {learning_rate})"
@@ -108,7 +116,10 @@ def fit(
 
 
 def _train_epoch(
-    model: Forecaster, optimizer: torch.optim.Optimizer, steps: Iterable[TrainingStep]
+    model: Forecaster,
+    optimizer: torch.optim.Optimizer,
+    steps: Iterable[TrainingStep],
+    averaged: AveragedModel,
 ) -> int:
     model.train()
     count = 0
@@ -117,5 +128,6 @@ def _train_epoch(
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()
+        averaged.update_parameters(model)
         count += 1
     return count

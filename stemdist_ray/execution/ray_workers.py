@@ -249,6 +249,12 @@ class RayExecutor:
             for reference in self._wait():
                 self._admit(reference)
 
+    def wait_for_all(self) -> None:
+        """Wait until every worker that is starting is ready or has failed."""
+        while self.pool.starting:
+            for reference in self._wait():
+                self._admit(reference)
+
     def _placement_problem(self) -> str:
         have: dict[str, float] = {}
         with contextlib.suppress(GetTimeoutError, RuntimeError):

@@ -30,12 +30,12 @@ def test_several_features(tmp_path, ending, rng):
     values[0, 0, 1] = np.nan
     times = np.arange(6).astype("datetime64[h]")
     series = SpatioTemporalSeries(
-        values, times=times, location_ids=("a", "b", "c"), feature_names=("flow", "speed")
+        values, times=times, location_ids=("a", "b", "c"), feature_names=("speed", "flow")
     )
     back = read_series(write_series(series, tmp_path / f"x{ending}"))
     np.testing.assert_array_equal(back.values, values)
     assert back.location_ids == ("a", "b", "c")
-    assert back.feature_names == ("flow", "speed")
+    assert back.feature_names == ("speed", "flow")
 
 
 def test_nothing_is_overwritten(tmp_path, traffic):

@@ -11,6 +11,7 @@ import xarray as xr
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
+ORDER = "feature_names"
 _TIME = ("time", "valid_time", "datetime", "date", "t")
 _LATITUDE = ("latitude", "lat", "y")
 _LONGITUDE = ("longitude", "lon", "lng", "x")
@@ -35,7 +36,7 @@ def dataset_to_series(dataset: xr.Dataset, path: Path) -> SpatioTemporalSeries:
             f"{path}: no numeric variable has the dimension {time!r}; found "
             f"{sorted(map(str, dataset.data_vars))}"
         )
-    names = _drop_annotations(names)
+    names = _ordered(names, dataset)
     space = [str(d) for d in dataset[names[0]].dims if d != time]
     for name in names:
         others = [str(d) for d in dataset[name].dims if d != time]
@@ -58,10 +59,10 @@ def dataset_to_series(dataset: xr.Dataset, path: Path) -> SpatioTemporalSeries:
     )
 
 
-def _drop_annotations(names: list[str]) -> list[str]:
-    """A mask written by ``stemdist convert`` is not a feature: NaN says the same."""
-    kept = [n for n in names if not n.endswith("_observed")]
-    return kept or names
+def _ordered(names: list[str], dataset: xr.Dataset) -> list[str]:
+    """The order that ``stemdist convert`` wrote down, else that of the file."""
+    wanted = [str(n) for n in np.atleast_1d(dataset.attrs.get(ORDER, []))]
+    return wanted if sorted(wanted) == sorted(names) else names
 
 
 def _time_dimension(dataset: xr.Dataset, path: Path) -> str:

@@ -26,7 +26,9 @@ def read_zarr(path: Path) -> SpatioTemporalSeries:
     """
     try:
         with xr.open_zarr(path, consolidated=False) as dataset:
-            return dataset_to_series(dataset.load(), path)
+            # Variables are listed in no particular order; make it one.
+            ordered = dataset[sorted(map(str, dataset.data_vars))]
+            return dataset_to_series(ordered.load(), path)
     except (OSError, TypeError, ValueError, KeyError, BaseZarrError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read as Zarr: {reason}") from error

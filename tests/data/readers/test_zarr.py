@@ -20,6 +20,6 @@ def test_both_versions(tmp_path, rng, version):
 
 def test_damaged_group(tmp_path):
     (tmp_path / "x.zarr").mkdir()
-    (tmp_path / "x.zarr" / "zarr.json").write_text("{}")
+    (tmp_path / "x.zarr" / "zarr.json").write_text("{")
     with pytest.raises(DataError, match="cannot be read as Zarr"):
         read_series(tmp_path / "x.zarr")

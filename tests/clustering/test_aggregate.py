@@ -1,0 +1,32 @@
+import numpy as np
+
+from stemdist_ray.clustering.aggregate import cluster_series, membership_matrix
+from stemdist_ray.clustering.kmeans import Clustering
+from stemdist_ray.data.windows import WindowedSeries
+
+CLUSTERING = Clustering(np.array([0, 1, 0, 1, 1]), np.array([2, 3]), 0.0)
+
+
+def test_membership():
+    np.testing.assert_array_equal(
+        membership_matrix(CLUSTERING).toarray(), [[1, 0, 1, 0, 0], [0, 1, 0, 1, 1]]
+    )
+
+
+def test_centroid_is_the_mean_of_its_members(rng):
+    inputs = rng.normal(size=(30, 5, 2)).astype(np.float32)
+    out = cluster_series(WindowedSeries(inputs, None, 0, 4, 2), CLUSTERING, block=7)
+    np.testing.assert_allclose(out.inputs[:, 0], inputs[:, [0, 2]].mean(1), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(out.inputs[:, 1], inputs[:, [1, 3, 4]].mean(1), rtol=1e-5, atol=1e-6)
+    assert out.input_mask is None
+
+
+def test_missing_members_do_not_pull_the_mean():
+    inputs = np.full((4, 5, 1), 3.0, np.float32)
+    mask = np.ones_like(inputs, bool)
+    mask[1, 0] = mask[2, 0] = mask[2, 2] = False
+    inputs[~mask] = 0
+    out = cluster_series(WindowedSeries(inputs, mask, 0, 1, 1), CLUSTERING)
+    np.testing.assert_allclose(out.inputs[:, 0, 0], [3, 3, 0, 3])
+    np.testing.assert_array_equal(out.input_mask[:, 0, 0], [True, True, False, True])
+    assert out.input_mask[:, 1].all()

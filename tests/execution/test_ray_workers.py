@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from stemdist_ray.config import WorkerConfig
+from stemdist_ray.errors import DivergenceError, ExecutionError
+from stemdist_ray.execution.ray_workers import RayExecutor
+from stemdist_ray.execution.serial import SerialExecutor
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("local_ray")]
+
+
+def tasks_of(make_task, count=5):
+    return [make_task(locations=(i, i + 1, i + 2), seed=i) for i in range(count)]
+
+
+def assert_equal(ours, theirs):
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.objectives == other.objectives
+        for name, array in one.state.arrays().items():
+            np.testing.assert_array_equal(array, getattr(other.state, name))
+
+
+def test_one_and_three_workers_equal_serial(clustered, make_task):
+    tasks = tasks_of(make_task)
+    serial = SerialExecutor(clustered).run(tasks, lambda update: None)
+    for workers in (1, 3):
+        told = []
+        with RayExecutor(clustered, WorkerConfig(num_workers=workers), 5) as executor:
+            assert_equal(executor.run(tasks, told.append), serial)
+        assert len(told) == 5
+
+
+def test_errors_of_a_task_keep_their_type_and_the_pool_its_workers(clustered, make_task):
+    bad = make_task(objective="unrolled")
+    bad.state.x[:] = np.inf
+    with RayExecutor(clustered, WorkerConfig(num_workers=1), 1) as executor:
+        with pytest.raises(DivergenceError, match="test shard"):
+            executor.run([bad], lambda update: None)
+        good = executor.run([make_task()], lambda update: None)
+    assert len(good) == 1
+
+
+def test_a_worker_that_cannot_be_placed_is_reported(clustered):
+    config = WorkerConfig(num_workers=1, num_cpus=1000, start_timeout=1)
+    with (
+        pytest.raises(ExecutionError, match=r"each wants 1000 CPU and 0 GPU, the cluster has 4 CPU"),
+        RayExecutor(clustered, config, 1),
+    ):
+        pass
+
+
+def test_unset_number_of_workers_takes_what_fits(clustered):
+    with RayExecutor(clustered, WorkerConfig(), 2) as executor:
+        assert len(executor.pool.everyone()) == 2
