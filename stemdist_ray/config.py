@@ -91,7 +91,7 @@ class MatchingConfig(_Section):
     synthetic_batch: Positive | None = Field(
         None, description="synthetic windows per matching step; null = all of them"
     )
-    learning_rate: Rate = Field(1e-2, description="Adam rate on the synthetic data")
+    learning_rate: Rate = Field(5e-3, description="Adam rate on the synthetic data")
     learn_targets: bool = Field(True, description="learn the target windows as well as the inputs")
     unroll_steps: Positive = Field(
         8, description="subset steps unrolled per matching step (objective unrolled)"
@@ -121,11 +121,11 @@ class ValidationConfig(_Section):
     """How a round is judged: a fresh evaluator trained on the synthetic data."""
 
     every: Annotated[int, Field(ge=0)] = Field(
-        1, description="rounds between validations; 0 = only the start and the last round"
+        2, description="rounds between validations; 0 = only the start and the last round"
     )
     epochs: Positive = Field(30, description="epochs of K subset steps of the evaluator")
     check_every: Positive = Field(5, description="epochs between looks at the validation split")
-    repeats: Positive = Field(1, description="evaluators averaged per validation")
+    repeats: Positive = Field(2, description="evaluators averaged per validation")
     windows: Positive = Field(32, description="validation windows used, evenly spaced")
     patience: Annotated[int, Field(ge=0)] = Field(
         0, description="validations without improvement before stopping; 0 = never stop early"
@@ -158,6 +158,9 @@ class EvaluationConfig(_Section):
     repeats: Positive = Field(3, description="seeds per row of the table")
     subsets: Positive = Field(4, description="location subsets K per epoch")
     learning_rate: Rate = Field(1e-3, description="Adam rate of the evaluators")
+    averaging: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.9, description="decay of the moving average of the weights that are judged; 0 = none"
+    )
     check_every: Positive = Field(2, description="epochs between looks at the validation split")
     validation_windows: Positive = Field(
         32, description="validation windows for choosing the step, evenly spaced"
@@ -236,7 +239,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "num_shards": 4,
         "matching": {"steps": 5, "real_batch": 32},
         "refine": {"steps": 1},
-        "validation": {"epochs": 20, "windows": 16},
+        "validation": {"every": 1, "epochs": 20, "repeats": 1, "windows": 16},
         "evaluation": {"epochs": 30, "repeats": 2, "check_every": 3, "validation_windows": 16},
     },
 }

@@ -57,7 +57,7 @@ TINY = {
     "forecaster": {"options": {"channels": 8, "skip_channels": 8, "end_channels": 8, "top_k": 4}},
     "matching": {"steps": 2, "subsets": 2, "inner_epochs": 1, "real_batch": 8},
     "refine": {"steps": 1, "inner_epochs": 1},
-    "validation": {"epochs": 2, "check_every": 1, "windows": 4},
+    "validation": {"every": 1, "epochs": 2, "check_every": 1, "windows": 4},
     "evaluation": {"epochs": 2, "repeats": 2, "check_every": 1, "validation_windows": 4},
     "worker": {"num_workers": 0},
     "tracking": {"enabled": False},

@@ -206,6 +206,7 @@ class Comparison:
                     epochs=config.full_data_epochs if full else config.epochs,
                     check_every=1 if full else config.check_every,
                     learning_rate=config.learning_rate,
+                    averaging=config.averaging,
                     seed=seed,
                     patience=config.full_data_patience if full else None,
                     device=self.device,

@@ -63,6 +63,7 @@ class SyntheticJudge:
                 epochs=config.epochs,
                 check_every=config.check_every,
                 learning_rate=self.config.evaluation.learning_rate,
+                averaging=self.config.evaluation.averaging,
                 seed=derive_seed(self.config.seed, "judge", repeat),
                 device=self.device,
             )

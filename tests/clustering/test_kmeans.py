@@ -39,8 +39,10 @@ def test_distances_equal_those_of_flattened_windows(rng):
 
 
 def test_same_labels_as_kmeans_on_flattened_windows(traffic):
-    data = prepare(traffic.with_changes(mask=None, values=np.nan_to_num(traffic.values, nan=90)),
-                   DataConfig(lookback=6, horizon=4))
+    data = prepare(
+        traffic.with_changes(mask=None, values=np.nan_to_num(traffic.values, nan=90)),
+        DataConfig(lookback=6, horizon=4),
+    )
     windows, starts = data.windows, data.starts["train"]
     short, long = location_vectors(windows, starts), flattened_windows(windows, starts)
     first = np.arange(6)

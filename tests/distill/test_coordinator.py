@@ -133,8 +133,13 @@ def test_refine_keeps_subsets_as_small_as_inside_a_shard():
 
 @pytest.mark.parametrize(
     ("scores", "patience", "expected"),
-    [([5, 4, 3], 1, False), ([5, 6], 1, True), ([5, 6], 2, False), ([5, None, 6], 1, True),
-     ([5, 6, 7, 8], 0, False)],
+    [
+        ([5, 4, 3], 1, False),
+        ([5, 6], 1, True),
+        ([5, 6], 2, False),
+        ([5, None, 6], 1, True),
+        ([5, 6, 7, 8], 0, False),
+    ],
 )
 def test_out_of_patience(scores, patience, expected):
     blank = RoundRecord(0, None, 0.0, 0.0, 0.0, 0.0, None)

@@ -5,7 +5,12 @@ from stemdist_ray.execution.policy import Decision, after_lost_worker, workers_t
 
 @pytest.mark.parametrize(
     ("attempts", "allowed", "decision"),
-    [(1, 3, Decision.RETRY), (2, 3, Decision.RETRY), (3, 3, Decision.GIVE_UP), (1, 1, Decision.GIVE_UP)],
+    [
+        (1, 3, Decision.RETRY),
+        (2, 3, Decision.RETRY),
+        (3, 3, Decision.GIVE_UP),
+        (1, 1, Decision.GIVE_UP),
+    ],
 )
 def test_after_lost_worker(attempts, allowed, decision):
     assert after_lost_worker(attempts, allowed) is decision

@@ -43,7 +43,9 @@ def test_errors_of_a_task_keep_their_type_and_the_pool_its_workers(clustered, ma
 def test_a_worker_that_cannot_be_placed_is_reported(clustered):
     config = WorkerConfig(num_workers=1, num_cpus=1000, start_timeout=1)
     with (
-        pytest.raises(ExecutionError, match=r"each wants 1000 CPU and 0 GPU, the cluster has 4 CPU"),
+        pytest.raises(
+            ExecutionError, match=r"each wants 1000 CPU and 0 GPU, the cluster has 4 CPU"
+        ),
         RayExecutor(clustered, config, 1),
     ):
         pass

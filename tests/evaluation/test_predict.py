@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+import torch
+
+from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.evaluation.predict import (
+    EvaluationWindows,
+    batches,
+    score_forecaster,
+    windows_per_batch,
+)
+from stemdist_ray.forecasters.base import WindowShape, build_forecaster
+from tests.conftest import TINY
+
+
+def test_a_perfect_forecast_has_no_error(prepared):
+    windows = EvaluationWindows.of(prepared, prepared.starts["test"])
+    metrics = windows.score(lambda starts: prepared.windows.batch(starts).y.numpy(), 7)
+    assert metrics.rmse == 0
+    assert metrics.relative_rmse == 0
+
+
+def test_the_batch_size_does_not_matter(prepared):
+    windows = EvaluationWindows.of(prepared, prepared.starts["val"])
+    scores = [
+        windows.score(lambda s: prepared.windows.batch(s).y.numpy() + 1, size)
+        for size in (1, 9, 99)
+    ]
+    assert scores[0].mae == pytest.approx(scores[1].mae) == pytest.approx(scores[2].mae)
+
+
+def test_errors_are_in_original_units(prepared):
+    windows = EvaluationWindows.of(prepared, prepared.starts["val"])
+    metrics = windows.score(lambda s: prepared.windows.batch(s).y.numpy() + 1, 9)
+    assert metrics.mae == pytest.approx(prepared.scaler.std[0], rel=1e-4)
+
+
+def test_scoring_a_forecaster_is_deterministic_and_leaves_it_in_eval_mode(prepared):
+    torch.manual_seed(0)
+    config = ForecasterConfig(**TINY["forecaster"])
+    model = build_forecaster(config, WindowShape(6, 4, 1)).train()
+    windows = EvaluationWindows.of(prepared, prepared.starts["val"])
+    one, two = (score_forecaster(model, windows, prepared.encoder_input()) for _ in range(2))
+    assert one == two
+    assert not model.training
+
+
+def test_batches_cover_everything():
+    starts = np.arange(10)
+    np.testing.assert_array_equal(np.concatenate(list(batches(starts, 4))), starts)
+
+
+def test_memory_budget_bounds_the_batch():
+    model = build_forecaster(ForecasterConfig(), WindowShape(12, 12, 1))
+    few, many = (windows_per_batch(model, 8600, budget) for budget in (2**20, 2**34))
+    assert few == 1
+    assert 2**33 < many * 8600 * model.activation_floats() * 4 <= 2**34

@@ -1,0 +1,36 @@
+import numpy as np
+import torch
+
+from stemdist_ray.evaluation.sources import FixedWindows, FullData, NodeSampling
+
+
+def test_fixed_windows_visit_every_location_once_per_epoch(rng):
+    x = rng.normal(size=(5, 6, 7, 1)).astype(np.float32)
+    y = rng.normal(size=(5, 4, 7)).astype(np.float32)
+    source = FixedWindows(x, y, np.arange(1, 8), subsets=3)
+    steps = list(source.epoch(rng))
+    assert [s.x.shape[2] for s in steps] == [3, 2, 2]
+    np.testing.assert_allclose(sum(float(s.y.sum()) for s in steps), y.sum(), rtol=1e-4)
+    for step in steps:
+        torch.testing.assert_close(step.context, step.x.mean(0).transpose(0, 1))
+        assert abs(float(step.weights.mean()) - 1) < 1e-5
+
+
+def test_node_sampling_has_the_size_of_a_distilled_step(prepared, rng):
+    context = prepared.encoder_input()
+    source = NodeSampling(prepared.windows, prepared.starts["train"], context, 5, 3, steps=4)
+    steps = list(source.epoch(rng))
+    assert len(steps) == 4
+    assert all(s.x.shape == (5, 6, 3, 1) for s in steps)
+    assert len({s.x.sum().item() for s in steps}) == 4
+    assert all(torch.all(s.weights == 1) for s in steps)
+
+
+def test_full_data_visits_every_window_once(prepared, rng):
+    starts = prepared.starts["train"]
+    source = FullData(prepared.windows, starts, prepared.encoder_input(), batch=50)
+    steps = list(source.epoch(rng))
+    assert sum(len(s.x) for s in steps) == len(starts)
+    assert all(s.x.shape[2] == 24 for s in steps)
+    everything = prepared.windows.batch(starts).x.double().sum()
+    torch.testing.assert_close(sum(s.x.double().sum() for s in steps), everything)

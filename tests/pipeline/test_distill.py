@@ -1,0 +1,149 @@
+import numpy as np
+import pytest
+
+from stemdist_ray import DistillConfig, SyntheticDataset, build_config, distill
+from stemdist_ray.data.windows import prepare
+from stemdist_ray.errors import ArtifactError, ConfigError, DataError, ExecutionError
+from stemdist_ray.pipeline.distill import compute_device, num_synthetic_windows, prepare_folder
+from stemdist_ray.progress import SilentReporter
+from tests.conftest import TINY
+
+
+class StopAfter(SilentReporter):
+    """Interrupts the run when it says a certain thing."""
+
+    def __init__(self, words):
+        self.words = words
+
+    def say(self, text):
+        if self.words in text:
+            raise KeyboardInterrupt
+
+
+def test_typed_result(artifact, traffic, tiny_config, tmp_path):
+    result = distill(traffic, tmp_path / "run", tiny_config)
+    assert isinstance(result.dataset, SyntheticDataset)
+    assert [r.round for r in result.history] == [0, 1, 2]
+    assert result.best_validation == min(r.validation for r in result.history)
+    assert result.run_id is None
+    # The same call twice gives the same data.
+    np.testing.assert_array_equal(SyntheticDataset.load(artifact).x, result.dataset.x)
+
+
+@pytest.mark.parametrize("words", ["start", "round 1/2"])
+def test_interrupted_and_resumed_equals_undisturbed(
+    artifact, traffic, tiny_config, tmp_path, words
+):
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        distill(traffic, folder, tiny_config, reporter=StopAfter(words))
+    assert (folder / "checkpoint").exists()
+    assert not (folder / "manifest.json").exists()
+    result = distill(traffic, folder, None, resume=True)
+    undisturbed = SyntheticDataset.load(artifact)
+    np.testing.assert_array_equal(result.dataset.x, undisturbed.x)
+    np.testing.assert_array_equal(result.dataset.y, undisturbed.y)
+
+
+def test_a_finished_run_can_get_more_rounds(traffic, tiny_config, tmp_path):
+    folder = tmp_path / "run"
+    distill(traffic, folder, tiny_config)
+    more = build_config("demo", TINY, {"rounds": 3})
+    longer = distill(traffic, folder, more, resume=True)
+    assert [r.round for r in longer.history] == [0, 1, 2, 3]
+    direct = distill(traffic, tmp_path / "direct", more)
+    np.testing.assert_array_equal(longer.dataset.x, direct.dataset.x)
+
+
+def test_resume_refuses_other_readings_and_settings(artifact, traffic, tiny_config, tmp_path):
+    import shutil
+
+    folder = tmp_path / "copy"
+    shutil.copytree(artifact, folder)
+    changed = traffic.with_changes(values=traffic.values + 1)
+    with pytest.raises(ConfigError, match="are not those it was begun with"):
+        distill(changed, folder, tiny_config, resume=True)
+    other = build_config("demo", TINY, {"spatial_ratio": 0.2})
+    with pytest.raises(ConfigError, match="spatial_ratio was 0.4 and is 0.2"):
+        distill(traffic, folder, other, resume=True)
+    assert SyntheticDataset.load(folder).num_bytes > 0
+
+
+def test_nothing_to_resume(traffic, tmp_path):
+    with pytest.raises(ArtifactError, match="nothing to resume"):
+        distill(traffic, tmp_path / "none", resume=True)
+
+
+def test_an_existing_folder_is_never_lost(tmp_path):
+    folder = tmp_path / "run"
+    prepare_folder(folder, resume=False, overwrite=False)
+    prepare_folder(folder, resume=False, overwrite=False)  # empty: fine
+    (folder / "mine.txt").write_text("1")
+    with pytest.raises(ArtifactError, match="holds files already"):
+        prepare_folder(folder, resume=False, overwrite=False)
+    for text in ("2", "3"):
+        prepare_folder(folder, resume=False, overwrite=True)
+        assert list(folder.iterdir()) == []
+        (folder / "mine.txt").write_text(text)
+    kept = sorted(p.read_text() for p in tmp_path.glob("run*/mine.txt"))
+    assert kept == ["1", "2", "3"]
+
+
+def test_out_may_not_be_a_file(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArtifactError, match="is a file"):
+        prepare_folder(tmp_path / "file", resume=False, overwrite=True)
+    with pytest.raises(ArtifactError, match="cannot be created"):
+        prepare_folder(tmp_path / "file" / "below", resume=False, overwrite=False)
+
+
+def test_a_bad_source_leaves_no_half_artifact(tmp_path, tiny_config):
+    with pytest.raises(DataError):
+        distill(tmp_path / "none.csv", tmp_path / "run", tiny_config)
+    assert not (tmp_path / "run" / "manifest.json").exists()
+
+
+def test_several_features_covariates_and_no_learned_targets(tmp_path, rng):
+    from stemdist_ray import SpatioTemporalSeries
+
+    times = np.datetime64("2024-01-01", "ns") + np.arange(200) * np.timedelta64(1, "h")
+    values = rng.normal(size=(200, 7, 2)).cumsum(0).astype(np.float32)
+    series = SpatioTemporalSeries(values, times=times, feature_names=("flow", "speed"))
+    config = build_config(
+        "demo",
+        TINY,
+        {
+            "data": {"target": "speed", "covariates": ["time_of_day", "day_of_week"]},
+            "matching": {"learn_targets": False},
+            "rounds": 1,
+        },
+    )
+    result = distill(series, tmp_path / "run", config)
+    assert result.dataset.x.shape[3] == 4
+    assert result.dataset.manifest["target"]["name"] == "speed"
+
+
+def test_the_papers_objective_runs_as_well(traffic, tmp_path):
+    config = build_config(
+        "paper",
+        {**TINY, "matching": {**TINY["matching"], "objective": "gradient"}, "num_shards": 1},
+    )
+    result = distill(traffic, tmp_path / "run", config)
+    assert result.history[1].objective > 1
+
+
+def test_ratios_give_at_least_one_window(traffic, tiny_config):
+    data = prepare(traffic, tiny_config.data)
+    config = build_config("demo", TINY, {"temporal_ratio": 1e-6})
+    assert num_synthetic_windows(config, data) == 1
+
+
+def test_gpu_that_is_not_there():
+    config = DistillConfig.model_validate({"worker": {"num_workers": 0, "num_gpus": 1}})
+    import torch
+
+    if torch.cuda.is_available():
+        assert compute_device(config) == "cuda"
+    else:
+        with pytest.raises(ExecutionError, match="no usable GPU"):
+            compute_device(config)

@@ -1,0 +1,3 @@
+from tests.artifact.conftest import artifact
+
+__all__ = ["artifact"]

@@ -1,0 +1,51 @@
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from stemdist_ray.report import figures
+
+
+def check(picture):
+    ET.fromstring(picture.svg)
+    assert picture.png.startswith(b"\x89PNG")
+    assert picture.alt
+    assert picture.title
+
+
+def record(number, validation):
+    return {"round": number, "validation": validation, "objective": None if number == 0 else 3.0}
+
+
+def test_convergence():
+    history = [record(0, 0.8), record(1, None), record(2, 0.7)]
+    picture = figures.convergence(history, 2, "objective")
+    check(picture)
+    assert "0.800" in picture.alt
+    assert "round 2" in picture.alt
+
+
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_example_windows(rng, count):
+    examples = {"clusters": np.arange(count)}
+    for kind in ("real", "learned"):
+        examples[f"{kind}_x"] = rng.normal(size=(count, 5))
+        examples[f"{kind}_y"] = rng.normal(size=(count, 3))
+    check(figures.example_windows(examples, "K"))
+
+
+def test_error_per_horizon():
+    steps = {"mean": [1.0, 2.0], "std": [0.1, 0.2]}
+    rows = {name: {"per_horizon": {"rmse": steps}} for name in ("distilled", "ridge")}
+    check(figures.error_per_horizon(rows, {"distilled": "a", "ridge": "b"}, "K"))
+
+
+def test_clusters_and_map(rng):
+    check(figures.cluster_sizes(np.array([3, 1, 2])))
+    check(figures.cluster_map(rng.normal(size=(6, 2)), np.array([0, 0, 0, 1, 2, 2])))
+
+
+def test_same_data_same_file():
+    one, two = (figures.cluster_sizes(np.array([3, 1, 2])) for _ in range(2))
+    assert one.svg == two.svg
+    assert one.png == two.png

@@ -1,0 +1,51 @@
+import shutil
+
+import pytest
+
+from stemdist_ray import evaluate
+from stemdist_ray.errors import ArtifactError
+from stemdist_ray.report.html import evaluation_rows, write_report
+
+
+@pytest.fixture
+def copy(artifact, tmp_path):
+    shutil.copytree(artifact, tmp_path / "run")
+    (tmp_path / "run" / "evaluation.json").unlink(missing_ok=True)
+    return tmp_path / "run"
+
+
+def test_report_before_evaluation(copy):
+    page = write_report(copy).read_text()
+    assert "Not evaluated yet" in page
+    assert page.count("<svg") == 4
+
+
+def test_report_with_everything(copy, traffic):
+    evaluate(copy, traffic)
+    path = write_report(copy)
+    page = path.read_text()
+    assert path == copy / "report.html"
+    assert page.count("<svg") == 5
+    assert page.count('role="img"') == 5
+    assert "ridge on lags" in page
+    assert "reaches a test relative RMSE of" in page
+    assert "src=" not in page
+    assert 'href="http' not in page.replace("http://www.w3.org", "")
+    names = {p.stem for p in (copy / "figures").glob("*.png")}
+    assert names == {"convergence", "horizon", "windows", "clusters", "map"}
+
+
+def test_output_elsewhere(copy, tmp_path):
+    assert write_report(copy, tmp_path / "x.html") == tmp_path / "x.html"
+
+
+def test_damaged_evaluation(copy):
+    (copy / "evaluation.json").write_text("{")
+    with pytest.raises(ArtifactError, match="run stemdist evaluate again"):
+        write_report(copy)
+
+
+def test_rows_in_order():
+    tree = {"random_subset": 1, "centroid": 2, "node_sampled": 3, "full_data": None}
+    rows = evaluation_rows({**tree, "naive": {"ridge": 4}})
+    assert list(rows) == ["distilled", "random_subset", "centroid", "node_sampled", "ridge"]
