@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 
 from stemdist_ray.evaluation.compare import MethodResult
-from stemdist_ray.pipeline.evaluate import EvaluationResult
+from stemdist_ray.pipeline.evaluate_job import EvaluationResult
 
 ROW_TITLES = {
     "distilled": "distilled",

@@ -21,7 +21,7 @@ LAYERS = [
     },
     {"data"},
     {"clustering", "forecasters"},
-    {"distill"},
+    {"distillation"},
     {"execution", "evaluation"},
     {"artifact", "tracking", "report"},
     {"pipeline"},

@@ -12,8 +12,8 @@ import numpy as np
 
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig, flatten
-from stemdist_ray.distill.coordinator import RoundRecord, RunState
-from stemdist_ray.distill.state import SyntheticState
+from stemdist_ray.distillation.coordinator import RoundRecord, RunState
+from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.errors import ArtifactError, ConfigError
 from stemdist_ray.files import replacing_folder, write_json
 

@@ -11,7 +11,7 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from stemdist_ray.config import ForecasterConfig
-from stemdist_ray.distill.objective import weighted_loss
+from stemdist_ray.distillation.objective import weighted_loss
 from stemdist_ray.errors import DivergenceError
 from stemdist_ray.evaluation.metrics import Metrics
 from stemdist_ray.evaluation.sources import TrainingSource, TrainingStep

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from stemdist_ray.data.windows import WindowedSeries
-from stemdist_ray.distill.objective import location_weights
-from stemdist_ray.distill.partition import random_partition
+from stemdist_ray.distillation.objective import location_weights
+from stemdist_ray.distillation.partition import random_partition
 
 
 @dataclass(frozen=True)

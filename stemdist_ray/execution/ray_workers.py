@@ -17,8 +17,8 @@ import ray
 from ray.exceptions import GetTimeoutError, ObjectLostError, OutOfMemoryError, RayActorError
 
 from stemdist_ray.config import WorkerConfig
-from stemdist_ray.distill.shard import run_shard
-from stemdist_ray.distill.task import ClusteredData, ShardTask, ShardUpdate
+from stemdist_ray.distillation.shard import run_shard
+from stemdist_ray.distillation.task import ClusteredData, ShardTask, ShardUpdate
 from stemdist_ray.errors import ExecutionError
 from stemdist_ray.execution.policy import Decision, after_lost_worker, workers_that_fit
 
@@ -159,7 +159,7 @@ class RayExecutor:
     def run(
         self, tasks: Sequence[ShardTask], on_done: Callable[[ShardUpdate], None]
     ) -> list[ShardUpdate]:
-        """See :class:`stemdist_ray.distill.coordinator.Executor`."""
+        """See :class:`stemdist_ray.distillation.coordinator.Executor`."""
         pending, attempts = deque(range(len(tasks))), [0] * len(tasks)
         done: dict[int, ShardUpdate] = {}
         while len(done) < len(tasks):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from stemdist_ray.distill.shard import run_shard
-from stemdist_ray.distill.task import ClusteredData, ShardTask, ShardUpdate
+from stemdist_ray.distillation.shard import run_shard
+from stemdist_ray.distillation.task import ClusteredData, ShardTask, ShardUpdate
 
 
 class SerialExecutor:
@@ -27,7 +27,7 @@ class SerialExecutor:
     def run(
         self, tasks: Sequence[ShardTask], on_done: Callable[[ShardUpdate], None]
     ) -> list[ShardUpdate]:
-        """See :class:`stemdist_ray.distill.coordinator.Executor`."""
+        """See :class:`stemdist_ray.distillation.coordinator.Executor`."""
         updates = []
         for task in tasks:
             updates.append(run_shard(self.data, task))

@@ -1,6 +1,6 @@
 """Whole jobs: distil, evaluate. Command line, job scripts and sweeps call these."""
 
-from stemdist_ray.pipeline.distill import DistillResult, distill
-from stemdist_ray.pipeline.evaluate import EvaluationResult, evaluate
+from stemdist_ray.pipeline.distill_job import DistillResult, distill
+from stemdist_ray.pipeline.evaluate_job import EvaluationResult, evaluate
 
 __all__ = ["DistillResult", "EvaluationResult", "distill", "evaluate"]

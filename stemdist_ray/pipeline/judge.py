@@ -8,7 +8,7 @@ import torch
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.windows import PreparedData, evenly_spaced
-from stemdist_ray.distill.state import SyntheticState
+from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.evaluation.fit import fit
 from stemdist_ray.evaluation.metrics import Metrics
 from stemdist_ray.evaluation.predict import EvaluationWindows, score_forecaster

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stemdist_ray.distill.coordinator import RoundRecord, RunObserver, RunState
-from stemdist_ray.distill.task import ShardUpdate
+from stemdist_ray.distillation.coordinator import RoundRecord, RunObserver, RunState
+from stemdist_ray.distillation.task import ShardUpdate
 from stemdist_ray.progress import Reporter
 from stemdist_ray.tracking.base import Tracker
 

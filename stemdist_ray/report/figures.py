@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -54,8 +55,10 @@ class Picture:
 
 def _picture(figure: Figure, name: str, title: str, alt: str) -> Picture:
     svg, png = io.StringIO(), io.BytesIO()
-    # No date and fixed ids: the same data give the same file.
-    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    # No date and ids from the name: the same data give the same file, and figures on one page do
+    # not share ids.
+    with matplotlib.rc_context({"svg.hashsalt": name}):
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     figure.savefig(png, format="png", dpi=150)
     text = svg.getvalue()
     return Picture(name, title, alt, text[text.index("<svg") :], png.getvalue())

@@ -1,3 +1,3 @@
-from tests.distill.conftest import clustered, make_task
+from tests.distillation.conftest import clustered, make_task
 
 __all__ = ["clustered", "make_task"]

@@ -10,7 +10,7 @@ from stemdist_ray.config import WorkerConfig
 from stemdist_ray.errors import ExecutionError
 from stemdist_ray.execution.ray_workers import RayExecutor
 from stemdist_ray.execution.serial import SerialExecutor
-from tests.distill.conftest import clustered, make_task
+from tests.distillation.conftest import clustered, make_task
 
 __all__ = ["clustered", "make_task"]
 

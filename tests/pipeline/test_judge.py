@@ -2,8 +2,8 @@ import numpy as np
 
 from stemdist_ray.clustering.kmeans import cluster_locations, location_vectors
 from stemdist_ray.data.windows import prepare
-from stemdist_ray.distill.state import SyntheticState
-from stemdist_ray.pipeline.distill import clustered_data, initial_state
+from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.pipeline.distill_job import clustered_data, initial_state
 from stemdist_ray.pipeline.judge import SyntheticJudge, driver_device
 
 

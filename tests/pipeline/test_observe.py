@@ -1,4 +1,4 @@
-from stemdist_ray.distill.coordinator import RoundRecord, RunState
+from stemdist_ray.distillation.coordinator import RoundRecord, RunState
 from stemdist_ray.pipeline.observe import ProgressObserver, TrackingObserver
 
 RECORD = RoundRecord(2, 0.5, 3.0, 6.0, 1.0, 200.0, 0.75)

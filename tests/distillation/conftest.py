@@ -3,8 +3,8 @@ import pytest
 
 from stemdist_ray.config import ForecasterConfig, MatchingConfig
 from stemdist_ray.data.windows import WindowedSeries
-from stemdist_ray.distill.state import SyntheticState
-from stemdist_ray.distill.task import ClusteredData, ShardTask
+from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.task import ClusteredData, ShardTask
 from tests.conftest import TINY
 
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from stemdist_ray.config import build_config
-from stemdist_ray.distill.coordinator import (
+from stemdist_ray.distillation.coordinator import (
     Coordinator,
     RoundRecord,
     RunObserver,
     out_of_patience,
     refine_matching,
 )
-from stemdist_ray.distill.state import SyntheticState
+from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.execution.serial import SerialExecutor
 from tests.conftest import TINY
 
@@ -113,7 +113,7 @@ def test_partition_is_redrawn_every_round(clustered):
         [t.locations.tolist() for t in coordinator._shard_tasks(n, state)] for n in (1, 2)
     )
     assert first != second
-    assert sorted(sum(first, [])) == list(range(8))
+    assert sorted(np.concatenate(first).tolist()) == list(range(8))
 
 
 def test_tasks_have_different_seeds(clustered):

@@ -13,10 +13,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stemdist_ray.distill.objective import location_weights, weighted_loss
-from stemdist_ray.distill.partition import random_partition
-from stemdist_ray.distill.state import SyntheticState
-from stemdist_ray.distill.task import ClusteredData, ShardTask
+from stemdist_ray.distillation.objective import location_weights, weighted_loss
+from stemdist_ray.distillation.partition import random_partition
+from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.task import ClusteredData, ShardTask
 from stemdist_ray.forecasters.base import Forecaster, WindowShape, build_forecaster
 from stemdist_ray.seeding import numpy_generator
 

@@ -1,8 +1,8 @@
 import numpy as np
 import torch
 
-from stemdist_ray.distill.gradient_matching import GradientMatching
-from stemdist_ray.distill.shard import run_shard
+from stemdist_ray.distillation.gradient_matching import GradientMatching
+from stemdist_ray.distillation.shard import run_shard
 
 
 def test_one_step_reduces_the_distance_at_that_point(clustered, make_task):

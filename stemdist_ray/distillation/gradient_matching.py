@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stemdist_ray.distill.objective import gradient_distance
-from stemdist_ray.distill.task import ClusteredData, ShardTask
-from stemdist_ray.distill.workspace import Workspace
+from stemdist_ray.distillation.objective import gradient_distance
+from stemdist_ray.distillation.task import ClusteredData, ShardTask
+from stemdist_ray.distillation.workspace import Workspace
 
 
 class GradientMatching(Workspace):

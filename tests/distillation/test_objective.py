@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from stemdist_ray.distill.objective import gradient_distance, location_weights, weighted_loss
+from stemdist_ray.distillation.objective import gradient_distance, location_weights, weighted_loss
 
 
 def test_weights_have_mean_one_and_follow_cluster_size():

@@ -1,9 +1,9 @@
 import numpy as np
 import torch
 
-from stemdist_ray.distill.gradient_matching import GradientMatching
-from stemdist_ray.distill.state import SyntheticState
-from stemdist_ray.distill.workspace import SyntheticTensors, mean_window
+from stemdist_ray.distillation.gradient_matching import GradientMatching
+from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.workspace import SyntheticTensors, mean_window
 
 
 def test_adam_equals_torchs_own(rng):

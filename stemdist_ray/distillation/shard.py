@@ -13,10 +13,10 @@ import time
 import numpy as np
 import torch
 
-from stemdist_ray.distill.gradient_matching import GradientMatching
-from stemdist_ray.distill.task import ClusteredData, ShardTask, ShardUpdate
-from stemdist_ray.distill.unrolled import UnrolledTraining
-from stemdist_ray.distill.workspace import Workspace
+from stemdist_ray.distillation.gradient_matching import GradientMatching
+from stemdist_ray.distillation.task import ClusteredData, ShardTask, ShardUpdate
+from stemdist_ray.distillation.unrolled import UnrolledTraining
+from stemdist_ray.distillation.workspace import Workspace
 from stemdist_ray.errors import DivergenceError
 from stemdist_ray.memory import PeakMemory
 from stemdist_ray.seeding import torch_seed

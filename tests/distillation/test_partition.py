@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemdist_ray.distill.partition import random_partition
+from stemdist_ray.distillation.partition import random_partition
 
 
 @given(st.integers(1, 200), st.integers(1, 20), st.integers(0, 1000))

@@ -1,6 +1,6 @@
 import numpy as np
 
-from stemdist_ray.distill.state import SyntheticState
+from stemdist_ray.distillation.state import SyntheticState
 
 
 def make(rng):

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from stemdist_ray.distill.task import ClusteredData, ShardTask
-from stemdist_ray.distill.workspace import Forward, Workspace
+from stemdist_ray.distillation.task import ClusteredData, ShardTask
+from stemdist_ray.distillation.workspace import Forward, Workspace
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
 

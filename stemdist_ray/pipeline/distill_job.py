@@ -21,9 +21,9 @@ from stemdist_ray.clustering.aggregate import cluster_series
 from stemdist_ray.clustering.kmeans import Clustering, cluster_locations, location_vectors
 from stemdist_ray.config import DistillConfig, flatten
 from stemdist_ray.data.windows import PreparedData, evenly_spaced, prepare
-from stemdist_ray.distill.coordinator import Coordinator, RoundRecord, RunState
-from stemdist_ray.distill.state import SyntheticState
-from stemdist_ray.distill.task import ClusteredData
+from stemdist_ray.distillation.coordinator import Coordinator, RoundRecord, RunState
+from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.task import ClusteredData
 from stemdist_ray.environment import git_commit, hardware, package_versions
 from stemdist_ray.errors import ArtifactError, ConfigError, ExecutionError
 from stemdist_ray.execution.serial import SerialExecutor

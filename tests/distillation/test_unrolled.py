@@ -1,8 +1,8 @@
 import numpy as np
 import torch
 
-from stemdist_ray.distill.shard import run_shard
-from stemdist_ray.distill.unrolled import AdamTrajectory, UnrolledTraining
+from stemdist_ray.distillation.shard import run_shard
+from stemdist_ray.distillation.unrolled import AdamTrajectory, UnrolledTraining
 
 
 def test_trajectory_equals_torchs_adam():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from stemdist_ray.distill.shard import OBJECTIVES, run_shard
-from stemdist_ray.distill.task import ClusteredData
+from stemdist_ray.distillation.shard import OBJECTIVES, run_shard
+from stemdist_ray.distillation.task import ClusteredData
 from stemdist_ray.errors import DivergenceError
 
 

@@ -14,9 +14,9 @@ from typing import Protocol
 import numpy as np
 
 from stemdist_ray.config import DistillConfig, MatchingConfig
-from stemdist_ray.distill.partition import random_partition
-from stemdist_ray.distill.state import SyntheticState
-from stemdist_ray.distill.task import ClusteredData, ShardTask, ShardUpdate
+from stemdist_ray.distillation.partition import random_partition
+from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.task import ClusteredData, ShardTask, ShardUpdate
 from stemdist_ray.seeding import derive_seed, numpy_generator
 
 

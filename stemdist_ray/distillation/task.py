@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from stemdist_ray.config import ForecasterConfig, MatchingConfig
 from stemdist_ray.data.windows import WindowedSeries
-from stemdist_ray.distill.state import SyntheticState
+from stemdist_ray.distillation.state import SyntheticState
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import pytest
 from stemdist_ray import DistillConfig, SyntheticDataset, build_config, distill
 from stemdist_ray.data.windows import prepare
 from stemdist_ray.errors import ArtifactError, ConfigError, DataError, ExecutionError
-from stemdist_ray.pipeline.distill import compute_device, num_synthetic_windows, prepare_folder
+from stemdist_ray.pipeline.distill_job import compute_device, num_synthetic_windows, prepare_folder
 from stemdist_ray.progress import SilentReporter
 from tests.conftest import TINY
 
