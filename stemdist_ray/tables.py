@@ -30,10 +30,11 @@ def evaluation_table(result: EvaluationResult, target: str, unit: str) -> Table:
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1),
+        collapse_padding=True,
         pad_edge=False,
     )
     table.add_column("trained on", no_wrap=True)
-    for name in ("rel. RMSE", "rel. MAE", "MAE", "RMSE", "val. RMSE", "train s"):
+    for name in ("rel. RMSE", "rel. MAE", "MAE", "RMSE", "val.", "train s"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, row in result.trained_rows().items():
         table.add_row(ROW_TITLES[name], *_cells(row), f"{row.train_seconds:.1f}")
@@ -42,7 +43,7 @@ def evaluation_table(result: EvaluationResult, target: str, unit: str) -> Table:
         table.add_row(ROW_TITLES[name], *_cells(row), "")
     table.caption = (
         f"mean ± std over {result.distilled.test.repeats} seeds, "
-        f"{result.distilled.optimizer_steps} optimiser steps each; val. RMSE is relative"
+        f"{result.distilled.optimizer_steps} optimiser steps each; val. = rel. RMSE on validation"
     )
     table.caption_justify = "left"
     return table

@@ -1,0 +1,79 @@
+"""The README's cluster path: a head, `ray job submit`, the artifact."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stemdist_ray import SyntheticDataset
+from tests.conftest import ROOT, TINY
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
+
+BIN = Path(sys.executable).parent
+PORT, DASHBOARD = "26379", "28265"
+
+
+def ray(*arguments, timeout=180, **variables):
+    environment = {**os.environ, "RAY_AUTH_MODE": "disabled", **variables}
+    environment.pop("RAY_ADDRESS", None)
+    return subprocess.run(
+        [str(BIN / "ray"), *arguments],
+        capture_output=True, text=True, check=False, timeout=timeout, env=environment, cwd=ROOT,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory):
+    temp = tmp_path_factory.mktemp("ray")
+    started = ray(
+        "start", "--head", f"--port={PORT}", f"--dashboard-port={DASHBOARD}", "--num-cpus=4",
+        "--ray-client-server-port=21001", f"--temp-dir={temp}",
+        "--object-store-memory=200000000", "--disable-usage-stats",
+    )  # fmt: skip
+    assert started.returncode == 0, started.stdout + started.stderr
+    yield f"http://127.0.0.1:{DASHBOARD}"
+    ray("stop", "--force")
+
+
+def submit(head, script, config):
+    deadline = time.monotonic() + 120
+    while True:
+        done = ray(
+            "job", "submit", f"--address={head}", "--working-dir", ".", "--",
+            sys.executable, script, "--config", str(config), timeout=300,
+        )  # fmt: skip
+        # A head that has just started may not have its job agent yet.
+        if "No available agent" not in done.stderr or time.monotonic() > deadline:
+            return done
+        time.sleep(3)
+
+
+def test_distill_and_evaluate_as_ray_jobs(head, tmp_path):
+    tree = {
+        "source": "sim:traffic?locations=24,steps=400,seed=3",
+        "out": str(tmp_path / "runs" / "job"),
+        "preset": "demo",
+        "config": {**TINY, "worker": {"num_workers": 2}, "tracking": {"enabled": True}},
+    }
+    (tmp_path / "job.yaml").write_text(yaml.safe_dump(tree))
+    done = submit(head, "jobs/distill.py", tmp_path / "job.yaml")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "round 2/2" in done.stdout
+    data = SyntheticDataset.load(tree["out"])
+    assert data.config.worker.num_workers == 2
+    assert data.manifest["tracking_run_id"]
+    assert (tmp_path / "runs" / "mlflow.db").exists()
+
+    done = submit(head, "jobs/evaluate.py", tmp_path / "job.yaml")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "ridge on lags" in done.stdout
+    assert (Path(tree["out"]) / "evaluation.json").exists()
+
+    failed = submit(head, "jobs/distill.py", tmp_path / "job.yaml")
+    assert failed.returncode != 0
+    assert "holds a finished run already" in failed.stdout + failed.stderr

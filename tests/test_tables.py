@@ -1,0 +1,39 @@
+import io
+
+from rich.console import Console
+
+from stemdist_ray.evaluation.compare import MethodResult
+from stemdist_ray.evaluation.metrics import METRIC_NAMES, Summary
+from stemdist_ray.pipeline.evaluate_job import EvaluationResult
+from stemdist_ray.tables import description_lines, evaluation_table
+
+
+def row(value, repeats=2):
+    values = {name: {"mean": value, "std": 0.01} for name in METRIC_NAMES}
+    summary = Summary(values, {}, repeats)
+    return MethodResult(summary, summary, 1.5, 100.0, 200)
+
+
+def test_table_fits_80_columns():
+    result = EvaluationResult(
+        row(0.5), row(0.6), row(0.7), row(0.8), row(0.4), {"ridge": row(0.9, 1)}, "mtgnn", 0, 1.0
+    )
+    console = Console(file=io.StringIO(), width=80)
+    console.print(evaluation_table(result, "speed", "km/h"))
+    text = console.file.getvalue()
+    assert "…" not in text
+    for words in ("distilled", "0.500 ±0.010", "ridge on lags", "full data", "km/h", "2 seeds"):
+        assert words in text
+
+
+def test_description():
+    tree = {
+        "source": "x.csv", "format": "csv", "steps": 10, "locations": 2, "features": ["v"],
+        "units": [""], "first_time": None, "last_time": None, "sampling_seconds": 900.0,
+        "missing_share": 0.25, "has_coordinates": False, "hash": "abc",
+        "statistics": [{"mean": 1.0, "std": 1.0, "min": 0.0, "max": 2.0, "zero_share": 0.5}],
+    }  # fmt: skip
+    text = "\n".join(description_lines(tree))
+    assert "step 15 min" in text
+    assert "25.00 %" in text
+    assert "--missing-value 0" in text
