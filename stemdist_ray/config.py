@@ -126,7 +126,7 @@ class ValidationConfig(_Section):
     epochs: Positive = Field(30, description="epochs of K subset steps of the evaluator")
     check_every: Positive = Field(5, description="epochs between looks at the validation split")
     repeats: Positive = Field(2, description="evaluators averaged per validation")
-    windows: Positive = Field(32, description="validation windows used, evenly spaced")
+    windows: Positive = Field(16, description="validation windows used, evenly spaced")
     patience: Annotated[int, Field(ge=0)] = Field(
         0, description="validations without improvement before stopping; 0 = never stop early"
     )
@@ -161,9 +161,9 @@ class EvaluationConfig(_Section):
     averaging: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.9, description="decay of the moving average of the weights that are judged; 0 = none"
     )
-    check_every: Positive = Field(2, description="epochs between looks at the validation split")
+    check_every: Positive = Field(3, description="epochs between looks at the validation split")
     validation_windows: Positive = Field(
-        32, description="validation windows for choosing the step, evenly spaced"
+        16, description="validation windows for choosing the step, evenly spaced"
     )
     full_data_batch: Positive = Field(16, description="windows per step of full-data training")
     full_data_epochs: Positive = Field(
