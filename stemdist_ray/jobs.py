@@ -174,6 +174,10 @@ def run_evaluate(job: EvaluateJob, console: Console) -> EvaluationResult:
     """Run an evaluation and print its table."""
     dataset = SyntheticDataset.load(job.folder)
     tree = merge_layers(dataset.manifest["config"], *job.layers)
+    if tree["forecaster"]["name"] != dataset.config.forecaster.name:
+        # The surrogate's options say nothing about another forecaster.
+        given = merge_layers(*job.layers).get("forecaster", {})
+        tree = merge_layers(tree, {"forecaster": {"options": given.get("options", {})}})
     config = build_config("standard", tree)
     with console_reporter(console) as reporter:
         result = evaluate(

@@ -81,7 +81,8 @@ def fit(
     with torch_seed(seed, "weights and dropout"):
         model = build_forecaster(forecaster, shape).to(device)
         optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, foreach=True)
-        averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(averaging))
+        average = get_ema_multi_avg_fn(averaging)  # type: ignore[no-untyped-call]
+        averaged = AveragedModel(model, multi_avg_fn=average)
         for epoch in range(1, epochs + 1):
             clock = time.perf_counter()
             steps += _train_epoch(model, optimizer, source.epoch(rng), averaged)

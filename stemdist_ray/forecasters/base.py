@@ -87,16 +87,25 @@ class Forecaster(nn.Module, ABC):
 FORECASTERS: Registry[type[Forecaster]] = Registry("forecaster")
 
 
-def build_forecaster(config: ForecasterConfig, shape: WindowShape) -> Forecaster:
-    """Build a registered forecaster with fresh weights from torch's current random state.
+def check_forecaster(config: ForecasterConfig) -> ForecasterOptions:
+    """Look a forecaster up and check its options, without building it.
 
     Raises:
         ConfigError: Unknown name or options.
     """
     kind = FORECASTERS.get(config.name)
     try:
-        options = kind.Options.model_validate(config.options)
+        return kind.Options.model_validate(config.options)
     except ValidationError as error:
         text = describe_validation_error(error).removeprefix("configuration: ")
         raise ConfigError(f"forecaster {config.name}: {text}") from error
-    return kind(shape, options)  # type: ignore[call-arg, arg-type]
+
+
+def build_forecaster(config: ForecasterConfig, shape: WindowShape) -> Forecaster:
+    """Build a registered forecaster with fresh weights from torch's current random state.
+
+    Raises:
+        ConfigError: Unknown name or options.
+    """
+    options = check_forecaster(config)
+    return FORECASTERS.get(config.name)(shape, options)  # type: ignore[call-arg, arg-type]

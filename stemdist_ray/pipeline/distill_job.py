@@ -28,6 +28,7 @@ from stemdist_ray.environment import git_commit, hardware, package_versions
 from stemdist_ray.errors import ArtifactError, ConfigError, ExecutionError
 from stemdist_ray.execution.serial import SerialExecutor
 from stemdist_ray.files import replacing_file, write_json
+from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.memory import PeakMemory
 from stemdist_ray.pipeline.inputs import JobInput, Source, read_input
 from stemdist_ray.pipeline.judge import SyntheticJudge
@@ -97,28 +98,37 @@ def distill(
         config = (
             DistillConfig.model_validate(store.describe()["config"]) if resume else DistillConfig()
         )
-    prepare_folder(folder, resume=resume, overwrite=overwrite)
-    job = _DistillJob(source, folder, config, reporter, store, resume)
-    return job.run()
+    # All that can be wrong is found out before anything is touched.
+    check_folder(folder, resume=resume, overwrite=overwrite)
+    check_forecaster(config.forecaster)
+    compute_device(config)
+    return _DistillJob(source, folder, config, reporter, store, resume).run()
 
 
-def prepare_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
-    """Make sure that nothing that exists gets lost.
+def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
+    """Refuse an output folder that holds something, unless resuming or told to move it aside.
 
     Raises:
-        ArtifactError: The folder is taken, or cannot be made.
+        ArtifactError: The folder is taken.
     """
     if folder.exists() and not folder.is_dir():
         raise ArtifactError(f"{folder} is a file; expected a new or empty folder for --out")
-    taken = folder.exists() and any(folder.iterdir())
-    if taken and not resume:
-        if not overwrite:
-            state = "a finished run" if (folder / MANIFEST).exists() else "files"
-            hint = "go on with --resume, " if CheckpointStore(folder).exists() else ""
-            raise ArtifactError(
-                f"{folder} holds {state} already; {hint}choose another --out, or move it aside "
-                "with --overwrite"
-            )
+    if folder.exists() and any(folder.iterdir()) and not resume and not overwrite:
+        state = "a finished run" if (folder / MANIFEST).exists() else "files"
+        hint = "go on with --resume, " if CheckpointStore(folder).exists() else ""
+        raise ArtifactError(
+            f"{folder} holds {state} already; {hint}choose another --out, or move it aside "
+            "with --overwrite"
+        )
+
+
+def make_folder(folder: Path, *, resume: bool) -> None:
+    """Make the output folder; what is there steps aside to ``<folder>.previous``.
+
+    Raises:
+        ArtifactError: It cannot be made or written to.
+    """
+    if folder.exists() and any(folder.iterdir()) and not resume:
         previous = folder.with_name(folder.name + ".previous")
         if previous.exists():
             stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(previous.stat().st_mtime))
@@ -159,6 +169,7 @@ class _DistillJob:
                     job = read_input(self.source, config.data)
                     data = prepare(job.series, config.data)
                 loaded = self._load_checkpoint(job)
+                make_folder(self.folder, resume=self.resume)
                 with clock.stage("cluster"):
                     clustering = loaded[1] if loaded else self._cluster(data)
                     clustered = clustered_data(data, clustering)
@@ -289,6 +300,7 @@ class _DistillJob:
                 self.folder / EXAMPLES, initial_state(self.config, data, clustered), state
             )
             dataset.save(self.folder, dataset_card(manifest))
+            write_json(self.folder / TRACKING, {"run_id": tracker.run_id})
         for name, stage in self.clock.records.items():
             tracker.log_metrics({f"seconds.{name}": stage.seconds})
         tracker.log_metrics({"peak_rss_mib": peak_mib})

@@ -19,6 +19,7 @@ from stemdist_ray.errors import ConfigError
 from stemdist_ray.evaluation.compare import Comparison, Distilled, MethodResult
 from stemdist_ray.evaluation.metrics import METRIC_NAMES
 from stemdist_ray.files import write_json
+from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.memory import PeakMemory
 from stemdist_ray.pipeline.inputs import Source, read_input
 from stemdist_ray.pipeline.judge import driver_device
@@ -114,7 +115,9 @@ def evaluate(
         artifact if isinstance(artifact, SyntheticDataset) else SyntheticDataset.load(artifact)
     )
     config = config or dataset.config
-    data_config = dataset.config.data
+    check_forecaster(config.forecaster)
+    # Coordinates play no part here, and their file may be elsewhere by now.
+    data_config = dataset.config.data.model_copy(update={"locations_file": None})
     job = read_input(source, data_config)
     _check_fits(dataset, job.series, job.description, reporter)
     threads_before = torch.get_num_threads()

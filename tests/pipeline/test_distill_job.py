@@ -4,7 +4,12 @@ import pytest
 from stemdist_ray import DistillConfig, SyntheticDataset, build_config, distill
 from stemdist_ray.data.windows import prepare
 from stemdist_ray.errors import ArtifactError, ConfigError, DataError, ExecutionError
-from stemdist_ray.pipeline.distill_job import compute_device, num_synthetic_windows, prepare_folder
+from stemdist_ray.pipeline.distill_job import (
+    check_folder,
+    compute_device,
+    make_folder,
+    num_synthetic_windows,
+)
 from stemdist_ray.progress import SilentReporter
 from tests.conftest import TINY
 
@@ -76,13 +81,14 @@ def test_nothing_to_resume(traffic, tmp_path):
 
 def test_an_existing_folder_is_never_lost(tmp_path):
     folder = tmp_path / "run"
-    prepare_folder(folder, resume=False, overwrite=False)
-    prepare_folder(folder, resume=False, overwrite=False)  # empty: fine
+    make_folder(folder, resume=False)
+    check_folder(folder, resume=False, overwrite=False)  # empty: fine
     (folder / "mine.txt").write_text("1")
     with pytest.raises(ArtifactError, match="holds files already"):
-        prepare_folder(folder, resume=False, overwrite=False)
+        check_folder(folder, resume=False, overwrite=False)
     for text in ("2", "3"):
-        prepare_folder(folder, resume=False, overwrite=True)
+        check_folder(folder, resume=False, overwrite=True)
+        make_folder(folder, resume=False)
         assert list(folder.iterdir()) == []
         (folder / "mine.txt").write_text(text)
     kept = sorted(p.read_text() for p in tmp_path.glob("run*/mine.txt"))
@@ -92,15 +98,25 @@ def test_an_existing_folder_is_never_lost(tmp_path):
 def test_out_may_not_be_a_file(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ArtifactError, match="is a file"):
-        prepare_folder(tmp_path / "file", resume=False, overwrite=True)
+        check_folder(tmp_path / "file", resume=False, overwrite=True)
     with pytest.raises(ArtifactError, match="cannot be created"):
-        prepare_folder(tmp_path / "file" / "below", resume=False, overwrite=False)
+        make_folder(tmp_path / "file" / "below", resume=False)
+
+
+@pytest.mark.parametrize("change", [{"forecaster": {"name": "x"}}, {"data": {"lookback": 999}}])
+def test_bad_settings_touch_nothing(tmp_path, traffic, change):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("")
+    config = build_config("demo", TINY, change)
+    with pytest.raises((ConfigError, DataError)):
+        distill(traffic, tmp_path / "run", config, overwrite=True)
+    assert [p.name for p in tmp_path.rglob("*")] == ["run", "mine.txt"]
 
 
 def test_a_bad_source_leaves_no_half_artifact(tmp_path, tiny_config):
     with pytest.raises(DataError):
         distill(tmp_path / "none.csv", tmp_path / "run", tiny_config)
-    assert not (tmp_path / "run" / "manifest.json").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_several_features_covariates_and_no_learned_targets(tmp_path, rng):
