@@ -54,6 +54,11 @@ class PeakMemory:
         self._active.append(self)
         return self
 
+    def so_far(self) -> float:
+        """Peak inside the block until now, MiB."""
+        self._note()
+        return self.peak_mib
+
     def __exit__(
         self,
         kind: type[BaseException] | None,

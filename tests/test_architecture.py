@@ -18,6 +18,7 @@ LAYERS = [
         "environment",
         "yaml_files",
         "stages",
+        "threads",
     },
     {"data"},
     {"clustering", "forecasters"},

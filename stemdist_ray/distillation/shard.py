@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import torch
 
 from stemdist_ray.distillation.gradient_matching import GradientMatching
 from stemdist_ray.distillation.task import ClusteredData, ShardTask, ShardUpdate
@@ -20,6 +19,7 @@ from stemdist_ray.distillation.workspace import Workspace
 from stemdist_ray.errors import DivergenceError
 from stemdist_ray.memory import PeakMemory
 from stemdist_ray.seeding import torch_seed
+from stemdist_ray.threads import torch_threads
 
 OBJECTIVES: dict[str, type[Workspace]] = {
     "gradient": GradientMatching,
@@ -33,18 +33,14 @@ def run_shard(data: ClusteredData, task: ShardTask) -> ShardUpdate:
     Raises:
         DivergenceError: The synthetic data became non-finite.
     """
-    begun, threads_before = time.perf_counter(), torch.get_num_threads()
-    torch.set_num_threads(task.threads)
-    try:
-        with PeakMemory() as memory, torch_seed(task.seed, "weights and dropout"):
-            run = OBJECTIVES[task.matching.objective](data, task)
-            objectives = [run.matching_step()]
-            for _ in range(task.matching.steps - 1):
-                run.train_surrogate()
-                objectives.append(run.matching_step())
-            state = run.synthetic.to_state()
-    finally:
-        torch.set_num_threads(threads_before)
+    begun, seeded = time.perf_counter(), torch_seed(task.seed, "weights and dropout")
+    with torch_threads(task.threads), PeakMemory() as memory, seeded:
+        run = OBJECTIVES[task.matching.objective](data, task)
+        objectives = [run.matching_step()]
+        for _ in range(task.matching.steps - 1):
+            run.train_surrogate()
+            objectives.append(run.matching_step())
+        state = run.synthetic.to_state()
     if not (np.isfinite(state.x).all() and np.isfinite(state.y).all()):
         raise DivergenceError(
             f"{task.name}: the synthetic data became non-finite; lower matching.learning_rate "

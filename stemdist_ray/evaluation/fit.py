@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from stemdist_ray.config import ForecasterConfig
@@ -74,46 +75,55 @@ def fit(
     Raises:
         DivergenceError: Validation never gave a finite error.
     """
-    begun, rng = time.perf_counter(), numpy_generator(seed, "draws")
-    history: list[tuple[int, float]] = []
-    best: tuple[float, int, Metrics, dict[str, torch.Tensor]] | None = None
+    begun, rng, best = time.perf_counter(), numpy_generator(seed, "draws"), _Best()
     steps, train_seconds = 0, 0.0
     with torch_seed(seed, "weights and dropout"):
         model = build_forecaster(forecaster, shape).to(device)
         optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, foreach=True)
         average = get_ema_multi_avg_fn(averaging)  # type: ignore[no-untyped-call]
         averaged = AveragedModel(model, multi_avg_fn=average)
+        judged: Forecaster = averaged.module  # type: ignore[assignment]
         for epoch in range(1, epochs + 1):
             clock = time.perf_counter()
             steps += _train_epoch(model, optimizer, source.epoch(rng), averaged)
             train_seconds += time.perf_counter() - clock
             if epoch % check_every and epoch != epochs:
                 continue
-            judged: Forecaster = averaged.module  # type: ignore[assignment]
-            metrics = validate(judged)
-            history.append((epoch, metrics.relative_rmse))
-            if math.isfinite(metrics.relative_rmse) and (
-                best is None or metrics.relative_rmse < best[0]
-            ):
-                weights = {k: v.detach().clone() for k, v in judged.state_dict().items()}
-                best = (metrics.relative_rmse, epoch, metrics, weights)
-            elif patience is not None and best and epoch - best[1] >= patience * check_every:
+            best.consider(epoch, validate(judged), judged)
+            if patience is not None and epoch - best.epoch >= patience * check_every:
                 break
-    if best is None:
+    if best.metrics is None:
         raise DivergenceError(
             f"training {forecaster.name} never reached a finite validation error; "
             f"lower the learning rate (now {learning_rate})"
         )
-    model.load_state_dict(best[3])
+    model.load_state_dict(best.weights)
     return FitResult(
         model=model.eval(),
-        validation=best[2],
-        best_epoch=best[1],
-        history=tuple(history),
+        validation=best.metrics,
+        best_epoch=best.epoch,
+        history=tuple(best.history),
         optimizer_steps=steps,
         train_seconds=train_seconds,
         total_seconds=time.perf_counter() - begun,
     )
+
+
+@dataclass
+class _Best:
+    """The best weights so far."""
+
+    epoch: int = 0
+    metrics: Metrics | None = None
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    history: list[tuple[int, float]] = field(default_factory=list)
+
+    def consider(self, epoch: int, metrics: Metrics, model: Forecaster) -> None:
+        error = metrics.relative_rmse
+        self.history.append((epoch, error))
+        if math.isfinite(error) and (self.metrics is None or error < self.metrics.relative_rmse):
+            self.epoch, self.metrics = epoch, metrics
+            self.weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
 
 
 def _train_epoch(

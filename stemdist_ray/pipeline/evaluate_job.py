@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.clustering.kmeans import Clustering
@@ -23,11 +20,11 @@ from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.memory import PeakMemory
 from stemdist_ray.pipeline.inputs import Source, read_input
 from stemdist_ray.pipeline.judge import driver_device
+from stemdist_ray.pipeline.track import ended
 from stemdist_ray.progress import Reporter, SilentReporter
+from stemdist_ray.threads import torch_threads
 from stemdist_ray.tracking.base import RunDescription
 from stemdist_ray.tracking.mlflow import create_tracker
-
-logger = logging.getLogger(__name__)
 
 EVALUATION = "evaluation.json"
 
@@ -120,24 +117,19 @@ def evaluate(
     data_config = dataset.config.data.model_copy(update={"locations_file": None})
     job = read_input(source, data_config)
     _check_fits(dataset, job.series, job.description, reporter)
-    threads_before = torch.get_num_threads()
-    torch.set_num_threads(config.worker.coordinator_threads)
-    try:
-        with PeakMemory() as memory:
-            clustering = Clustering(dataset.assignment, dataset.cluster_size, 0.0)
-            comparison = Comparison(
-                data=prepare(job.series, data_config),
-                distilled=Distilled(dataset.x, dataset.y, clustering),
-                config=config.evaluation,
-                forecaster=config.forecaster,
-                seed=config.seed,
-                device=driver_device(config),
-                reporter=reporter,
-            )
-            rows = _train_rows(comparison, full_data, config.evaluation.repeats, reporter)
-            naive = comparison.naive_rows()
-    finally:
-        torch.set_num_threads(threads_before)
+    with torch_threads(config.worker.coordinator_threads), PeakMemory() as memory:
+        clustering = Clustering(dataset.assignment, dataset.cluster_size, 0.0)
+        comparison = Comparison(
+            data=prepare(job.series, data_config),
+            distilled=Distilled(dataset.x, dataset.y, clustering),
+            config=config.evaluation,
+            forecaster=config.forecaster,
+            seed=config.seed,
+            device=driver_device(config),
+            reporter=reporter,
+        )
+        rows = _train_rows(comparison, full_data, config.evaluation.repeats, reporter)
+        naive = comparison.naive_rows()
     result = EvaluationResult(
         distilled=rows["distilled"],
         random_subset=rows["random_subset"],
@@ -205,8 +197,8 @@ def _track(
             parent_run_id=dataset.manifest.get("tracking_run_id"),
         )
     )
-    for row, method in {**result.trained_rows(), **result.naive}.items():
-        numbers = {f"{row}.{m}": method.test.values[m]["mean"] for m in METRIC_NAMES}
-        tracker.log_metrics(numbers)
-    tracker.log_artifact(folder / EVALUATION)
-    tracker.finish("FINISHED")
+    with ended(tracker):
+        for row, method in {**result.trained_rows(), **result.naive}.items():
+            numbers = {f"{row}.{m}": method.test.values[m]["mean"] for m in METRIC_NAMES}
+            tracker.log_metrics(numbers)
+        tracker.log_artifact(folder / EVALUATION)

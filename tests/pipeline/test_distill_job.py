@@ -2,14 +2,8 @@ import numpy as np
 import pytest
 
 from stemdist_ray import DistillConfig, SyntheticDataset, build_config, distill
-from stemdist_ray.data.windows import prepare
 from stemdist_ray.errors import ArtifactError, ConfigError, DataError, ExecutionError
-from stemdist_ray.pipeline.distill_job import (
-    check_folder,
-    compute_device,
-    make_folder,
-    num_synthetic_windows,
-)
+from stemdist_ray.pipeline.distill_job import compute_device
 from stemdist_ray.progress import SilentReporter
 from tests.conftest import TINY
 
@@ -79,30 +73,6 @@ def test_nothing_to_resume(traffic, tmp_path):
         distill(traffic, tmp_path / "none", resume=True)
 
 
-def test_an_existing_folder_is_never_lost(tmp_path):
-    folder = tmp_path / "run"
-    make_folder(folder, resume=False)
-    check_folder(folder, resume=False, overwrite=False)  # empty: fine
-    (folder / "mine.txt").write_text("1")
-    with pytest.raises(ArtifactError, match="holds files already"):
-        check_folder(folder, resume=False, overwrite=False)
-    for text in ("2", "3"):
-        check_folder(folder, resume=False, overwrite=True)
-        make_folder(folder, resume=False)
-        assert list(folder.iterdir()) == []
-        (folder / "mine.txt").write_text(text)
-    kept = sorted(p.read_text() for p in tmp_path.glob("run*/mine.txt"))
-    assert kept == ["1", "2", "3"]
-
-
-def test_out_may_not_be_a_file(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ArtifactError, match="is a file"):
-        check_folder(tmp_path / "file", resume=False, overwrite=True)
-    with pytest.raises(ArtifactError, match="cannot be created"):
-        make_folder(tmp_path / "file" / "below", resume=False)
-
-
 @pytest.mark.parametrize("change", [{"forecaster": {"name": "x"}}, {"data": {"lookback": 999}}])
 def test_bad_settings_touch_nothing(tmp_path, traffic, change):
     (tmp_path / "run").mkdir()
@@ -146,12 +116,6 @@ def test_the_papers_objective_runs_as_well(traffic, tmp_path):
     )
     result = distill(traffic, tmp_path / "run", config)
     assert result.history[1].objective > 1
-
-
-def test_ratios_give_at_least_one_window(traffic, tiny_config):
-    data = prepare(traffic, tiny_config.data)
-    config = build_config("demo", TINY, {"temporal_ratio": 1e-6})
-    assert num_synthetic_windows(config, data) == 1
 
 
 def test_gpu_that_is_not_there():

@@ -3,8 +3,8 @@ import numpy as np
 from stemdist_ray.clustering.kmeans import cluster_locations, location_vectors
 from stemdist_ray.data.windows import prepare
 from stemdist_ray.distillation.state import SyntheticState
-from stemdist_ray.pipeline.distill_job import clustered_data, initial_state
 from stemdist_ray.pipeline.judge import SyntheticJudge, driver_device
+from stemdist_ray.pipeline.start import clustered_data, initial_state
 
 
 def test_judge_repeats_and_sees_the_data(traffic, tiny_config):
