@@ -32,8 +32,10 @@ def test_immutable():
 
 def test_the_callers_array_stays_writable_and_apart():
     values = np.zeros((4, 3, 1), np.float32)
-    make(values=values)
+    series = make(values=values)
     values[0] = 1
+    assert values.flags.writeable
+    assert not series.values.flags.writeable
 
 
 def test_nan_is_missing_and_zero_is_a_reading():

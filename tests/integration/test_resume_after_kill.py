@@ -35,13 +35,18 @@ def wait_for_round(out, number, process):
     path = out / "checkpoint" / "state.json"
     deadline = time.monotonic() + 150
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if json.loads(path.read_text())["round"] >= number:
-                return
-        except (OSError, ValueError):
-            pass
+        if round_of(path) >= number:
+            return
         time.sleep(0.02)
     raise AssertionError(f"round {number} was never reached; exit code {process.poll()}")
+
+
+def round_of(path):
+    """Round of a checkpoint that may be being replaced at this moment."""
+    try:
+        return json.loads(path.read_text())["round"]
+    except (OSError, ValueError):
+        return -1
 
 
 def workers_of(process):

@@ -6,7 +6,7 @@ import pytest
 from stemdist_ray.report import figures
 
 
-def check(picture):
+def check_picture(picture):
     ET.fromstring(picture.svg)
     assert picture.png.startswith(b"\x89PNG")
     assert picture.alt
@@ -20,7 +20,7 @@ def record(number, validation):
 def test_convergence():
     history = [record(0, 0.8), record(1, None), record(2, 0.7)]
     picture = figures.convergence(history, 2, "objective")
-    check(picture)
+    check_picture(picture)
     assert "0.800" in picture.alt
     assert "round 2" in picture.alt
 
@@ -31,18 +31,18 @@ def test_example_windows(rng, count):
     for kind in ("real", "learned"):
         examples[f"{kind}_x"] = rng.normal(size=(count, 5))
         examples[f"{kind}_y"] = rng.normal(size=(count, 3))
-    check(figures.example_windows(examples, "K"))
+    check_picture(figures.example_windows(examples, "K"))
 
 
 def test_error_per_horizon():
     steps = {"mean": [1.0, 2.0], "std": [0.1, 0.2]}
     rows = {name: {"per_horizon": {"rmse": steps}} for name in ("distilled", "ridge")}
-    check(figures.error_per_horizon(rows, {"distilled": "a", "ridge": "b"}, "K"))
+    check_picture(figures.error_per_horizon(rows, {"distilled": "a", "ridge": "b"}, "K"))
 
 
 def test_clusters_and_map(rng):
-    check(figures.cluster_sizes(np.array([3, 1, 2])))
-    check(figures.cluster_map(rng.normal(size=(6, 2)), np.array([0, 0, 0, 1, 2, 2])))
+    check_picture(figures.cluster_sizes(np.array([3, 1, 2])))
+    check_picture(figures.cluster_map(rng.normal(size=(6, 2)), np.array([0, 0, 0, 1, 2, 2])))
 
 
 def test_same_data_same_file():
