@@ -21,6 +21,7 @@ from stemdist_ray.distillation.shard import run_shard
 from stemdist_ray.distillation.task import ClusteredData, ShardTask, ShardUpdate
 from stemdist_ray.errors import ExecutionError
 from stemdist_ray.execution.policy import Decision, after_lost_worker, workers_that_fit
+from stemdist_ray.forecasters import FORECASTERS, Forecaster
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +34,13 @@ class ShardWorker:
 
     Args:
         data: The clustered series, from the object store (read only, shared by all workers).
+        forecasters: Forecasters that the user registered in the driver, by name.
     """
 
-    def __init__(self, data: ClusteredData) -> None:
+    def __init__(self, data: ClusteredData, forecasters: dict[str, type[Forecaster]]) -> None:
         self.data = data
+        for name, kind in forecasters.items():
+            FORECASTERS.register(name)(kind)
 
     def ready(self) -> int:
         """Return the process id, once the worker can take tasks."""
@@ -98,6 +102,13 @@ def _use_private_token() -> None:
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
+def _registered_by_user() -> dict[str, type[Forecaster]]:
+    """Forecasters that workers do not know from importing this package."""
+    package = __name__.partition(".")[0] + "."
+    every = {name: FORECASTERS.get(name) for name in FORECASTERS}
+    return {n: kind for n, kind in every.items() if not kind.__module__.startswith(package)}
+
+
 @dataclass
 class _Pool:
     """Workers by state. An actor handle is opaque to the type checker."""
@@ -123,14 +134,14 @@ class RayExecutor:
         self.data, self.config, self.num_shards = data, config, num_shards
         self.pool = _Pool()
         self._stack = contextlib.ExitStack()
-        self._reference: Any = None
+        self._arguments: tuple[Any, ...] = ()
         self._actor: Any = None
 
     def __enter__(self) -> RayExecutor:
         self._stack.enter_context(ray_session(self.config))
         try:
-            # The reference lives as long as the workers: they are built from it again after a loss.
-            self._reference = ray.put(self.data)
+            # The references live as long as the workers, which are built from them after a loss.
+            self._arguments = (ray.put(self.data), ray.put(_registered_by_user()))
             self._actor = ray.remote(ShardWorker).options(  # type: ignore[attr-defined]
                 num_cpus=self.config.num_cpus,
                 num_gpus=self.config.num_gpus,
@@ -149,7 +160,7 @@ class RayExecutor:
         for worker in self.pool.everyone():
             ray.kill(worker)
         self.pool = _Pool()
-        self._reference = None
+        self._arguments = ()
         self._stack.close()
 
     def process_ids(self) -> list[int]:
@@ -217,7 +228,7 @@ class RayExecutor:
         )
 
     def _start_worker(self) -> None:
-        worker = self._actor.remote(self._reference)
+        worker = self._actor.remote(*self._arguments)
         self.pool.starting[worker.ready.remote()] = worker
 
     def _admit(self, reference: Any) -> None:

@@ -1,10 +1,14 @@
+import dataclasses
+
 import numpy as np
 import pytest
+import torch
 
-from stemdist_ray.config import WorkerConfig
+from stemdist_ray.config import ForecasterConfig, WorkerConfig
 from stemdist_ray.errors import DivergenceError, ExecutionError
 from stemdist_ray.execution.ray_workers import RayExecutor
 from stemdist_ray.execution.serial import SerialExecutor
+from stemdist_ray.forecasters import FORECASTERS, Forecaster
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("local_ray")]
 
@@ -38,6 +42,25 @@ def test_errors_of_a_task_keep_their_type_and_the_pool_its_workers(clustered, ma
             executor.run([bad], lambda update: None)
         good = executor.run([make_task()], lambda update: None)
     assert len(good) == 1
+
+
+def test_workers_know_the_users_forecasters(clustered, make_task, monkeypatch):
+    class Flat(Forecaster):
+        def __init__(self, shape, options):
+            super().__init__(shape)
+            self.line = torch.nn.Linear(shape.lookback, shape.horizon)
+
+        def encode(self, context):
+            return None
+
+        def predict(self, x, state):
+            return self.line(x[..., 0].transpose(1, 2)).transpose(1, 2)
+
+    monkeypatch.setitem(FORECASTERS._entries, "flat", Flat)
+    task = dataclasses.replace(make_task(), forecaster=ForecasterConfig(name="flat"))
+    serial = SerialExecutor(clustered).run([task], lambda update: None)
+    with RayExecutor(clustered, WorkerConfig(num_workers=1), 1) as executor:
+        assert_equal(executor.run([task], lambda update: None), serial)
 
 
 def test_a_worker_that_cannot_be_placed_is_reported(clustered):
