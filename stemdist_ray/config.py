@@ -87,6 +87,9 @@ class MatchingConfig(_Section):
     )
     steps: Positive = Field(10, description="matching steps per shard and round (paper: 20)")
     subsets: Positive = Field(4, description="location subsets K per matching step (paper: 4)")
+    smallest_subset: Positive = Field(
+        10, description="fewer than K subsets are cut where they would be smaller than this"
+    )
     real_batch: Positive = Field(64, description="real windows per matching step (paper: 64..256)")
     synthetic_batch: Positive | None = Field(
         None, description="synthetic windows per matching step; null = all of them"
@@ -223,6 +226,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "objective": "gradient",
             "steps": 20,
             "subsets": 4,
+            "smallest_subset": 1,
             "real_batch": 64,
             "learning_rate": 1e-2,
             "inner_epochs": 10,

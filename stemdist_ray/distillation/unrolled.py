@@ -101,7 +101,7 @@ class UnrolledTraining(Workspace):
     def train_surrogate(self) -> None:
         """Take ``inner_epochs`` further epochs of K subset steps without unrolling them."""
         matching = self.task.matching
-        steps = matching.inner_epochs * min(matching.subsets, len(self.task.locations))
+        steps = matching.inner_epochs * self.num_subsets
         x, y = self.synthetic.x, self.synthetic.y
         self.point = self._unroll(self.point, x, y, steps, differentiable=False)
 

@@ -108,9 +108,15 @@ class Workspace(ABC):
         """Train the surrogate between two matching steps."""
 
     def subsets(self) -> list[Tensor]:
-        """Draw a random partition of the shard's locations into K subsets."""
-        parts = random_partition(len(self.task.locations), self.task.matching.subsets, self.rng)
+        """Draw a random partition of the shard's locations into at most K subsets."""
+        parts = random_partition(len(self.task.locations), self.num_subsets, self.rng)
         return [torch.as_tensor(part, device=self.device) for part in parts]
+
+    @property
+    def num_subsets(self) -> int:
+        """K, or fewer where a subset would become too small to hold a graph."""
+        matching = self.task.matching
+        return max(1, min(matching.subsets, len(self.task.locations) // matching.smallest_subset))
 
     def draw_real(self, count: int) -> npt.NDArray[np.int64]:
         """Draw window starts of the train split without replacement."""

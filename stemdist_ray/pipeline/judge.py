@@ -50,7 +50,7 @@ class SyntheticJudge:
             synthetic.x,
             synthetic.y,
             self.clustering.cluster_size,
-            self.config.matching.subsets,
+            self.config.evaluation.subsets,
             device=self.device,
         )
         scores = []

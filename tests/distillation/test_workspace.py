@@ -45,5 +45,7 @@ def test_draws(clustered, make_task):
     assert len(run.draw_real(1000)) == 50
     parts = run.subsets()
     assert sorted(torch.cat(parts).tolist()) == [0, 1, 2, 3, 4]
+    assert GradientMatching(clustered, make_task(smallest_subset=3)).num_subsets == 1
+    assert GradientMatching(clustered, make_task(smallest_subset=99)).num_subsets == 1
     everything = GradientMatching(clustered, make_task())
     assert everything.draw_synthetic() == slice(None)
