@@ -1,11 +1,13 @@
 """The README's cluster path: a head, `ray job submit`, the artifact."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -30,14 +32,27 @@ def ray(*arguments, timeout=180, **variables):
 @pytest.fixture(scope="module")
 def head(tmp_path_factory):
     temp = tmp_path_factory.mktemp("ray")
-    started = ray(
-        "start", "--head", f"--port={PORT}", f"--dashboard-port={DASHBOARD}", "--num-cpus=4",
-        "--ray-client-server-port=21001", f"--temp-dir={temp}",
-        "--object-store-memory=200000000", "--disable-usage-stats",
-    )  # fmt: skip
-    assert started.returncode == 0, started.stdout + started.stderr
+    # Ports of its own: agents of another Ray on this machine may hold the usual ones.
+    # --block keeps the head's processes below this one. `ray stop` would end every Ray on the
+    # machine, that of other tests included.
+    command = [
+        str(BIN / "ray"), "start", "--head", "--block", f"--port={PORT}",
+        f"--dashboard-port={DASHBOARD}", "--num-cpus=4", "--ray-client-server-port=21001",
+        "--dashboard-agent-listen-port=25365", "--dashboard-agent-grpc-port=25366",
+        "--metrics-export-port=25367", "--runtime-env-agent-port=25368",
+        f"--temp-dir={temp}", "--object-store-memory=200000000", "--disable-usage-stats",
+    ]  # fmt: skip
+    environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
+    log = (temp / "head.log").open("w")
+    process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
     yield f"http://127.0.0.1:{DASHBOARD}"
-    ray("stop", "--force")
+    below = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    for child in below:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    process.wait(timeout=60)
+    log.close()
 
 
 def submit(head, script, config):
@@ -47,8 +62,9 @@ def submit(head, script, config):
             "job", "submit", f"--address={head}", "--working-dir", ".", "--",
             sys.executable, script, "--config", str(config), timeout=300,
         )  # fmt: skip
-        # A head that has just started may not have its job agent yet.
-        if "No available agent" not in done.stderr or time.monotonic() > deadline:
+        # A head that has just started may not answer, or not have its job agent, yet.
+        answers = ("No available agent", "Failed to connect", "Connection refused")
+        if not any(a in done.stderr for a in answers) or time.monotonic() > deadline:
             return done
         time.sleep(3)
 
