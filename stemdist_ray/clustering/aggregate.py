@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import sparse
 
 from stemdist_ray.clustering.kmeans import Clustering
@@ -50,3 +53,20 @@ def cluster_series(
     if seen is not None and seen.all():
         seen = None
     return WindowedSeries(mean, seen, windows.target, windows.lookback, windows.horizon)
+
+
+def without_gaps(windows: WindowedSeries) -> WindowedSeries:
+    """Fill missing entries by linear interpolation in time, at the ends by the nearest reading.
+
+    Synthetic data have no mask: a gap left at 0 would be learned as a reading.
+    """
+    if windows.input_mask is None:
+        return windows
+    filled = windows.inputs.copy()
+    for feature in range(windows.num_features):
+        column = pd.DataFrame(windows.inputs[:, :, feature])
+        column = column.where(windows.input_mask[:, :, feature])
+        # A cluster that was never observed stays at 0, the train mean.
+        whole = column.interpolate(limit_direction="both").fillna(0.0)
+        filled[:, :, feature] = whole.to_numpy(np.float32)
+    return replace(windows, inputs=filled, input_mask=None)

@@ -6,7 +6,7 @@ Windows are never stored: a batch gathers them from the series when it is asked 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -66,6 +66,11 @@ class WindowedSeries:
     def num_features(self) -> int:
         """F."""
         return int(self.inputs.shape[2])
+
+    def head(self, steps: int) -> WindowedSeries:
+        """The first steps only."""
+        mask = None if self.input_mask is None else self.input_mask[:steps]
+        return replace(self, inputs=self.inputs[:steps], input_mask=mask)
 
     def batch(
         self,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stemdist_ray.clustering.aggregate import cluster_series
+from stemdist_ray.clustering.aggregate import cluster_series, without_gaps
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import EvaluationConfig, ForecasterConfig
 from stemdist_ray.data.windows import PreparedData, evenly_spaced
@@ -138,11 +138,11 @@ class Comparison:
     def centroid_row(self) -> MethodResult:
         """Train on the unlearned start: cluster centroids in evenly spaced windows."""
         starts, clustering = self.data.starts["train"], self.distilled.clustering
-        centroids = cluster_series(self.data.windows, clustering)
+        train = self.data.windows.head(self.data.train_steps)
+        centroids = without_gaps(cluster_series(train, clustering))
         batch = centroids.batch(starts[evenly_spaced(len(starts), len(self.distilled.x))])
-        seen = None if batch.observed is None else batch.observed.numpy()
         x, y, sizes = batch.x.numpy(), batch.y.numpy(), clustering.cluster_size
-        return self._row("centroids, unlearned", lambda _: self._fixed(x, y, sizes, seen))
+        return self._row("centroids, unlearned", lambda _: self._fixed(x, y, sizes))
 
     def node_sampled_row(self) -> MethodResult:
         """Train on the full data, as many windows and locations per step as a distilled step."""

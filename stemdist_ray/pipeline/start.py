@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stemdist_ray.clustering.aggregate import cluster_series
+from stemdist_ray.clustering.aggregate import cluster_series, without_gaps
 from stemdist_ray.clustering.kmeans import Clustering, cluster_locations, location_vectors
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.windows import PreparedData, evenly_spaced
@@ -33,14 +33,9 @@ def num_synthetic_windows(config: DistillConfig, data: PreparedData) -> int:
 
 def clustered_data(data: PreparedData, clustering: Clustering) -> ClusteredData:
     """Average the series over clusters, with all that shard tasks read."""
-    windows = cluster_series(data.windows, clustering)
     train = data.starts["train"]
     # Tasks draw train windows only; the later steps need not travel to the workers.
-    steps = data.train_steps
-    mask = None if windows.input_mask is None else windows.input_mask[:steps]
-    windows = type(windows)(
-        windows.inputs[:steps], mask, windows.target, windows.lookback, windows.horizon
-    )
+    windows = cluster_series(data.windows.head(data.train_steps), clustering)
     return ClusteredData(windows, train, windows.mean_window(train), clustering.cluster_size)
 
 
@@ -54,7 +49,7 @@ def initial_state(
     else:
         rng = numpy_generator(config.seed, "init")
         chosen = np.sort(rng.choice(starts, wanted, replace=False))
-    batch = clustered.windows.batch(chosen)
+    batch = without_gaps(clustered.windows).batch(chosen)
     return SyntheticState.fresh(batch.x.numpy(), batch.y.numpy())
 
 

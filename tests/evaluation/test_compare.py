@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from stemdist_ray.clustering.aggregate import cluster_series, without_gaps
 from stemdist_ray.clustering.kmeans import cluster_locations, location_vectors
+from stemdist_ray.data.windows import evenly_spaced
 from stemdist_ray.evaluation.compare import Comparison, Distilled
 from stemdist_ray.evaluation.metrics import METRIC_NAMES
 from stemdist_ray.progress import SilentReporter
@@ -39,6 +41,17 @@ def test_every_row_has_the_same_budget_and_all_metrics(comparison):
         assert set(METRIC_NAMES) <= set(tree)
         assert set(METRIC_NAMES) <= set(tree["validation"])
         assert all(np.isfinite(tree[m]["mean"]) for m in METRIC_NAMES)
+
+
+def test_the_unlearned_start_as_distilled_data_gives_the_centroid_row(comparison, prepared):
+    """Same data, same seeds, same budget: the same row."""
+    clustering = comparison.distilled.clustering
+    train = prepared.windows.head(prepared.train_steps)
+    starts = prepared.starts["train"]
+    chosen = starts[evenly_spaced(len(starts), len(comparison.distilled.x))]
+    batch = without_gaps(cluster_series(train, clustering)).batch(chosen)
+    comparison.distilled = Distilled(batch.x.numpy(), batch.y.numpy(), clustering)
+    assert comparison.distilled_row().test == comparison.centroid_row().test
 
 
 def test_rows_repeat(comparison):
