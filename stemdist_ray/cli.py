@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
+from stemdist_ray.config import DataConfig, build_config, parse_assignments
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.exits import exit_codes, prepare_process
+from stemdist_ray.progress import output_console
 from stemdist_ray.yaml_files import read_yaml
 
 
@@ -35,8 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-# A pipe has no width of its own; the result table needs 80 columns and paths need not be cut.
-console = Console(width=None if sys.stdout.isatty() else 120)
+console = output_console()
 
 SourceArgument = Annotated[
     str, typer.Argument(metavar="SOURCE", help="A path, demo, or sim:traffic?locations=300,...")
@@ -93,6 +93,13 @@ def _data_layer(
     return layer
 
 
+def _data_config(
+    missing: list[float] | None, start: str | None, step: str | None, locations: Path | None
+) -> DataConfig:
+    layer = {"data": _data_layer(missing, start, step, locations)}
+    return build_config("standard", layer).data
+
+
 @app.command()
 def describe(
     source: SourceArgument,
@@ -103,15 +110,12 @@ def describe(
     locations: LocationsOption = None,
 ) -> None:
     """Read SOURCE and say what it holds."""
-    from stemdist_ray.config import build_config
+    from stemdist_ray.data.statistics import series_statistics
     from stemdist_ray.files import finite
     from stemdist_ray.pipeline.inputs import read_input
     from stemdist_ray.tables import description_lines
 
-    config = build_config("standard", {"data": _data_layer(missing, start, step, locations)})
-    job = read_input(source, config.data)
-    from stemdist_ray.data.statistics import series_statistics
-
+    job = read_input(source, _data_config(missing, start, step, locations))
     tree = {**job.description, "statistics": series_statistics(job.series)}
     if as_json:
         typer.echo(json.dumps(finite(tree), indent=2))
@@ -132,12 +136,10 @@ def convert(
     locations: LocationsOption = None,
 ) -> None:
     """Read SOURCE and write it to DEST (.csv .parquet .npz .h5 .nc .zarr .arrow, or a folder)."""
-    from stemdist_ray.config import build_config
     from stemdist_ray.data.source import read_series
     from stemdist_ray.data.writers import write_series
 
-    config = build_config("standard", {"data": _data_layer(missing, start, step, locations)})
-    series = read_series(source, config.data)
+    series = read_series(source, _data_config(missing, start, step, locations))
     write_series(series, dest)
     typer.echo(
         f"wrote {dest}: {series.num_steps} steps x {series.num_locations} locations x "
@@ -306,8 +308,6 @@ def drop_unset(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def _assignments(settings: list[str] | None) -> dict[str, Any]:
-    from stemdist_ray.config import parse_assignments
-
     return parse_assignments(settings or [])
 
 

@@ -188,6 +188,9 @@ class TrackingConfig(_Section):
     experiment: str = Field("stemdist", description="MLflow experiment name")
 
 
+JUDGE_SETTINGS = ("subsets", "learning_rate", "averaging")
+
+
 class DistillConfig(_Section):
     """Everything that determines a distillation run."""
 
@@ -212,6 +215,8 @@ class DistillConfig(_Section):
         A checkpoint may be resumed only under the digest it was written with.
         """
         tree = self.model_dump(mode="json", exclude={"worker", "tracking", "evaluation", "rounds"})
+        # The judge of the rounds trains its evaluators with these.
+        tree["judge"] = self.evaluation.model_dump(mode="json", include=set(JUDGE_SETTINGS))
         tree["threads"] = [self.worker.threads, self.worker.coordinator_threads]
         text = json.dumps(tree, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

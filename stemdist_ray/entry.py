@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from stemdist_ray.progress import output_console
 from stemdist_ray.yaml_files import read_yaml
 
 if TYPE_CHECKING:
@@ -28,5 +28,4 @@ def read_job_file(description: str) -> tuple[JobFile, Console]:
     path = parser.parse_args().config
     from stemdist_ray.jobs import JobFile
 
-    width = None if sys.stdout.isatty() else 120
-    return JobFile.parse(read_yaml(path)), Console(width=width)
+    return JobFile.parse(read_yaml(path)), output_console()

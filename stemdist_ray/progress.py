@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -97,6 +98,11 @@ class BarReporter:
     def say(self, text: str) -> None:
         """Print one line above the bar."""
         self.progress.console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def output_console() -> Console:
+    """The console of a command; a pipe has no width of its own, and no table should be cut."""
+    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 @contextmanager

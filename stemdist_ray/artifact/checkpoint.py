@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stemdist_ray.clustering.kmeans import Clustering
-from stemdist_ray.config import DistillConfig, flatten
+from stemdist_ray.config import JUDGE_SETTINGS, DistillConfig, flatten
 from stemdist_ray.distillation.coordinator import RoundRecord, RunState
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.errors import ArtifactError, ConfigError
@@ -108,7 +108,8 @@ class CheckpointStore:
                 best_round=tree["best_round"],
                 best_score=tree["best_score"],
                 history=history,
-                stopped_early=False,
+                # Asking for more rounds is asking to go on.
+                stopped_early=tree["stopped_early"] and config.rounds <= tree["config"]["rounds"],
             )
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"checkpoint {self.path} is damaged: {error}") from error
@@ -127,7 +128,8 @@ def describe_differences(old: dict[str, Any], new: dict[str, Any]) -> str:
     """List the settings that differ, as ``name: old -> new``."""
     before, after = flatten(old), flatten(new)
     ignored = ("worker.num_workers", "tracking.", "evaluation.", "rounds")
-    names = [n for n in sorted({*before, *after}) if not n.startswith(ignored)]
+    kept = {f"evaluation.{name}" for name in JUDGE_SETTINGS}
+    names = [n for n in sorted({*before, *after}) if n in kept or not n.startswith(ignored)]
     parts = [
         f"{name} was {before.get(name)} and is {after.get(name)}"
         for name in names

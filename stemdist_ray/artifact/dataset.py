@@ -16,7 +16,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from torch import Tensor
 from torch.utils.data import TensorDataset
 
 from stemdist_ray.config import DistillConfig
@@ -26,6 +25,8 @@ from stemdist_ray.files import replacing_file, write_json
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
+EVALUATION = "evaluation.json"
+EXAMPLES = "examples.npz"
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,7 @@ class SyntheticDataset:
 
     def to_torch(self) -> TensorDataset:
         """Return a torch data set of (x, y) pairs: (L, K, F) and (H, K) float32, scaled."""
-        return TensorDataset(self.x_tensor(), torch.from_numpy(self.y.copy()))
-
-    def x_tensor(self) -> Tensor:
-        """Copy of x as a (W, L, K, F) tensor."""
-        return torch.from_numpy(self.x.copy())
+        return TensorDataset(torch.from_numpy(self.x.copy()), torch.from_numpy(self.y.copy()))
 
     def to_npz(self, path: str | Path) -> Path:
         """Write x, y, cluster_size, assignment, encoder_input and scaler as one NPZ file."""

@@ -20,9 +20,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from stemdist_ray.distillation.task import ClusteredData, ShardTask
-from stemdist_ray.distillation.workspace import Forward, Workspace
-
-_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+from stemdist_ray.distillation.workspace import BETA_1, BETA_2, EPSILON, Forward, Workspace
 
 
 @dataclass(frozen=True)
@@ -54,10 +52,10 @@ class AdamTrajectory:
         slope at zero, and it changes slowly.
         """
         count = self.count + 1
-        first = self.first.lerp(gradient, 1 - _BETA_1)
-        second = self.second.lerp(gradient.detach().square(), 1 - _BETA_2)
-        scale = (second / (1 - _BETA_2**count)).sqrt() + _EPSILON
-        weights = self.weights - learning_rate / (1 - _BETA_1**count) * first / scale
+        first = self.first.lerp(gradient, 1 - BETA_1)
+        second = self.second.lerp(gradient.detach().square(), 1 - BETA_2)
+        scale = (second / (1 - BETA_2**count)).sqrt() + EPSILON
+        weights = self.weights - learning_rate / (1 - BETA_1**count) * first / scale
         return AdamTrajectory(weights, first, second, count)
 
     def detached(self) -> AdamTrajectory:

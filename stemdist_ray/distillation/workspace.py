@@ -20,7 +20,7 @@ from stemdist_ray.distillation.task import ClusteredData, ShardTask
 from stemdist_ray.forecasters.base import Forecaster, WindowShape, build_forecaster
 from stemdist_ray.seeding import numpy_generator
 
-_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 Forward = Callable[[Tensor, Tensor], Tensor]
 """(W, L, N, F) inputs and (N, L, F) context to (W, H, N) forecasts."""
@@ -66,11 +66,11 @@ class SyntheticTensors:
             shape = (1, 1, -1) + (1,) * (gradient.ndim - 3)
             first = self.tensors[f"{name}_first"][:, :, locations]
             second = self.tensors[f"{name}_second"][:, :, locations]
-            first = first.lerp(gradient, 1 - _BETA_1)
-            second = second.lerp(gradient.square(), 1 - _BETA_2)
-            correction_1 = (1 - _BETA_1**count).view(shape)
-            correction_2 = (1 - _BETA_2**count).view(shape)
-            step = first / correction_1 / ((second / correction_2).sqrt() + _EPSILON)
+            first = first.lerp(gradient, 1 - BETA_1)
+            second = second.lerp(gradient.square(), 1 - BETA_2)
+            correction_1 = (1 - BETA_1**count).view(shape)
+            correction_2 = (1 - BETA_2**count).view(shape)
+            step = first / correction_1 / ((second / correction_2).sqrt() + EPSILON)
             self.tensors[f"{name}_first"][:, :, locations] = first
             self.tensors[f"{name}_second"][:, :, locations] = second
             self.tensors[name][:, :, locations] -= learning_rate * step

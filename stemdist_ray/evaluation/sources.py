@@ -18,6 +18,7 @@ from torch import Tensor
 from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.distillation.objective import location_weights
 from stemdist_ray.distillation.partition import random_partition
+from stemdist_ray.distillation.workspace import mean_window
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,6 @@ class FixedWindows:
         y: (W, H, N) float32.
         cluster_size: (N,) weights before normalising; ones for plain locations.
         subsets: K.
-        context: (N, L, F) encoder input; the mean of ``x`` over windows when None.
         observed: (W, H, N) bool or None.
         device: Where to train.
     """
@@ -70,15 +70,13 @@ class FixedWindows:
         cluster_size: npt.NDArray[np.int64],
         subsets: int,
         observed: npt.NDArray[np.bool_] | None = None,
-        context: npt.NDArray[np.float32] | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         self.x, self.y = torch.tensor(x, device=device), torch.tensor(y, device=device)
         self.observed = None if observed is None else torch.tensor(observed, device=device)
         self.size = torch.tensor(cluster_size, dtype=torch.float32, device=device)
         self.subsets = subsets
-        mean = self.x.mean(dim=0).transpose(0, 1)
-        self.context = mean if context is None else torch.tensor(context, device=device)
+        self.context = mean_window(self.x)
 
     def epoch(self, rng: np.random.Generator) -> Iterator[TrainingStep]:
         """Yield K steps, all windows each, locations cut at random."""

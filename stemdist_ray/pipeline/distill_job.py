@@ -11,7 +11,7 @@ import torch
 
 from stemdist_ray.artifact.card import dataset_card
 from stemdist_ray.artifact.checkpoint import CheckpointStore
-from stemdist_ray.artifact.dataset import SyntheticDataset
+from stemdist_ray.artifact.dataset import EXAMPLES, SyntheticDataset
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.windows import PreparedData, prepare
@@ -39,8 +39,6 @@ from stemdist_ray.stages import StageClock
 from stemdist_ray.threads import torch_threads
 from stemdist_ray.tracking.base import Tracker
 from stemdist_ray.tracking.mlflow import create_tracker
-
-EXAMPLES = "examples.npz"
 
 
 @dataclass(frozen=True)

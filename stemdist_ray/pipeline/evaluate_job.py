@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stemdist_ray.artifact.dataset import SyntheticDataset
+from stemdist_ray.artifact.dataset import EVALUATION, SyntheticDataset
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.series import SpatioTemporalSeries
@@ -25,8 +25,6 @@ from stemdist_ray.progress import Reporter, SilentReporter
 from stemdist_ray.threads import torch_threads
 from stemdist_ray.tracking.base import RunDescription
 from stemdist_ray.tracking.mlflow import create_tracker
-
-EVALUATION = "evaluation.json"
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,13 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from stemdist_ray.artifact.dataset import SyntheticDataset
+from stemdist_ray.artifact.dataset import EVALUATION, EXAMPLES, SyntheticDataset
 from stemdist_ray.config import flatten
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.files import replacing_file, write_text
 from stemdist_ray.report import figures
 from stemdist_ray.report.figures import Picture
 
-_EVALUATION, _EXAMPLES = "evaluation.json", "examples.npz"
 _TITLES = {
     "distilled": "distilled data",
     "random_subset": "random real subset, same size",
@@ -77,7 +76,7 @@ def write_report(folder: Path, output: Path | None = None) -> Path:
 
 
 def _read_evaluation(folder: Path) -> dict[str, Any] | None:
-    path = folder / _EVALUATION
+    path = folder / EVALUATION
     if not path.exists():
         return None
     try:
@@ -97,8 +96,8 @@ def _pictures(
     pictures = [figures.convergence(manifest["history"], best, objective)]
     if evaluation is not None:
         pictures.append(figures.error_per_horizon(evaluation_rows(evaluation), _TITLES, unit))
-    if (folder / _EXAMPLES).exists():
-        with np.load(folder / _EXAMPLES, allow_pickle=False) as file:
+    if (folder / EXAMPLES).exists():
+        with np.load(folder / EXAMPLES, allow_pickle=False) as file:
             examples = {name: file[name] for name in file.files}
         target = manifest["target"]["position"]
         scale, shift = dataset.scaler.std[target], dataset.scaler.mean[target]

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -31,6 +32,22 @@ def test_other_settings_are_named(artifact):
     other = build_config("demo", TINY, {"seed": 5})
     with pytest.raises(ConfigError, match="seed was 0 and is 5"):
         CheckpointStore(artifact).load(other)
+
+
+def test_settings_of_the_judge_count(artifact):
+    other = build_config("demo", TINY, {"evaluation": {"subsets": 3}})
+    with pytest.raises(ConfigError, match="evaluation.subsets was 4 and is 3"):
+        CheckpointStore(artifact).load(other)
+    assert CheckpointStore(artifact).load(build_config("demo", TINY, {"evaluation": {"epochs": 9}}))
+
+
+def test_early_stop_is_remembered_until_more_rounds_are_asked_for(artifact, tiny_config, tmp_path):
+    state, clustering = CheckpointStore(artifact).load(tiny_config)
+    store = CheckpointStore(tmp_path)
+    stopped = dataclasses.replace(state, stopped_early=True)
+    store.save(stopped, clustering, tiny_config, {"hash": "x"})
+    assert store.load(tiny_config)[0].stopped_early
+    assert not store.load(build_config("demo", TINY, {"rounds": 9}))[0].stopped_early
 
 
 def test_more_rounds_and_other_workers_are_welcome(artifact):
