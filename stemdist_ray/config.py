@@ -78,6 +78,21 @@ class ForecasterConfig(_Section):
     )
 
 
+class TeacherConfig(_Section):
+    """Who gives the synthetic windows their first targets."""
+
+    epochs: Annotated[int, Field(ge=0)] = Field(
+        150,
+        description="epochs of K steps of the teacher on sampled real data; 0 = no teacher, the "
+        "targets start as readings (paper)",
+    )
+    check_every: Positive = Field(5, description="epochs between looks at the validation split")
+    learning_rate: Rate = Field(1e-3, description="Adam rate of the teacher")
+    averaging: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.98, description="decay of the moving average of the teacher's weights"
+    )
+
+
 class MatchingConfig(_Section):
     """Gradient matching and inner loop of one shard task."""
 
@@ -202,6 +217,7 @@ class DistillConfig(_Section):
     data: DataConfig = DataConfig()
     clustering: ClusteringConfig = ClusteringConfig()
     forecaster: ForecasterConfig = ForecasterConfig()
+    teacher: TeacherConfig = TeacherConfig()
     matching: MatchingConfig = MatchingConfig()
     refine: RefineConfig = RefineConfig()
     validation: ValidationConfig = ValidationConfig()
@@ -227,6 +243,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "rounds": 100,
         "num_shards": 1,
+        "teacher": {"epochs": 0},
         "matching": {
             "objective": "gradient",
             "steps": 20,
@@ -246,6 +263,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "temporal_ratio": 0.05,
         "rounds": 3,
         "num_shards": 4,
+        "teacher": {"epochs": 60},
         "matching": {"steps": 5, "real_batch": 32},
         "refine": {"steps": 1},
         "validation": {"every": 1, "epochs": 20, "repeats": 1, "windows": 16},

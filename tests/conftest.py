@@ -55,6 +55,7 @@ TINY = {
     "num_shards": 3,
     "data": {"lookback": 6, "horizon": 4},
     "forecaster": {"options": {"channels": 8, "skip_channels": 8, "end_channels": 8, "top_k": 4}},
+    "teacher": {"epochs": 2, "check_every": 1},
     "matching": {
         "steps": 2,
         "subsets": 2,

@@ -17,7 +17,7 @@ from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.errors import ArtifactError, ConfigError
 from stemdist_ray.files import replacing_folder, write_json
 
-_VERSION = 1
+_VERSION = 2
 
 
 class CheckpointStore:
@@ -52,6 +52,7 @@ class CheckpointStore:
                 "best_round": state.best_round,
                 "best_score": state.best_score,
                 "stopped_early": state.stopped_early,
+                "teachers": dict(state.teachers),
                 "inertia": clustering.inertia,
                 "history": [asdict(record) for record in state.history],
                 "source": source,
@@ -110,6 +111,7 @@ class CheckpointStore:
                 history=history,
                 # Asking for more rounds is asking to go on.
                 stopped_early=tree["stopped_early"] and config.rounds <= tree["config"]["rounds"],
+                teachers=tree["teachers"],
             )
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"checkpoint {self.path} is damaged: {error}") from error

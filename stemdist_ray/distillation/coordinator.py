@@ -7,7 +7,7 @@ knows nothing of processes: an :class:`Executor` runs the tasks it is given.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -70,6 +70,8 @@ class RunState:
         best_score: Its validation relative RMSE.
         history: One record per finished round, the start included.
         stopped_early: Whether patience ran out.
+        teachers: Validation relative RMSE of those who could give the first targets, best first;
+            the first did. Empty where the targets started as readings.
     """
 
     round: int
@@ -79,6 +81,7 @@ class RunState:
     best_score: float
     history: tuple[RoundRecord, ...] = ()
     stopped_early: bool = False
+    teachers: Mapping[str, float] = field(default_factory=dict)
 
 
 class RunObserver:
@@ -116,12 +119,16 @@ class Coordinator:
     device: str = "cpu"
     observers: Sequence[RunObserver] = field(default_factory=tuple)
 
-    def start(self, synthetic: SyntheticState) -> RunState:
-        """Judge the unlearned start and make it round 0."""
+    def start(
+        self, synthetic: SyntheticState, teachers: Mapping[str, float] | None = None
+    ) -> RunState:
+        """Judge the start and make it round 0."""
         begun = time.perf_counter()
         score = self.judge(synthetic)
         record = RoundRecord(0, None, 0.0, 0.0, time.perf_counter() - begun, 0.0, score)
-        state = RunState(0, synthetic, synthetic, 0, score, (record,))
+        state = RunState(
+            0, synthetic, synthetic, 0, score, (record,), teachers=dict(teachers or {})
+        )
         self._close_round(record, state)
         return state
 

@@ -56,6 +56,7 @@ def fit(
     averaging: float = 0.0,
     patience: int | None = None,
     device: torch.device | str = "cpu",
+    on_epoch: Callable[[], None] = lambda: None,
 ) -> FitResult:
     """Train a fresh forecaster and keep the weights that validate best.
 
@@ -71,6 +72,7 @@ def fit(
         averaging: Decay of the moving average over steps whose weights are judged; 0 = none.
         patience: Validations without improvement before stopping, None = never.
         device: Where to train.
+        on_epoch: Called after every epoch.
 
     Raises:
         DivergenceError: Validation never gave a finite error.
@@ -87,6 +89,7 @@ def fit(
             clock = time.perf_counter()
             steps += _train_epoch(model, optimizer, source.epoch(rng), averaged)
             train_seconds += time.perf_counter() - clock
+            on_epoch()
             if epoch % check_every and epoch != epochs:
                 continue
             best.consider(epoch, validate(judged), judged)

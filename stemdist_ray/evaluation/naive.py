@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import linalg
 
 from stemdist_ray.data.covariates import time_of_day
-from stemdist_ray.data.windows import PreparedData, WindowBatch
+from stemdist_ray.data.windows import PreparedData
 from stemdist_ray.evaluation.metrics import Metrics
 from stemdist_ray.evaluation.predict import EvaluationWindows
 
@@ -140,7 +140,7 @@ class RidgeOnLags(NaiveForecaster):
         moment: npt.NDArray[np.float64],
     ) -> None:
         batch = self.data.windows.batch(starts)
-        lags = _design(batch).reshape(-1, gram.shape[1]).astype(np.float64)
+        lags = _design(batch.x.numpy()).reshape(-1, gram.shape[1]).astype(np.float64)
         targets = batch.y.numpy().transpose(1, 0, 2).reshape(len(gram), -1)
         if batch.observed is None:
             gram += lags.T @ lags
@@ -154,13 +154,23 @@ class RidgeOnLags(NaiveForecaster):
 
     def predict(self, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """See :class:`NaiveForecaster`."""
-        lags = _design(self.data.windows.batch(starts))
-        return np.asarray((lags @ self.weights.T).transpose(0, 2, 1))
+        return self.forecast(self.data.windows.batch(starts).x.numpy())
+
+    def forecast(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Forecast from any scaled inputs, real or synthetic.
+
+        Args:
+            x: (W, L, N, F).
+
+        Returns:
+            (W, H, N).
+        """
+        return np.asarray((_design(x) @ self.weights.T).transpose(0, 2, 1))
 
 
-def _design(batch: WindowBatch) -> npt.NDArray[np.float32]:
-    """(W, N, L * F + 1) lags and a one."""
-    x = batch.x.numpy().transpose(0, 2, 1, 3)
+def _design(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(W, N, L * F + 1) lags and a one, from (W, L, N, F) inputs."""
+    x = x.transpose(0, 2, 1, 3)
     lags = x.reshape(*x.shape[:2], -1)
     return np.concatenate([lags, np.ones((*lags.shape[:2], 1), np.float32)], axis=2)
 

@@ -33,6 +33,7 @@ from stemdist_ray.pipeline.start import (
     num_synthetic_windows,
     save_examples,
 )
+from stemdist_ray.pipeline.teacher import teach
 from stemdist_ray.pipeline.track import describe_run, ended, remember_run, remembered_run
 from stemdist_ray.progress import Reporter, SilentReporter
 from stemdist_ray.stages import StageClock
@@ -165,7 +166,11 @@ class _DistillJob:
             )
 
     def _run_rounds(self, work: _Prepared, tracker: Tracker) -> RunState:
-        config = self.config
+        config, start = self.config, work.state
+        if start is None:
+            with self.clock.stage("teacher"):
+                untaught = initial_state(config, work.data, work.clustered)
+                first, teachers = teach(config, work.data, untaught, self.reporter)
         with ExitStack() as stack:
             with self.clock.stage("start workers"):
                 executor = stack.enter_context(open_executor(work.clustered, config))
@@ -182,9 +187,8 @@ class _DistillJob:
                 ],
             )
             with self.clock.stage("distill"):
-                start = work.state
                 if start is None:
-                    start = coordinator.start(initial_state(config, work.data, work.clustered))
+                    start = coordinator.start(first, teachers)
                 return coordinator.run(start)
 
     def _write(

@@ -22,6 +22,12 @@ def driver_device(config: DistillConfig) -> str:
     return "cuda" if config.worker.num_gpus > 0 and torch.cuda.is_available() else "cpu"
 
 
+def judging_windows(data: PreparedData, config: DistillConfig) -> EvaluationWindows:
+    """The validation windows that choices made while distilling are judged by."""
+    starts = data.starts["val"]
+    return EvaluationWindows.of(data, starts[evenly_spaced(len(starts), config.validation.windows)])
+
+
 class SyntheticJudge:
     """Mean validation relative RMSE of evaluators trained on synthetic data.
 
@@ -36,9 +42,7 @@ class SyntheticJudge:
     def __init__(self, data: PreparedData, clustering: Clustering, config: DistillConfig) -> None:
         self.config, self.clustering = config, clustering
         self.device = driver_device(config)
-        starts = data.starts["val"]
-        few = starts[evenly_spaced(len(starts), config.validation.windows)]
-        self.windows = EvaluationWindows.of(data, few)
+        self.windows = judging_windows(data, config)
         self.context = data.encoder_input()
         series = data.windows
         self.shape = WindowShape(series.lookback, series.horizon, series.num_features)

@@ -42,6 +42,7 @@ def build_manifest(
             "best_validation": state.best_score,
             "start_validation": state.history[0].validation,
             "stopped_early": state.stopped_early,
+            "teachers": dict(state.teachers),
             "inertia": clustering.inertia,
         },
         "history": [asdict(record) for record in state.history],

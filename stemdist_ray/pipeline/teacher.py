@@ -1,0 +1,148 @@
+"""Soft targets: what a teacher, trained on the real data, forecasts for the synthetic inputs.
+
+A reading is a forecast plus noise, and a small data set has too few readings to average the noise
+away. A teacher has seen all of them: its forecasts for the synthetic inputs are targets without
+that noise, so that a student learns from a few windows what the teacher learned from many.
+
+Sources: Hinton et al., "Distilling the Knowledge in a Neural Network" (arXiv:1503.02531); that
+soft labels carry much of what data distillation gains, Qin et al., "A Label is Worth a Thousand
+Images in Dataset Distillation" (NeurIPS 2024, arXiv:2406.10485).
+
+Axis letters: W windows, L lookback, H horizon, K synthetic locations, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from stemdist_ray.config import DistillConfig
+from stemdist_ray.data.windows import PreparedData
+from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.evaluation.fit import fit
+from stemdist_ray.evaluation.naive import RidgeOnLags
+from stemdist_ray.evaluation.predict import EvaluationWindows, score_forecaster, windows_per_batch
+from stemdist_ray.evaluation.sources import NodeSampling
+from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.pipeline.judge import driver_device, judging_windows
+from stemdist_ray.progress import Reporter
+from stemdist_ray.seeding import derive_seed
+
+Array = npt.NDArray[np.float32]
+Teacher = Callable[[Array, Array], Array]
+"""(W, L, N, F) inputs and the (N, L, F) mean windows of the locations to (W, H, N) forecasts."""
+
+
+def teach(
+    config: DistillConfig, data: PreparedData, start: SyntheticState, reporter: Reporter
+) -> tuple[SyntheticState, dict[str, float]]:
+    """Replace the targets of the start by forecasts of the best teacher.
+
+    The candidates are the forecaster of the run, ridge on lags, and the mean of the two. The one
+    with the lowest error on the judging windows (validation split) labels.
+
+    Args:
+        config: The run; ``teacher.epochs`` = 0 means no teacher.
+        data: The prepared real series.
+        start: The unlearned start.
+        reporter: Is told about progress.
+
+    Returns:
+        The start with new targets, and the validation relative RMSE of every candidate, best
+        first (empty without a teacher).
+
+    Raises:
+        DivergenceError: The forecaster never reached a finite validation error.
+    """
+    if config.teacher.epochs == 0:
+        return start, {}
+    windows, context = judging_windows(data, config), data.encoder_input()
+    trained = forecaster_teacher(
+        train_teacher(config, data, start, windows, context, reporter), driver_device(config)
+    )
+    ridge = RidgeOnLags(data)
+    teachers: dict[str, Teacher] = {
+        config.forecaster.name: trained,
+        "ridge": lambda x, _: ridge.forecast(x),
+        "mean of both": lambda x, mean: 0.5 * (trained(x, mean) + ridge.forecast(x)),
+    }
+    scores = {name: _score(teacher, windows, context) for name, teacher in teachers.items()}
+    ranked = sorted(scores, key=scores.__getitem__)
+    found = ", ".join(f"{name} {scores[name]:.4f}" for name in ranked)
+    reporter.say(f"teachers, validation relative RMSE: {found}; {ranked[0]} gives the targets")
+    own_context = start.x.mean(axis=0).transpose(1, 0, 2)
+    targets = teachers[ranked[0]](start.x, own_context).astype(np.float32)
+    return SyntheticState.fresh(start.x, targets), {name: scores[name] for name in ranked}
+
+
+def train_teacher(
+    config: DistillConfig,
+    data: PreparedData,
+    start: SyntheticState,
+    windows: EvaluationWindows,
+    context: Array,
+    reporter: Reporter,
+) -> Forecaster:
+    """Train the run's forecaster on all real train data, sampled to the size of a distilled step.
+
+    Args:
+        config: The run.
+        data: The prepared real series.
+        start: Gives the number of windows and locations of a step.
+        windows: Choose the epoch that is kept.
+        context: (N, L, F) mean train windows of the real locations.
+        reporter: Is told when it begins and moved once per epoch.
+    """
+    settings, subsets, series = config.teacher, config.evaluation.subsets, data.windows
+    reporter.begin("teacher", settings.epochs)
+    sampled = NodeSampling(
+        windows=series,
+        starts=data.starts["train"],
+        context=context,
+        num_windows=start.num_windows,
+        num_locations=max(1, round(start.num_locations / subsets)),
+        steps=min(subsets, start.num_locations),
+        device=driver_device(config),
+    )
+    result = fit(
+        sampled,
+        lambda model: score_forecaster(model, windows, context, driver_device(config)),
+        forecaster=config.forecaster,
+        shape=WindowShape(series.lookback, series.horizon, series.num_features),
+        epochs=settings.epochs,
+        check_every=settings.check_every,
+        learning_rate=settings.learning_rate,
+        averaging=settings.averaging,
+        seed=derive_seed(config.seed, "teacher"),
+        device=driver_device(config),
+        on_epoch=reporter.advance,
+    )
+    return result.model
+
+
+def forecaster_teacher(model: Forecaster, device: str) -> Teacher:
+    """Wrap a trained forecaster; windows go through it in batches that fit the memory budget."""
+
+    def forecast(x: Array, context: Array) -> Array:
+        step = windows_per_batch(model, x.shape[2])
+        with torch.no_grad():
+            state = model.encode(torch.tensor(context, device=device))
+            pieces = [
+                model.predict(torch.tensor(x[first : first + step], device=device), state).cpu()
+                for first in range(0, len(x), step)
+            ]
+        return np.asarray(torch.cat(pieces).numpy())
+
+    model.eval()
+    return forecast
+
+
+def _score(teacher: Teacher, windows: EvaluationWindows, context: Array) -> float:
+    series = windows.data.windows
+    metrics = windows.score(
+        lambda starts: teacher(series.batch(starts).x.numpy(), context), len(windows.starts)
+    )
+    return metrics.relative_rmse
