@@ -24,7 +24,7 @@ LAYERS = [
     {"clustering", "forecasters"},
     {"distillation"},
     {"execution", "evaluation"},
-    {"artifact", "tracking", "report"},
+    {"artifact", "tracking", "report", "benchmark"},
     {"pipeline"},
     {"tables"},
     {"jobs", "exits"},

@@ -79,12 +79,13 @@ def test_manifest_tells_how_it_was_made(artifact):
     assert manifest["source"]["hash"]
     assert manifest["config"]["num_shards"] == 3
     assert manifest["versions"]["torch"]
-    assert {"read", "cluster", "distill", "write"} >= set(manifest["stages"]) - {
+    assert {"read", "cluster", "teacher", "distill", "write"} >= set(manifest["stages"]) - {
         "tracking",
         "start workers",
     }
     assert manifest["stages"]["distill"]["peak_rss_mib"] > 10
     assert len(manifest["history"]) == 3
+    assert set(manifest["result"]["teachers"]) == {"mtgnn", "ridge", "mean of both"}
 
 
 @pytest.mark.parametrize(

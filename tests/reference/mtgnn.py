@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
+from stemdist_ray.forecasters.base import Forecaster
+
 
 def graph_matrix(model, context):
     learner = model.graph
@@ -20,9 +22,7 @@ def graph_matrix(model, context):
     adjacency = torch.relu(torch.tanh(a * strength))
     if learner.top_k < len(adjacency):
         keep = torch.zeros_like(adjacency)
-        for row in range(len(adjacency)):
-            best = torch.argsort(strength[row], descending=True)[: learner.top_k]
-            keep[row, best] = 1
+        keep.scatter_(1, strength.topk(learner.top_k, dim=1).indices, 1.0)
         adjacency = adjacency * keep
     return adjacency
 
@@ -63,29 +63,55 @@ def skip_convolution(x, linear):
     return F.conv2d(x, kernel, linear.bias)
 
 
+class PlainMtgnn(Forecaster):
+    """A library MTGNN's weights behind plain code; trains and forecasts like the original.
+
+    Args:
+        model: Gives weights and options; shared, not copied.
+    """
+
+    def __init__(self, model):
+        super().__init__(model.shape)
+        self.model = model
+
+    def encode(self, context):
+        return graph_matrix(self.model, context)
+
+    def predict(self, x, state):
+        """(W, L, N, F) inputs and the (N, N) adjacency to (W, H, N) forecasts."""
+        model, options = self.model, self.model.options
+        hidden = x.permute(0, 3, 2, 1)
+        skip = skip_convolution(self.drop(hidden), model.skip_input)
+        hidden = F.pad(hidden, (model.padding, 0))
+        hidden = F.conv2d(hidden, model.enter.weight[:, :, None, None], model.enter.bias)
+        for layer in range(options.layers):
+            residual = hidden
+            kernels = model.kernels[layer]
+            half = len(kernels.lengths)
+            filtered = inception(hidden, kernels.weights[:half], kernels.biases[:half])
+            gate = inception(hidden, kernels.weights[half:], kernels.biases[half:])
+            hidden = self.drop(torch.tanh(filtered) * torch.sigmoid(gate))
+            skip = skip + skip_convolution(hidden, model.skips[layer])
+            p = model.propagations[layer]
+            forward = mix_hop(hidden, state, p.forward_weights, p.forward_bias, options.alpha)
+            back = mix_hop(hidden, state.T, p.backward_weights, p.backward_bias, options.alpha)
+            hidden = forward + back + residual[..., -hidden.shape[3] :]
+            hidden = layer_norm(hidden, model.norms[layer].weight, model.norms[layer].bias)
+        skip = skip + skip_convolution(hidden, model.skip_last)
+        out = torch.relu(skip)
+        out = torch.relu(F.conv2d(out, model.end.weight[:, :, None, None], model.end.bias))
+        out = F.conv2d(out, model.leave.weight[:, :, None, None], model.leave.bias)
+        return out[..., 0]
+
+    def drop(self, x):
+        return F.dropout(x, self.model.options.dropout, self.training)
+
+
+def plain_twin(model):
+    """The same forecaster in plain code."""
+    return PlainMtgnn(model)
+
+
 def reference_forward(model, x, context):
     """(W, L, N, F) inputs to (W, H, N) forecasts, in eval mode."""
-    options = model.options
-    adjacency = graph_matrix(model, context)
-    hidden = x.permute(0, 3, 2, 1)
-    skip = skip_convolution(hidden, model.skip_input)
-    hidden = F.pad(hidden, (model.padding, 0))
-    hidden = F.conv2d(hidden, model.enter.weight[:, :, None, None], model.enter.bias)
-    for layer in range(options.layers):
-        residual = hidden
-        kernels = model.kernels[layer]
-        half = len(kernels.lengths)
-        filtered = inception(hidden, kernels.weights[:half], kernels.biases[:half])
-        gate = inception(hidden, kernels.weights[half:], kernels.biases[half:])
-        hidden = torch.tanh(filtered) * torch.sigmoid(gate)
-        skip = skip + skip_convolution(hidden, model.skips[layer])
-        p = model.propagations[layer]
-        forward = mix_hop(hidden, adjacency, p.forward_weights, p.forward_bias, options.alpha)
-        back = mix_hop(hidden, adjacency.T, p.backward_weights, p.backward_bias, options.alpha)
-        hidden = forward + back + residual[..., -hidden.shape[3] :]
-        hidden = layer_norm(hidden, model.norms[layer].weight, model.norms[layer].bias)
-    skip = skip + skip_convolution(hidden, model.skip_last)
-    out = torch.relu(skip)
-    out = torch.relu(F.conv2d(out, model.end.weight[:, :, None, None], model.end.bias))
-    out = F.conv2d(out, model.leave.weight[:, :, None, None], model.leave.bias)
-    return out[..., 0]
+    return PlainMtgnn(model).eval()(x, context)

@@ -1,0 +1,64 @@
+"""Measure what distilling costs on this machine.
+
+python jobs/benchmark.py kernels --json kernels.json
+
+Every figure is a ratio or a median of one run. The plain reference implementations that the fast
+code is held against live in tests/, so this runs from a checkout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+# The package and the reference in tests/ are found without being installed.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from stemdist_ray.exits import exit_codes, prepare_process
+
+REFERENCE = "tests.reference.mtgnn:plain_twin"
+
+
+def main() -> None:
+    """Parse, measure, print, write."""
+    prepare_process()
+    with exit_codes():
+        args = _parse()
+        args.run(args)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    kernels = commands.add_parser("kernels", help="training step, double backward, evaluation")
+    kernels.set_defaults(run=_kernels)
+    for command in (kernels,):
+        command.add_argument("--json", type=Path, help="also write the figures to this file")
+        command.add_argument("--repeats", type=int, default=5, help="turns per case (default 5)")
+        command.add_argument("--threads", type=int, help="torch threads (default: all cores)")
+        command.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
+        command.add_argument(
+            "--only", help="measure only cases whose name contains this text, e.g. 42x40"
+        )
+    return parser.parse_args()
+
+
+def _kernels(args: argparse.Namespace) -> None:
+    from stemdist_ray.benchmark.command import run_kernels_command
+
+    run_kernels_command(
+        reference=REFERENCE,
+        only=args.only,
+        repeats=args.repeats,
+        threads=args.threads,
+        device=args.device,
+        json_file=args.json,
+        command=" ".join(["python", "jobs/benchmark.py", *sys.argv[1:]]),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Fair timings of the parts that cost most, for ``jobs/benchmark.py``."""
