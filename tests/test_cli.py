@@ -25,6 +25,8 @@ def run(*arguments):
 
 def stemdist(*arguments, **options):
     command = [sys.executable, "-m", "stemdist_ray.cli", *map(str, arguments)]
+    # A suite that runs in the background inherits an ignored SIGINT; a user's terminal does not.
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
     )

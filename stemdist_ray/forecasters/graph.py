@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -23,12 +23,12 @@ class Graph(ABC):
     """Row-normalised propagation along both directions of a learned graph."""
 
     @abstractmethod
-    def step(self, add: Tensor, state: Tensor) -> Tensor:
-        """Return ``add + P @ state`` per direction; both are (2, N, D)."""
+    def spread(self, x: Tensor, hops: int) -> Tensor:
+        """Propagate (N, D) one to ``hops`` times along each direction.
 
-    @abstractmethod
-    def gather(self, state: Tensor) -> Tensor:
-        """Return the sum over both directions of ``P @ state``: (2, N, D) to (N, D)."""
+        Returns:
+            (hops * 2, N, D): after one hop forward, one hop backward, two hops forward, ...
+        """
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,16 @@ class DenseGraph(Graph):
     """
 
     matrices: Tensor
+    _powers: dict[int, Tensor] = field(default_factory=dict, compare=False, repr=False)
 
-    def step(self, add: Tensor, state: Tensor) -> Tensor:
-        """See :class:`Graph`."""
-        return torch.baddbmm(add, self.matrices, state)
-
-    def gather(self, state: Tensor) -> Tensor:
-        """See :class:`Graph`."""
-        side_by_side = self.matrices.permute(1, 0, 2).flatten(1)
-        return side_by_side @ state.flatten(0, 1)
+    def spread(self, x: Tensor, hops: int) -> Tensor:
+        """See :class:`Graph`; all powers are one product from the left."""
+        if hops not in self._powers:  # the layers of a forecaster share them
+            powers = [self.matrices]
+            for _ in range(hops - 1):
+                powers.append(torch.bmm(self.matrices, powers[-1]))
+            self._powers[hops] = torch.cat(powers).flatten(0, 1)
+        return (self._powers[hops] @ x).view(2 * hops, len(x), -1)
 
 
 @dataclass(frozen=True)
@@ -146,13 +147,13 @@ class SparseGraph(Graph):
         )
         return (product + state) * (self.decay / total)[:, None]
 
-    def step(self, add: Tensor, state: Tensor) -> Tensor:
+    def spread(self, x: Tensor, hops: int) -> Tensor:
         """See :class:`Graph`."""
-        return torch.stack([add[d] + self._propagate(state[d], d) for d in (0, 1)])
-
-    def gather(self, state: Tensor) -> Tensor:
-        """See :class:`Graph`."""
-        return self._propagate(state[0], 0) + self._propagate(state[1], 1)
+        state, spread = [x, x], []
+        for _ in range(hops):
+            state = [self._propagate(state[direction], direction) for direction in (0, 1)]
+            spread += state
+        return torch.stack(spread)
 
 
 class GraphLearner(nn.Module):

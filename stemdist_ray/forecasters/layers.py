@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stemdist_ray.forecasters.bilinear import Convolution, SumOfProducts
 from stemdist_ray.forecasters.graph import Graph
 
 
@@ -47,10 +48,30 @@ class InceptionKernels(nn.Module):
                 self.biases.append(uniform_parameter(share, fan_in=fan_in))
 
     def kernel(self) -> tuple[Tensor, Tensor]:
-        """Return the one kernel (taps, C in, 2 * C out) and its bias (2 * C out)."""
-        taps = max(self.lengths)
+        """Return the one kernel (taps, C in, 2 * C out) and its bias (2 * C out).
+
+        The filter's half is doubled, as :func:`gated` wants it.
+        """
+        taps, count = max(self.lengths), len(self.lengths)
         padded = [functional.pad(w, (taps - w.shape[2], 0)) for w in self.weights]
-        return torch.cat(padded).permute(2, 1, 0), torch.cat(list(self.biases))
+        padded = [2 * w for w in padded[:count]] + padded[count:]
+        biases = list(self.biases)  # a slice of a ParameterList would cut the graph
+        biases = [2 * b for b in biases[:count]] + biases[count:]
+        return torch.cat(padded).permute(2, 1, 0), torch.cat(biases)
+
+
+def convolve(x: Tensor, kernel: Tensor) -> Tensor:
+    """Valid convolution over time.
+
+    Args:
+        x: (N, W, T, C in).
+        kernel: (taps, C in, C out), taps at most T.
+
+    Returns:
+        (N, W, T - taps + 1, C out).
+    """
+    out = Convolution(len(kernel))(x.flatten(0, 1).contiguous(), kernel.flatten(0, 1))
+    return out.view(*x.shape[:2], *out.shape[1:])
 
 
 def convolution_matrix(kernel: Tensor, steps: int) -> Tensor:
@@ -78,8 +99,9 @@ class MixHop(nn.Module):
     """Mix-hop propagation along both directions of a graph, summed.
 
     h_0 = x, h_j = alpha * x + (1 - alpha) * A h_(j-1), out = sum_j h_j W_j per direction.
-    Collecting powers of A gives V_j = W_j + alpha * sum_(m > j) W_m and Horner's scheme
-    x V_0 + A (x V_1 + A (x V_2)), in which nothing is concatenated.
+    Collecting powers of A gives out = x V_0 + sum_j (A^j x) V_j per direction with
+    V_j = W_j + alpha * sum_(m > j) W_m, in which nothing is concatenated: all powers of both
+    directions are one product from the left and one batched product from the right.
 
     Args:
         inputs: C in.
@@ -90,7 +112,7 @@ class MixHop(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, depth: int, alpha: float) -> None:
         super().__init__()
-        self.alpha = alpha
+        self.alpha, self.depth = alpha, depth
         fan_in = (depth + 1) * inputs
         self.forward_weights = uniform_parameter(outputs, depth + 1, inputs, fan_in=fan_in)
         self.backward_weights = uniform_parameter(outputs, depth + 1, inputs, fan_in=fan_in)
@@ -102,16 +124,11 @@ class MixHop(nn.Module):
         both = torch.stack([self.forward_weights, self.backward_weights])  # (2, out, hop, in)
         tail = both.flip(2).cumsum(2).flip(2)
         coefficients = both + self.alpha * (tail - both)
-        coefficients = coefficients.permute(2, 0, 3, 1)  # (hop, 2, in, out)
-        count = x.shape[0]
+        own, *hops = coefficients.permute(2, 0, 3, 1).unbind()  # each (2, in, out)
         rows = x.flatten(0, 2)
-        own = rows @ coefficients[0].sum(0) + (self.forward_bias + self.backward_bias)
-        hops = torch.matmul(rows, coefficients[1:])  # (hop, 2, rows, out)
-        hops = hops.reshape(len(hops), 2, count, -1)
-        state = hops[-1]
-        for hop in range(len(hops) - 2, -1, -1):
-            state = graph.step(hops[hop], state)
-        out = own.view(count, -1) + graph.gather(state)
+        spread = graph.spread(x.flatten(1), self.depth).view(-1, *rows.shape)
+        mixed = SumOfProducts()(spread, torch.cat(hops))
+        out = torch.addmm(self.forward_bias + self.backward_bias, rows, own.sum(0)) + mixed
         return out.view(*x.shape[:3], -1)
 
 
@@ -133,5 +150,38 @@ class StepwiseLayerNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (N, W, T, C)."""
-        variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0, keepdim=True)
-        return (x - mean) * torch.rsqrt(variance + 1e-5) * self.weight.T + self.bias.T
+        centred = x - _window_mean(x)
+        scale = torch.rsqrt(_window_mean(centred.square()) + 1e-5)
+        return centred * scale * self.weight.T + self.bias.T
+
+
+def _window_mean(x: Tensor) -> Tensor:
+    """Mean over all but the windows of (N, W, T, C), as (1, W, 1, 1)."""
+    # In two steps: the inner axes first, where a reduction runs at the speed of memory.
+    return x.flatten(2).mean(2).mean(0).view(1, -1, 1, 1)
+
+
+def gated(pre: Tensor) -> Tensor:
+    """tanh(filter) * sigmoid(gate), with tanh(f) written as 2 sigmoid(2 f) - 1.
+
+    Args:
+        pre: (..., 2 * C): twice the filter's input, then the gate's.
+
+    Returns:
+        (..., C).
+    """
+    doubled, gate = torch.sigmoid(pre).chunk(2, dim=-1)
+    return torch.addcmul(-gate, doubled, gate, value=2)
+
+
+def dropout(x: Tensor, share: float, training: bool) -> Tensor:
+    """Zero a share of the entries and scale the others, as torch's dropout does.
+
+    On a CPU torch draws one Bernoulli number per entry, which takes as long as a matrix product;
+    here 16 random bits decide, so the share is met to within 1 / 65536.
+    """
+    if not training or share == 0.0 or x.device.type != "cpu":
+        return functional.dropout(x, share, training)
+    words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+    kept = words.view(torch.int16)[: x.numel()] >= round(share * 2**16) - 2**15
+    return x * kept.view(x.shape).to(x.dtype).mul_(1 / (1 - share))

@@ -22,6 +22,9 @@ from stemdist_ray.forecasters.layers import (
     MixHop,
     StepwiseLayerNorm,
     convolution_matrix,
+    convolve,
+    dropout,
+    gated,
 )
 from stemdist_ray.forecasters.location_encoder import EncoderName, build_encoder
 
@@ -120,18 +123,14 @@ class Mtgnn(Forecaster):
         kernels = self.kernels[layer]
         assert isinstance(kernels, InceptionKernels)
         kernel, bias = kernels.kernel()
-        if layer == 0:
-            # The start convolution is linear, so it is folded into this kernel: F input features
-            # take part instead of C channels, and the zero padding need not be convolved.
-            bias = bias + torch.einsum("kco,c->o", kernel, self.enter.bias)
-            kernel = torch.einsum("kco,cf->kfo", kernel, self.enter.weight)
-            matrix = convolution_matrix(kernel, self.steps[0])[self.padding * raw.shape[3] :]
-            hidden = raw
-        else:
-            matrix = convolution_matrix(kernel, self.steps[layer])
-        steps, channels = self.steps[layer + 1], len(bias) // 2
-        both = (hidden.flatten(2) @ matrix).view(*raw.shape[:2], steps, 2 * channels) + bias
-        return torch.tanh(both[..., :channels]) * torch.sigmoid(both[..., channels:])
+        if layer > 0:
+            return gated(convolve(hidden, kernel) + bias)
+        # The start convolution is linear, so it is folded into this kernel: F input features
+        # take part instead of C channels, and the zero padding need not be convolved.
+        bias = bias + torch.einsum("kco,c->o", kernel, self.enter.bias)
+        kernel = torch.einsum("kco,cf->kfo", kernel, self.enter.weight)
+        matrix = convolution_matrix(kernel, self.steps[0])[self.padding * raw.shape[3] :]
+        return gated((raw.flatten(2) @ matrix).view(*raw.shape[:2], -1, len(bias)) + bias)
 
     def _drop(self, x: Tensor) -> Tensor:
-        return functional.dropout(x, self.options.dropout, self.training)
+        return dropout(x, self.options.dropout, self.training)

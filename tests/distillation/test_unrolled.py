@@ -44,7 +44,7 @@ def test_gradient_points_downhill(clustered, make_task):
     losses = []
     state = None
     for _ in range(12):
-        task = make_task(objective="unrolled", steps=1, learning_rate=0.02, real_batch=50)
+        task = make_task(objective="unrolled", steps=1, learning_rate=0.005, real_batch=50)
         if state is not None:
             task = type(task)(**{**vars(task), "state": state})
         update = run_shard(clustered, task)

@@ -35,14 +35,22 @@ def test_sparse_equals_dense_with_gradients():
         source = first.clone().requires_grad_()
         graph = model(source, second)
         torch.manual_seed(2)
-        add, state = torch.randn(2, 2, 12, 5, dtype=torch.float64)
-        state.requires_grad_()
-        out = graph.gather(graph.step(add, state))
+        state = torch.randn(12, 5, dtype=torch.float64, requires_grad=True)
+        out = graph.spread(state, 2)
         gradients = torch.autograd.grad(out.square().sum(), [source, state])
         results.append((out, *gradients))
     assert isinstance(graph, SparseGraph)
     for a, b in zip(*results, strict=True):
         torch.testing.assert_close(a, b)
+
+
+def test_spread_holds_every_hop_of_both_directions():
+    graph = learner()(*embeddings(7))
+    x = torch.randn(7, 2, dtype=torch.float64)
+    forward, backward = graph.matrices
+    expected = [forward @ x, backward @ x, forward @ forward @ x, backward @ backward @ x]
+    torch.testing.assert_close(graph.spread(x, 2), torch.stack(expected))
+    torch.testing.assert_close(graph.spread(x, 1), torch.stack(expected[:2]))
 
 
 def test_neighbours_multiply_both_ways():

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -7,6 +8,9 @@ from stemdist_ray.forecasters.layers import (
     MixHop,
     StepwiseLayerNorm,
     convolution_matrix,
+    convolve,
+    dropout,
+    gated,
     uniform_parameter,
 )
 
@@ -48,6 +52,42 @@ def test_layer_norm_gives_zero_mean_and_unit_variance_per_window():
     out = norm(torch.randn(7, 2, 5, 3) * 9 + 4)
     assert torch.allclose(out.mean(dim=(0, 2, 3)), torch.zeros(2), atol=1e-5)
     assert torch.allclose(out.var(dim=(0, 2, 3), correction=0), torch.ones(2), atol=1e-4)
+
+
+def test_convolve_keeps_the_layout():
+    x, kernel = torch.randn(4, 3, 8, 2), torch.randn(3, 2, 5)
+    plain = (x.flatten(0, 1).flatten(1) @ convolution_matrix(kernel, 8)).view(4, 3, 6, 5)
+    torch.testing.assert_close(convolve(x, kernel), plain)
+
+
+def test_gated_is_tanh_times_sigmoid():
+    f, g = torch.randn(2, 6, 4, dtype=torch.float64)
+    ours = gated(torch.cat([2 * f, g], dim=1))
+    torch.testing.assert_close(ours, torch.tanh(f) * torch.sigmoid(g), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.9])
+def test_dropout_zeroes_its_share_and_keeps_the_mean(share):
+    torch.manual_seed(0)
+    out = dropout(torch.ones(400, 501), share, training=True)  # not a multiple of 4
+    dropped = (out == 0).double()
+    assert abs(float(dropped.mean()) - share) < 5 * (share * (1 - share) / out.numel()) ** 0.5
+    assert out.max() == pytest.approx(1 / (1 - share))
+    # Four entries share one random word: they must not share their fate.
+    flat = dropped.flatten()[: 4 * 50_000].view(-1, 4)
+    correlation = torch.corrcoef(flat.T) - torch.eye(4)
+    assert correlation.abs().max() < 0.02
+    assert dropout(out, share, training=False) is out
+    assert torch.equal(dropout(out, 0.0, training=True), out)
+
+
+def test_dropout_follows_the_seed():
+    x = torch.ones(100)
+    torch.manual_seed(3)
+    first = dropout(x, 0.3, training=True)
+    torch.manual_seed(3)
+    assert torch.equal(first, dropout(x, 0.3, training=True))
+    assert not torch.equal(first, dropout(x, 0.3, training=True))
 
 
 def test_uniform_parameter_stays_in_its_bound():
