@@ -73,7 +73,7 @@ def kernels_table(results: Sequence[KernelResult], peak: float, threads: int, de
     table.add_column("windows x locations")
     for name in ("fast, s", "reference, s", "ratio", "peak, MiB", "reference, MiB"):
         table.add_column(name, justify="right")
-    table.add_column("GFLOP", justify="right")
+    table.add_column("dense GFLOP", justify="right")
     table.add_column("GFLOP/s (of peak)", justify="right")
     for row in results:
         table.add_row(

@@ -16,7 +16,7 @@ from stemdist_ray.data.windows import PreparedData
 from stemdist_ray.evaluation.metrics import ErrorSums, Metrics, TargetStatistics
 from stemdist_ray.forecasters.base import Forecaster
 
-MEMORY_BUDGET = 256 * 2**20  # bytes of activations per batch
+MEMORY_BUDGET = 96 * 2**20  # bytes of activations per batch; more only falls out of the caches
 
 Predictor = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float32]]
 """Window starts to (W, H, N) forecasts, scaled."""

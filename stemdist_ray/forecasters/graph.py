@@ -83,12 +83,7 @@ class Neighbours:
         else:
             starts = torch.arange(0, count * width + 1, width, device=values.device)
             places, entries = self.columns.flatten(), values.flatten()
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
-            matrix = torch.sparse_csr_tensor(
-                starts, places, entries, (count, count), check_invariants=False
-            )
-        product: Tensor = matrix @ state
+        product: Tensor = _csr(starts, places, entries, count) @ state
         return product
 
 
@@ -149,11 +144,51 @@ class SparseGraph(Graph):
 
     def spread(self, x: Tensor, hops: int) -> Tensor:
         """See :class:`Graph`."""
+        if not torch.is_grad_enabled():
+            return self._spread_ready(x, hops)
         state, spread = [x, x], []
         for _ in range(hops):
             state = [self._propagate(state[direction], direction) for direction in (0, 1)]
             spread += state
         return torch.stack(spread)
+
+    def _spread_ready(self, x: Tensor, hops: int) -> Tensor:
+        """The same without gradients: self-loops and row sums are part of the matrices."""
+        spread = x.new_empty(2 * hops, *x.shape)
+        for direction, matrix in enumerate(self._matrices):
+            state = x
+            for hop in range(hops):
+                state = torch.mm(matrix, state, out=spread[2 * hop + direction])
+        return spread
+
+    @cached_property
+    def _matrices(self) -> tuple[Tensor, Tensor]:
+        """Both (N, N) propagation matrices, sparse; built once for all layers and windows."""
+        count, width = self.neighbours.columns.shape
+        own = torch.arange(count, device=self.values.device)
+        rows = torch.cat([own.repeat_interleave(width), own])
+        columns = torch.cat([self.neighbours.columns.flatten(), own])
+        values = torch.cat([self.values.flatten(), torch.ones_like(self.values[:, 0])])
+        forward = _normalised(rows, columns, values, count, self.decay)
+        return forward, _normalised(columns, rows, values, count, self.decay)
+
+
+def _normalised(rows: Tensor, columns: Tensor, values: Tensor, count: int, decay: float) -> Tensor:
+    """CSR matrix of (rows, columns, values) whose rows sum to ``decay``."""
+    total = torch.zeros(count, dtype=values.dtype, device=values.device)
+    total = total.index_add(0, rows, values)
+    order = rows.argsort(stable=True)
+    starts = functional.pad(torch.bincount(rows, minlength=count).cumsum(0), (1, 0))
+    scaled = (values * decay / total[rows])[order]
+    return _csr(starts, columns[order], scaled, count)
+
+
+def _csr(starts: Tensor, columns: Tensor, values: Tensor, count: int) -> Tensor:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(
+            starts, columns, values, (count, count), check_invariants=False
+        )
 
 
 class GraphLearner(nn.Module):

@@ -33,7 +33,22 @@ def test_time_alone_warms_up():
 
 def test_flops_of_a_product():
     left, right = torch.randn(3, 5), torch.randn(5, 7)
-    assert count_flops(lambda: left @ right) == 2 * 3 * 5 * 7
+    once = 2 * 3 * 5 * 7
+    assert count_flops(lambda: left @ right) == once
+    out = torch.zeros(3, 7)
+    assert count_flops(lambda: torch.mm(left, right, out=out)) == once
+    assert count_flops(lambda: out.addmm_(left, right)) == once
+
+
+def test_flops_of_a_double_backward():
+    x = torch.randn(3, 5, requires_grad=True)
+    weight = torch.randn(5, 7, requires_grad=True)
+
+    def work():
+        (first,) = torch.autograd.grad((x @ weight).square().sum(), weight, create_graph=True)
+        torch.autograd.grad(first.square().sum(), x)
+
+    assert count_flops(work) >= 4 * 2 * 3 * 5 * 7
 
 
 def test_gemm_peak_is_positive():

@@ -44,6 +44,14 @@ def test_sparse_equals_dense_with_gradients():
         torch.testing.assert_close(a, b)
 
 
+def test_sparse_without_gradients_equals_dense():
+    first, second = embeddings(12)
+    dense, sparse = (learner(dense_limit=limit)(first, second) for limit in (256, 0))
+    x = torch.randn(12, 5, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(sparse.spread(x, 3), dense.spread(x, 3))
+
+
 def test_spread_holds_every_hop_of_both_directions():
     graph = learner()(*embeddings(7))
     x = torch.randn(7, 2, dtype=torch.float64)
