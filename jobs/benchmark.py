@@ -1,6 +1,7 @@
 """Measure what distilling costs on this machine.
 
 python jobs/benchmark.py kernels --json kernels.json
+python jobs/benchmark.py clustering --year --json clustering.json
 
 Every figure is a ratio or a median of one run. The plain reference implementations that the fast
 code is held against live in tests/, so this runs from a checkout.
@@ -35,14 +36,19 @@ def _parse() -> argparse.Namespace:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     kernels = commands.add_parser("kernels", help="training step, double backward, evaluation")
     kernels.set_defaults(run=_kernels)
-    for command in (kernels,):
+    kernels.add_argument("--repeats", type=int, default=5, help="turns per case (default 5)")
+    kernels.add_argument("--threads", type=int, help="torch threads (default: all cores)")
+    kernels.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
+    kernels.add_argument(
+        "--only", help="measure only cases whose name contains this text, e.g. 42x40"
+    )
+    clustering = commands.add_parser("clustering", help="raw series against flattened windows")
+    clustering.set_defaults(run=_clustering)
+    clustering.add_argument(
+        "--year", action="store_true", help="also 8,600 locations x 35,040 steps (4 GiB, minutes)"
+    )
+    for command in (kernels, clustering):
         command.add_argument("--json", type=Path, help="also write the figures to this file")
-        command.add_argument("--repeats", type=int, default=5, help="turns per case (default 5)")
-        command.add_argument("--threads", type=int, help="torch threads (default: all cores)")
-        command.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
-        command.add_argument(
-            "--only", help="measure only cases whose name contains this text, e.g. 42x40"
-        )
     return parser.parse_args()
 
 
@@ -56,8 +62,18 @@ def _kernels(args: argparse.Namespace) -> None:
         threads=args.threads,
         device=args.device,
         json_file=args.json,
-        command=" ".join(["python", "jobs/benchmark.py", *sys.argv[1:]]),
+        command=_command_line(),
     )
+
+
+def _clustering(args: argparse.Namespace) -> None:
+    from stemdist_ray.benchmark.command import run_clustering_command
+
+    run_clustering_command(year=args.year, json_file=args.json, command=_command_line())
+
+
+def _command_line() -> str:
+    return " ".join(["python", "jobs/benchmark.py", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

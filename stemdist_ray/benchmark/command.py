@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from rich.table import Table
 
+from stemdist_ray.benchmark.clustering import COMPARED, YEAR, ClusteringResult, run_clustering
 from stemdist_ray.benchmark.kernels import CASES, KernelResult, default_threads, run_kernels
 from stemdist_ray.environment import hardware, package_versions
 from stemdist_ray.errors import ConfigError
@@ -63,6 +64,67 @@ def run_kernels_command(
             json_file, {**about, **tree, "hardware": hardware(), "versions": package_versions()}
         )
         console.print(f"wrote {json_file}")
+
+
+def run_clustering_command(year: bool, json_file: Path | None, command: str) -> None:
+    """Measure clustering and tell the result.
+
+    Args:
+        year: Also cluster 8,600 locations x 35,040 steps (needs 4 GiB and some minutes).
+        json_file: Where to write the figures, None = nowhere.
+        command: The command line, for the record.
+    """
+    console = output_console()
+    with console_reporter(console) as reporter:
+        results = [run_clustering(case, reporter) for case in (COMPARED, YEAR)[: 1 + year]]
+    console.print(clustering_table(results))
+    if json_file is not None:
+        tree = clustering_json(results)
+        about = {"command": command, "hardware": hardware(), "versions": package_versions()}
+        write_json(json_file, {**about, **tree})
+        console.print(f"wrote {json_file}")
+
+
+def clustering_table(results: Sequence[ClusteringResult]) -> Table:
+    """Lay the results out for people; memory is what the process needs beyond an idle one."""
+    table = Table(title="k-means over locations, one thread, same start; memory beyond idle")
+    table.add_column("locations x steps")
+    names = (
+        "series, MiB",
+        "raw, s",
+        "raw, MiB",
+        "inertia",
+        "windows, s",
+        "windows, MiB",
+        "inertia",
+    )
+    for name in (*names, "same labels"):
+        table.add_column(name, justify="right")
+    for row in results:
+        flat = None if row.flat_peak_mib is None else row.flat_peak_mib - row.idle_mib
+        table.add_row(
+            row.name,
+            f"{row.series_mib:.0f}",
+            f"{row.seconds:.2f}",
+            f"{row.peak_mib - row.idle_mib:.0f}",
+            f"{row.inertia:.6g}",
+            _number(row.flat_seconds, ".2f"),
+            _number(flat, ".0f"),
+            _number(row.flat_inertia, ".6g"),
+            "-" if row.same_labels is None else str(row.same_labels).lower(),
+        )
+    return table
+
+
+def clustering_json(results: Sequence[ClusteringResult]) -> dict[str, Any]:
+    """The figures by case: ``ratios`` are flattened windows / weighted raw series."""
+    ratios, memory = {}, {}
+    for row in results:
+        if row.flat_seconds is not None and row.flat_peak_mib is not None:
+            ratios[row.name] = row.flat_seconds / row.seconds
+            needed = max(row.peak_mib - row.idle_mib, 1.0)
+            memory[row.name] = (row.flat_peak_mib - row.idle_mib) / needed
+    return {"ratios": ratios, "memory_ratios": memory, "rows": [asdict(r) for r in results]}
 
 
 def kernels_table(results: Sequence[KernelResult], peak: float, threads: int, device: str) -> Table:

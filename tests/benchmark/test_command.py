@@ -4,7 +4,9 @@ import sys
 
 import pytest
 
-from stemdist_ray.benchmark.command import run_kernels_command
+from stemdist_ray.benchmark import command as module
+from stemdist_ray.benchmark.clustering import ClusteringCase
+from stemdist_ray.benchmark.command import run_clustering_command, run_kernels_command
 from stemdist_ray.errors import ConfigError
 from tests.conftest import ROOT
 
@@ -56,3 +58,15 @@ def test_job_refuses_with_one_line(tmp_path):
     assert done.returncode == 2
     assert "no such case" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_clustering_prints_a_table_and_writes_the_figures(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(module, "COMPARED", ClusteringCase(60, 300, 6, 20, compare=True))
+    path = tmp_path / "clustering.json"
+    run_clustering_command(year=False, json_file=path, command="as typed")
+    assert "60x300 clustering" in capsys.readouterr().out
+    tree = json.loads(path.read_text())
+    assert tree["ratios"]["60x300 clustering"] > 0
+    assert tree["memory_ratios"]["60x300 clustering"] >= 0
+    assert tree["rows"][0]["same_labels"] is True
+    assert tree["command"] == "as typed"
