@@ -132,3 +132,15 @@ def test_make_demo(tmp_path):
     for words in ("round 3/3", "ridge on lags", "look further:"):
         assert words in done.stdout
     assert (tmp_path / "runs" / "demo" / "report.html").exists()
+
+
+def test_benchmarks(tmp_path):
+    commands = [shlex.split(c) for c in SHELL if "jobs/benchmark.py" in c]
+    assert [c[2] for c in commands] == ["kernels", "clustering"]
+    for command in commands:
+        small = ["--only", "42x40 training", "--repeats", "1"] if command[2] == "kernels" else []
+        arguments = [a for a in command[2:] if a != "--year"] + small
+        done = run([sys.executable, str(ROOT / "jobs" / "benchmark.py"), *arguments], tmp_path)
+        assert done.returncode == 0, done.stderr
+        written = json.loads((tmp_path / command[-1]).read_text())
+        assert all(ratio > 0 for ratio in written["ratios"].values())

@@ -21,6 +21,8 @@ from stemdist_ray.config import ClusteringConfig
 from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.seeding import derive_seed
 
+_STEPS_PER_BLOCK = 1024
+
 
 @dataclass(frozen=True)
 class Clustering:
@@ -69,18 +71,29 @@ def location_vectors(
         (N, (W + L - 1) * F) float32.
     """
     weights = step_weights(starts, windows.lookback)
-    rows = slice(int(starts[0]), int(starts[0]) + len(weights))
-    values = windows.inputs[rows]
-    root = np.sqrt(weights).astype(np.float32)[:, None]
+    first, root = int(starts[0]), np.sqrt(weights).astype(np.float32)[:, None]
     vectors = np.empty((windows.num_locations, len(weights), windows.num_features), np.float32)
     for feature in range(windows.num_features):
-        column = values[:, :, feature]
-        if windows.input_mask is not None:
-            seen = windows.input_mask[rows, :, feature]
-            own = column.sum(axis=0, dtype=np.float64) / np.maximum(seen.sum(axis=0), 1)
-            column = np.where(seen, column, own.astype(np.float32))
-        vectors[:, :, feature] = (column * root).T
+        own = _own_mean(windows, slice(first, first + len(weights)), feature)
+        # In blocks: the vectors themselves are all that is held beside the series.
+        for begin in range(0, len(weights), _STEPS_PER_BLOCK):
+            block = slice(begin, begin + _STEPS_PER_BLOCK)
+            rows = slice(first + begin, first + min(begin + _STEPS_PER_BLOCK, len(weights)))
+            values = windows.inputs[rows, :, feature]
+            if windows.input_mask is not None:
+                values = np.where(windows.input_mask[rows, :, feature], values, own)
+            vectors[:, block, feature] = (values * root[block]).T
     return vectors.reshape(windows.num_locations, -1)
+
+
+def _own_mean(windows: WindowedSeries, rows: slice, feature: int) -> npt.NDArray[np.float32]:
+    """Mean of the observed entries of each location, (N,)."""
+    total = windows.inputs[rows, :, feature].sum(axis=0, dtype=np.float64)
+    seen: npt.NDArray[np.int64] | int = rows.stop - rows.start
+    if windows.input_mask is not None:
+        seen = windows.input_mask[rows, :, feature].sum(axis=0)
+    mean: npt.NDArray[np.float64] = total / np.maximum(seen, 1)
+    return mean.astype(np.float32)
 
 
 def cluster_locations(
