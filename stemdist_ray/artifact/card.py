@@ -28,10 +28,11 @@ def dataset_card(manifest: dict[str, Any]) -> str:
 - **Source**: `{source["source"]}`, {source["steps"]} steps, content hash `{source["hash"]}`.
 - **Method**: STemDist (arXiv:2603.10410), {manifest["config"]["num_shards"]} shards,
   {result["rounds"]} rounds, seed {manifest["config"]["seed"]}; round {result["best_round"]} was kept
-  (validation relative RMSE {result["best_validation"]:.4f}; unlearned start
+  (validation relative RMSE {result["best_validation"]:.4f}; start
   {result["start_validation"]:.4f}).
+- **First targets**: {_first_targets(result["teachers"])}.
 - **Splits**: train, validation, test = {manifest["config"]["data"]["split"]} in time order. Scaler,
-  clusters and synthetic data come from train; validation chose the round; test was not read.
+  clusters and synthetic data come from train; validation chose teacher and round; test was not read.
 
 ## Files
 
@@ -72,6 +73,13 @@ are not observations and must not be used as such. Errors of forecasters trained
 
 Made with {versions}.
 """
+
+
+def _first_targets(teachers: dict[str, float]) -> str:
+    if not teachers:
+        return "readings"
+    name = min(teachers, key=teachers.__getitem__)
+    return f"forecasts of {name} (validation relative RMSE {teachers[name]:.4f})"
 
 
 def _bytes(count: int) -> str:

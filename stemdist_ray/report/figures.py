@@ -86,7 +86,7 @@ def convergence(history: Sequence[dict[str, Any]], best_round: int, objective: s
     upper.plot(*zip(*judged, strict=True), marker="o", color=BLUE)
     start = judged[0][1]
     upper.axhline(start, color=GREY, linestyle="--", linewidth=1)
-    upper.annotate("unlearned start", (judged[-1][0], start), ha="right", va="bottom", color=GREY)
+    upper.annotate("start", (judged[-1][0], start), ha="right", va="bottom", color=GREY)
     best = dict(judged)[best_round]
     upper.plot([best_round], [best], marker="o", markersize=11, mfc="none", color=ORANGE)
     upper.set_ylabel("validation\nrelative RMSE")
@@ -99,7 +99,7 @@ def convergence(history: Sequence[dict[str, Any]], best_round: int, objective: s
     lower.set_xlabel("round")
     lower.xaxis.get_major_locator().set_params(integer=True)
     alt = (
-        f"Validation relative RMSE goes from {start:.3f} at the unlearned start to {best:.3f} in "
+        f"Validation relative RMSE goes from {start:.3f} at the start to {best:.3f} in "
         f"round {best_round}, the one kept (ringed)."
     )
     return _picture(figure, "convergence", "Convergence", alt)

@@ -11,3 +11,11 @@ def test_card_names_what_a_user_must_know(artifact):
     assert "speed (km/h)" in card
     assert "| distill |" in card
     assert "must not be used as such" in card
+
+
+def test_card_names_the_teacher(artifact):
+    manifest = json.loads((artifact / "manifest.json").read_text())
+    manifest["result"]["teachers"] = {"ridge": 0.5, "mtgnn": 0.75}
+    assert "forecasts of ridge (validation relative RMSE 0.5000)" in dataset_card(manifest)
+    manifest["result"]["teachers"] = {}
+    assert "**First targets**: readings." in dataset_card(manifest)
