@@ -6,14 +6,10 @@ Axis letters: T steps, W windows, L lookback, N locations, K clusters.
 from __future__ import annotations
 
 import time
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
 
 from stemdist_ray.benchmark.timing import peak_in_fresh_process
 from stemdist_ray.clustering.kmeans import cluster_locations, location_vectors
@@ -44,7 +40,7 @@ class ClusteringCase:
 
     @property
     def name(self) -> str:
-        """E.g. "1000x4000 clustering"."""
+        """E.g. "2000x8000 clustering"."""
         return f"{self.locations}x{self.steps} clustering"
 
 
@@ -128,36 +124,28 @@ def simulated(case: ClusteringCase) -> WindowedSeries:
 
 def weighted(case: ClusteringCase) -> _Run:
     """The library's way."""
-    series, starts, chosen = simulated(case), _starts(case), _chosen(case)
-    settings = ClusteringConfig(max_iterations=case.iterations, tolerance=0.0)
-    begun = time.perf_counter()
-    vectors = location_vectors(series, starts)
-    found = cluster_locations(vectors, case.clusters, settings, 0, init=vectors[chosen].copy())
-    return _Run(found.assignment, found.inertia, time.perf_counter() - begun)
+    series, begun = simulated(case), time.perf_counter()
+    return _cluster(location_vectors(series, _starts(case)), case, begun)
 
 
 def flattened(case: ClusteringCase) -> _Run:
-    """scikit-learn on all windows of each location, as the paper describes it."""
-    series, starts, chosen = simulated(case), _starts(case), _chosen(case)
-    begun = time.perf_counter()
+    """All windows of each location, as the paper describes it, through the same k-means."""
+    series, begun = simulated(case), time.perf_counter()
     windows = np.lib.stride_tricks.sliding_window_view(series.inputs[:, :, 0], LOOKBACK, axis=0)
-    flat = windows[starts].transpose(1, 0, 2).reshape(case.locations, -1)
-    model = KMeans(
-        case.clusters, init=flat[chosen], n_init=1, max_iter=case.iterations, tol=0.0, copy_x=False
-    )
-    with warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(flat)
-    labels = model.labels_.astype(np.int64)
-    return _Run(labels, float(model.inertia_), time.perf_counter() - begun)
+    flat = windows[_starts(case)].transpose(1, 0, 2).reshape(case.locations, -1)
+    return _cluster(flat, case, begun)
+
+
+def _cluster(vectors: npt.NDArray[np.float32], case: ClusteringCase, begun: float) -> _Run:
+    chosen = np.random.default_rng(1).choice(case.locations, case.clusters, replace=False)
+    settings = ClusteringConfig(max_iterations=case.iterations, tolerance=0.0)
+    init = vectors[np.sort(chosen)]
+    found = cluster_locations(vectors, case.clusters, settings, 0, init=init)
+    return _Run(found.assignment, found.inertia, time.perf_counter() - begun)
 
 
 def _starts(case: ClusteringCase) -> npt.NDArray[np.int64]:
     return np.arange(case.steps - LOOKBACK - HORIZON + 1)
-
-
-def _chosen(case: ClusteringCase) -> npt.NDArray[np.int64]:
-    return np.sort(np.random.default_rng(1).choice(case.locations, case.clusters, replace=False))
 
 
 def _nothing() -> None:

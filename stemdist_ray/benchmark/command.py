@@ -76,7 +76,8 @@ def run_clustering_command(year: bool, json_file: Path | None, command: str) -> 
     """
     console = output_console()
     with console_reporter(console) as reporter:
-        results = [run_clustering(case, reporter) for case in (COMPARED, YEAR)[: 1 + year]]
+        cases = (COMPARED, YEAR) if year else (COMPARED,)
+        results = [run_clustering(case, reporter) for case in cases]
     console.print(clustering_table(results))
     if json_file is not None:
         tree = clustering_json(results)
@@ -122,8 +123,7 @@ def clustering_json(results: Sequence[ClusteringResult]) -> dict[str, Any]:
     for row in results:
         if row.flat_seconds is not None and row.flat_peak_mib is not None:
             ratios[row.name] = row.flat_seconds / row.seconds
-            needed = max(row.peak_mib - row.idle_mib, 1.0)
-            memory[row.name] = (row.flat_peak_mib - row.idle_mib) / needed
+            memory[row.name] = _memory_ratio(row.flat_peak_mib, row.peak_mib, row.idle_mib)
     return {"ratios": ratios, "memory_ratios": memory, "rows": [asdict(r) for r in results]}
 
 
@@ -160,16 +160,21 @@ def kernels_json(results: Sequence[KernelResult], peak: float) -> dict[str, Any]
 
     Memory ratios are of what a process needs beyond an idle one.
     """
-    compared = [r for r in results if r.ratio is not None and r.reference_peak_mib is not None]
     return {
-        "ratios": {r.name: r.ratio for r in compared},
+        "ratios": {r.name: r.ratio for r in results if r.ratio is not None},
         "memory_ratios": {
-            r.name: ((r.reference_peak_mib or 0) - r.idle_mib) / max(r.peak_mib - r.idle_mib, 1.0)
-            for r in compared
+            r.name: _memory_ratio(r.reference_peak_mib, r.peak_mib, r.idle_mib)
+            for r in results
+            if r.reference_peak_mib is not None
         },
         "gemm_peak_gflops": peak,
         "rows": [asdict(r) for r in results],
     }
+
+
+def _memory_ratio(slow_mib: float, fast_mib: float, idle_mib: float) -> float:
+    """How many times the memory the slow way needs, beyond that of an idle process."""
+    return (slow_mib - idle_mib) / max(fast_mib - idle_mib, 1.0)
 
 
 def _number(value: float | None, spec: str) -> str:

@@ -147,14 +147,8 @@ class Comparison:
     def node_sampled_row(self) -> MethodResult:
         """Train on the full data, as many windows and locations per step as a distilled step."""
         windows, _, locations, _ = self.distilled.x.shape
-        source = NodeSampling(
-            windows=self.data.windows,
-            starts=self.data.starts["train"],
-            context=self.context,
-            num_windows=windows,
-            num_locations=max(1, round(locations / self.config.subsets)),
-            steps=min(self.config.subsets, locations),
-            device=self.device,
+        source = NodeSampling.like_distilled(
+            self.data, self.context, windows, locations, self.config.subsets, self.device
         )
         return self._row("full data, node-sampled", lambda _: source)
 

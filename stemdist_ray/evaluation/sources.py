@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stemdist_ray.data.windows import WindowedSeries
+from stemdist_ray.data.windows import PreparedData, WindowedSeries
 from stemdist_ray.distillation.objective import location_weights
 from stemdist_ray.distillation.partition import random_partition
 from stemdist_ray.distillation.workspace import mean_window
@@ -112,6 +112,36 @@ class NodeSampling:
     num_locations: int
     steps: int
     device: torch.device | str = "cpu"
+
+    @classmethod
+    def like_distilled(
+        cls,
+        data: PreparedData,
+        context: npt.NDArray[np.float32],
+        num_windows: int,
+        num_locations: int,
+        subsets: int,
+        device: torch.device | str,
+    ) -> NodeSampling:
+        """Sample train windows with as many and as large steps as distilled data would give.
+
+        Args:
+            data: The prepared real series.
+            context: (N, L, F) mean train windows.
+            num_windows: Windows of the distilled data.
+            num_locations: Locations of the distilled data.
+            subsets: K.
+            device: Where to train.
+        """
+        return cls(
+            windows=data.windows,
+            starts=data.starts["train"],
+            context=context,
+            num_windows=num_windows,
+            num_locations=max(1, round(num_locations / subsets)),
+            steps=min(subsets, num_locations),
+            device=device,
+        )
 
     def epoch(self, rng: np.random.Generator) -> Iterator[TrainingStep]:
         """Yield ``steps`` steps."""

@@ -96,20 +96,14 @@ def train_teacher(
         context: (N, L, F) mean train windows of the real locations.
         reporter: Is told when it begins and moved once per epoch.
     """
-    settings, subsets, series = config.teacher, config.evaluation.subsets, data.windows
+    settings, series, device = config.teacher, data.windows, driver_device(config)
     reporter.begin("teacher", settings.epochs)
-    sampled = NodeSampling(
-        windows=series,
-        starts=data.starts["train"],
-        context=context,
-        num_windows=start.num_windows,
-        num_locations=max(1, round(start.num_locations / subsets)),
-        steps=min(subsets, start.num_locations),
-        device=driver_device(config),
-    )
+    subsets = config.evaluation.subsets
     result = fit(
-        sampled,
-        lambda model: score_forecaster(model, windows, context, driver_device(config)),
+        NodeSampling.like_distilled(
+            data, context, start.num_windows, start.num_locations, subsets, device
+        ),
+        lambda model: score_forecaster(model, windows, context, device),
         forecaster=config.forecaster,
         shape=WindowShape(series.lookback, series.horizon, series.num_features),
         epochs=settings.epochs,
@@ -117,7 +111,7 @@ def train_teacher(
         learning_rate=settings.learning_rate,
         averaging=settings.averaging,
         seed=derive_seed(config.seed, "teacher"),
-        device=driver_device(config),
+        device=device,
         on_epoch=reporter.advance,
     )
     return result.model
