@@ -87,11 +87,11 @@ def location_vectors(
 
 
 def _own_mean(windows: WindowedSeries, rows: slice, feature: int) -> npt.NDArray[np.float32]:
-    """Mean of the observed entries of each location, (N,)."""
+    """Mean of the observed entries of each location, (N,); zeros where none is ever missing."""
+    if windows.input_mask is None:
+        return np.zeros(windows.num_locations, np.float32)
     total = windows.inputs[rows, :, feature].sum(axis=0, dtype=np.float64)
-    seen: npt.NDArray[np.int64] | int = rows.stop - rows.start
-    if windows.input_mask is not None:
-        seen = windows.input_mask[rows, :, feature].sum(axis=0)
+    seen = windows.input_mask[rows, :, feature].sum(axis=0)
     mean: npt.NDArray[np.float64] = total / np.maximum(seen, 1)
     return mean.astype(np.float32)
 

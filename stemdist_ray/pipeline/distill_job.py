@@ -166,12 +166,9 @@ class _DistillJob:
             )
 
     def _run_rounds(self, work: _Prepared, tracker: Tracker) -> RunState:
-        config, start = self.config, work.state
-        if start is None:
-            with self.clock.stage("teacher"):
-                untaught = initial_state(config, work.data, work.clustered)
-                first, teachers = teach(config, work.data, untaught, self.reporter)
+        config, state = self.config, work.state
         with ExitStack() as stack:
+            # Before the teacher's minutes: a cluster without room for the workers fails here.
             with self.clock.stage("start workers"):
                 executor = stack.enter_context(open_executor(work.clustered, config))
             coordinator = Coordinator(
@@ -186,10 +183,14 @@ class _DistillJob:
                     TrackingObserver(tracker),
                 ],
             )
+            if state is None:
+                with self.clock.stage("teacher"):
+                    untaught = initial_state(config, work.data, work.clustered)
+                    first, teachers = teach(config, work.data, untaught, self.reporter)
+                with self.clock.stage("distill"):
+                    return coordinator.run(coordinator.start(first, teachers))
             with self.clock.stage("distill"):
-                if start is None:
-                    start = coordinator.start(first, teachers)
-                return coordinator.run(start)
+                return coordinator.run(state)
 
     def _write(
         self, work: _Prepared, state: RunState, tracker: Tracker, memory: PeakMemory
