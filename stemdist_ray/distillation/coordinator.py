@@ -15,8 +15,9 @@ import numpy as np
 
 from stemdist_ray.config import DistillConfig, MatchingConfig
 from stemdist_ray.distillation.partition import random_partition
+from stemdist_ray.distillation.shard import run_shard
 from stemdist_ray.distillation.state import SyntheticState
-from stemdist_ray.distillation.task import ClusteredData, ShardTask, ShardUpdate
+from stemdist_ray.distillation.task import ClusteredData, R, ShardTask, ShardUpdate, T
 from stemdist_ray.seeding import derive_seed, numpy_generator
 
 
@@ -24,9 +25,20 @@ class Executor(Protocol):
     """Runs tasks somewhere; the answer depends on the task alone."""
 
     def run(
-        self, tasks: Sequence[ShardTask], on_done: Callable[[ShardUpdate], None]
-    ) -> list[ShardUpdate]:
-        """Run all tasks, calling ``on_done`` as each finishes; returns them in task order.
+        self,
+        function: Callable[[ClusteredData, T], R],
+        tasks: Sequence[T],
+        on_done: Callable[[R], None],
+    ) -> list[R]:
+        """Call ``function(shared data, task)`` for all tasks.
+
+        Args:
+            function: A pure function of a module, which other processes can import.
+            tasks: Its arguments.
+            on_done: Called with each result as it arrives.
+
+        Returns:
+            The results in task order.
 
         Raises:
             ExecutionError: A task could not be finished after all attempts.
@@ -144,10 +156,11 @@ class Coordinator:
         refining = self.config.num_shards > 1 and self.config.refine.steps > 0 and len(shards) > 1
         for observer in self.observers:
             observer.tasks_planned(f"round {number}", len(shards) + refining)
-        updates = self.executor.run(shards, self._task_done)
+        updates = self.executor.run(run_shard, shards, self._task_done)
         synthetic = state.synthetic.put([(u.locations, u.state) for u in updates])
         if refining:
-            refined = self.executor.run([self._refine_task(number, synthetic)], self._task_done)
+            refine = [self._refine_task(number, synthetic)]
+            refined = self.executor.run(run_shard, refine, self._task_done)
             synthetic = refined[0].state
             updates = [*updates, *refined]
         seconds, begun = time.perf_counter() - begun, time.perf_counter()

@@ -1,4 +1,4 @@
-"""What a shard task is given and what it returns: plain data that can travel.
+"""What tasks are given and what a shard task returns: plain data that can travel.
 
 Axis letters: L lookback, K clusters, F features.
 """
@@ -6,6 +6,7 @@ Axis letters: L lookback, K clusters, F features.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,19 @@ import numpy.typing as npt
 from stemdist_ray.config import ForecasterConfig, MatchingConfig
 from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.distillation.state import SyntheticState
+
+
+class Task(Protocol):
+    """What an executor has to know of a task."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        ...
+
+
+T = TypeVar("T", bound=Task)
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)

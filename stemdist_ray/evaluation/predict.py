@@ -6,7 +6,7 @@ Axis letters: W windows, H horizon, N locations.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,17 @@ class EvaluationWindows:
             rows.append(values)
             seen.append(np.ones(values.shape, bool) if mask is None else mask[at])
         return cls(data, starts, TargetStatistics.collect(rows, seen))
+
+    def compact(self) -> EvaluationWindows:
+        """The same windows over a series that holds nothing else, to be sent elsewhere."""
+        windows = self.data.windows
+        length = windows.lookback + windows.horizon
+        steps = (self.starts[:, None] + np.arange(length)).ravel()
+        mask = None if windows.input_mask is None else windows.input_mask[steps]
+        few = replace(windows, inputs=windows.inputs[steps], input_mask=mask)
+        starts = np.arange(len(self.starts), dtype=np.int64) * length
+        data = replace(self.data, windows=few, starts={}, train_steps=0, times=None)
+        return EvaluationWindows(data, starts, self.statistics)
 
     def score(self, predict: Predictor, batch: int) -> Metrics:
         """Judge a predictor, ``batch`` windows at a time."""

@@ -1,1 +1,1 @@
-"""Where shard tasks run: in this process, or on Ray actors."""
+"""Where tasks run: in this process, or on Ray actors."""

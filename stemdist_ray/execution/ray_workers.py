@@ -1,4 +1,4 @@
-"""Run shard tasks on Ray actors; a lost worker costs only the task it was running."""
+"""Run tasks on Ray actors; a lost worker costs only the task it was running."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ import ray
 from ray.exceptions import GetTimeoutError, ObjectLostError, OutOfMemoryError, RayActorError
 
 from stemdist_ray.config import WorkerConfig
-from stemdist_ray.distillation.shard import run_shard
-from stemdist_ray.distillation.task import ClusteredData, ShardTask, ShardUpdate
+from stemdist_ray.distillation.task import ClusteredData, R, T, Task
 from stemdist_ray.errors import ExecutionError
 from stemdist_ray.execution.policy import Decision, after_lost_worker, workers_that_fit
 from stemdist_ray.forecasters import FORECASTERS, Forecaster
@@ -46,9 +45,9 @@ class ShardWorker:
         """Return the process id, once the worker can take tasks."""
         return os.getpid()
 
-    def run(self, task: ShardTask) -> ShardUpdate:
+    def run(self, function: Callable[[ClusteredData, T], R], task: T) -> R:
         """Run one task."""
-        return run_shard(self.data, task)
+        return function(self.data, task)
 
 
 @contextlib.contextmanager
@@ -168,52 +167,55 @@ class RayExecutor:
         return list(ray.get([w.ready.remote() for w in self.pool.idle]))
 
     def run(
-        self, tasks: Sequence[ShardTask], on_done: Callable[[ShardUpdate], None]
-    ) -> list[ShardUpdate]:
+        self,
+        function: Callable[[ClusteredData, T], R],
+        tasks: Sequence[T],
+        on_done: Callable[[R], None],
+    ) -> list[R]:
         """See :class:`stemdist_ray.distillation.coordinator.Executor`."""
         pending, attempts = deque(range(len(tasks))), [0] * len(tasks)
-        done: dict[int, ShardUpdate] = {}
+        done: dict[int, R] = {}
         while len(done) < len(tasks):
             while pending and self.pool.idle:
                 index, worker = pending.popleft(), self.pool.idle.pop()
                 attempts[index] += 1
-                self.pool.busy[worker.run.remote(tasks[index])] = (index, worker)
+                self.pool.busy[worker.run.remote(function, tasks[index])] = (index, worker)
             for reference in self._wait():
                 if reference in self.pool.starting:
                     self._admit(reference)
                     continue
                 index, worker = self.pool.busy.pop(reference)
-                update = self._result(reference, worker, tasks[index], attempts[index])
-                if update is None:
+                try:
+                    done[index] = self._result(reference, worker)
+                except _LOST as error:
+                    self._replace_worker(error, tasks[index], attempts[index])
                     pending.appendleft(index)
                 else:
-                    done[index] = update
-                    on_done(update)
+                    on_done(done[index])
         return [done[index] for index in range(len(tasks))]
 
-    def _result(
-        self, reference: Any, worker: Any, task: ShardTask, attempt: int
-    ) -> ShardUpdate | None:
-        """Fetch a finished task's update; None when its worker was lost and it must run again."""
+    def _result(self, reference: Any, worker: Any) -> Any:
+        """Fetch what a finished task returned or raised; its worker is idle again."""
         try:
-            update: ShardUpdate = ray.get(reference)
-        except _LOST as error:
-            reason = type(error).__name__
-            if after_lost_worker(attempt, self.config.max_attempts) is Decision.GIVE_UP:
-                raise ExecutionError(
-                    f"{task.name}: its worker was lost {attempt} times ({reason}); most often "
-                    "that is a lack of memory: use more shards, fewer workers or a smaller "
-                    "matching.real_batch, then go on with --resume"
-                ) from error
-            logger.warning("%s: worker lost (%s), running it again", task.name, reason)
-            self._start_worker()
-            return None
+            result = ray.get(reference)
         except ray.exceptions.RayTaskError as error:
             # Raised by the task itself: it would fail the same way anywhere.
             self.pool.idle.append(worker)
             raise error.cause if isinstance(error.cause, Exception) else error from None
         self.pool.idle.append(worker)
-        return update
+        return result
+
+    def _replace_worker(self, error: Exception, task: Task, attempt: int) -> None:
+        """Start a worker in place of one that was lost with its task."""
+        reason = type(error).__name__
+        if after_lost_worker(attempt, self.config.max_attempts) is Decision.GIVE_UP:
+            raise ExecutionError(
+                f"{task.name}: its worker was lost {attempt} times ({reason}); most often "
+                "that is a lack of memory: use more shards, fewer workers or a smaller "
+                "matching.real_batch, then go on with --resume"
+            ) from error
+        logger.warning("%s: worker lost (%s), running it again", task.name, reason)
+        self._start_worker()
 
     def _wanted_workers(self) -> int:
         if self.config.num_workers is not None:

@@ -1,11 +1,10 @@
-"""Run shard tasks one after the other in this process, without Ray."""
+"""Run tasks one after the other in this process, without Ray."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from stemdist_ray.distillation.shard import run_shard
-from stemdist_ray.distillation.task import ClusteredData, ShardTask, ShardUpdate
+from stemdist_ray.distillation.task import ClusteredData, R, T
 
 
 class SerialExecutor:
@@ -25,11 +24,14 @@ class SerialExecutor:
         """Nothing to release."""
 
     def run(
-        self, tasks: Sequence[ShardTask], on_done: Callable[[ShardUpdate], None]
-    ) -> list[ShardUpdate]:
+        self,
+        function: Callable[[ClusteredData, T], R],
+        tasks: Sequence[T],
+        on_done: Callable[[R], None],
+    ) -> list[R]:
         """See :class:`stemdist_ray.distillation.coordinator.Executor`."""
-        updates = []
+        results = []
         for task in tasks:
-            updates.append(run_shard(self.data, task))
-            on_done(updates[-1])
-        return updates
+            results.append(function(self.data, task))
+            on_done(results[-1])
+        return results

@@ -122,7 +122,7 @@ class _DistillJob:
         self.store, self.clock = CheckpointStore(folder), StageClock()
 
     def run(self) -> DistillResult:
-        # The evaluator runs here; a fixed number of threads makes its choice of round repeatable.
+        # The teacher trains here; a fixed number of threads makes what it says repeatable.
         with torch_threads(self.config.worker.coordinator_threads), PeakMemory() as memory:
             work = self._prepare()
             existing = remembered_run(self.folder) if self.resume else None
@@ -166,7 +166,7 @@ class _DistillJob:
             )
 
     def _run_rounds(self, work: _Prepared, tracker: Tracker) -> RunState:
-        config, state = self.config, work.state
+        config, state, device = self.config, work.state, compute_device(self.config)
         with ExitStack() as stack:
             # Before the teacher's minutes: a cluster without room for the workers fails here.
             with self.clock.stage("start workers"):
@@ -175,9 +175,9 @@ class _DistillJob:
                 config=config,
                 data=work.clustered,
                 executor=executor,
-                judge=SyntheticJudge(work.data, work.clustering, config),
+                judge=SyntheticJudge(work.data, work.clustering, config, executor, device),
                 save=lambda s: self.store.save(s, work.clustering, config, work.job.description),
-                device=compute_device(config),
+                device=device,
                 observers=[
                     ProgressObserver(self.reporter, config.rounds),
                     TrackingObserver(tracker),

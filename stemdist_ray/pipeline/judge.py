@@ -1,20 +1,28 @@
-"""Judge synthetic data by a fresh evaluator on the validation split."""
+"""Judge synthetic data by fresh evaluators on the validation split.
+
+Axis letters: W windows, L lookback, H horizon, N locations, K clusters, F features.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.windows import PreparedData, evenly_spaced
+from stemdist_ray.distillation.coordinator import Executor
 from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.task import ClusteredData
 from stemdist_ray.evaluation.fit import fit
-from stemdist_ray.evaluation.metrics import Metrics
 from stemdist_ray.evaluation.predict import EvaluationWindows, score_forecaster
 from stemdist_ray.evaluation.sources import FixedWindows
-from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.base import WindowShape
 from stemdist_ray.seeding import derive_seed
+from stemdist_ray.threads import torch_threads
 
 
 def driver_device(config: DistillConfig) -> str:
@@ -28,51 +36,101 @@ def judging_windows(data: PreparedData, config: DistillConfig) -> EvaluationWind
     return EvaluationWindows.of(data, starts[evenly_spaced(len(starts), config.validation.windows)])
 
 
+@dataclass(frozen=True)
+class JudgeTask:
+    """All that one evaluator needs, wherever it is trained.
+
+    Args:
+        name: For messages, e.g. "evaluator 1 of 2".
+        x: (W, L, K, F) synthetic inputs, scaled.
+        y: (W, H, K) synthetic targets, scaled.
+        cluster_size: (K,) members of each cluster.
+        windows: What the evaluator is judged by.
+        context: (N, L, F) mean train windows of the real locations.
+        config: Budget and forecaster.
+        seed: Of this evaluator.
+        device: "cpu" or "cuda".
+    """
+
+    name: str
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[np.float32]
+    cluster_size: npt.NDArray[np.int64]
+    windows: EvaluationWindows
+    context: npt.NDArray[np.float32]
+    config: DistillConfig
+    seed: int
+    device: str
+
+
+def train_and_judge(data: ClusteredData, task: JudgeTask) -> float:
+    """Train one evaluator on synthetic data; returns its validation relative RMSE."""
+    del data  # the clustered train series: evaluators never see it
+    config, series = task.config.validation, task.windows.data.windows
+    with torch_threads(task.config.worker.threads):
+        result = fit(
+            FixedWindows(
+                task.x,
+                task.y,
+                task.cluster_size,
+                task.config.evaluation.subsets,
+                device=task.device,
+            ),
+            lambda model: score_forecaster(model, task.windows, task.context, task.device),
+            forecaster=task.config.forecaster,
+            shape=WindowShape(series.lookback, series.horizon, series.num_features),
+            epochs=config.epochs,
+            check_every=config.check_every,
+            learning_rate=task.config.evaluation.learning_rate,
+            averaging=task.config.evaluation.averaging,
+            seed=task.seed,
+            device=task.device,
+        )
+    return result.validation.relative_rmse
+
+
 class SyntheticJudge:
     """Mean validation relative RMSE of evaluators trained on synthetic data.
 
-    All rounds use the same seeds, so that rounds differ by their data alone.
+    The evaluators train beside each other, on the workers. All rounds use the same seeds, so that
+    rounds differ by their data alone.
 
     Args:
         data: The prepared real series.
         clustering: Gives the loss weights.
         config: Budget and seed.
+        executor: Where the evaluators train.
+        device: Where they compute, "cpu" or "cuda".
     """
 
-    def __init__(self, data: PreparedData, clustering: Clustering, config: DistillConfig) -> None:
+    def __init__(
+        self,
+        data: PreparedData,
+        clustering: Clustering,
+        config: DistillConfig,
+        executor: Executor,
+        device: str = "cpu",
+    ) -> None:
         self.config, self.clustering = config, clustering
-        self.device = driver_device(config)
-        self.windows = judging_windows(data, config)
+        self.executor, self.device = executor, device
+        self.windows = judging_windows(data, config).compact()
         self.context = data.encoder_input()
-        series = data.windows
-        self.shape = WindowShape(series.lookback, series.horizon, series.num_features)
 
     def __call__(self, synthetic: SyntheticState) -> float:
         """Train and judge; lower is better."""
-        config = self.config.validation
-        source = FixedWindows(
-            synthetic.x,
-            synthetic.y,
-            self.clustering.cluster_size,
-            self.config.evaluation.subsets,
-            device=self.device,
-        )
-        scores = []
-        for repeat in range(config.repeats):
-            result = fit(
-                source,
-                self._validate,
-                forecaster=self.config.forecaster,
-                shape=self.shape,
-                epochs=config.epochs,
-                check_every=config.check_every,
-                learning_rate=self.config.evaluation.learning_rate,
-                averaging=self.config.evaluation.averaging,
+        repeats = self.config.validation.repeats
+        tasks = [
+            JudgeTask(
+                name=f"evaluator {repeat + 1} of {repeats}",
+                x=synthetic.x,
+                y=synthetic.y,
+                cluster_size=self.clustering.cluster_size,
+                windows=self.windows,
+                context=self.context,
+                config=self.config,
                 seed=derive_seed(self.config.seed, "judge", repeat),
                 device=self.device,
             )
-            scores.append(result.validation.relative_rmse)
-        return float(np.mean(scores))
-
-    def _validate(self, model: Forecaster) -> Metrics:
-        return score_forecaster(model, self.windows, self.context, self.device)
+            for repeat in range(repeats)
+        ]
+        return float(np.mean(self.executor.run(train_and_judge, tasks, lambda score: None)))

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.config import DataConfig, ForecasterConfig
+from stemdist_ray.data.simulate import TrafficParameters, simulate_traffic
+from stemdist_ray.data.windows import prepare
 from stemdist_ray.evaluation.predict import (
     EvaluationWindows,
     batches,
@@ -55,3 +57,15 @@ def test_memory_budget_bounds_the_batch():
     few, many = (windows_per_batch(model, 8600, budget) for budget in (2**20, 2**34))
     assert few == 1
     assert 2**33 < many * 8600 * model.activation_floats() * 4 <= 2**34
+
+
+def test_compact_windows_give_the_same_score_without_the_rest_of_the_series():
+    gappy = simulate_traffic(TrafficParameters(locations=8, steps=300, missing=0.1))
+    data = prepare(gappy, DataConfig(lookback=6, horizon=4))
+    torch.manual_seed(0)
+    model = build_forecaster(ForecasterConfig(**TINY["forecaster"]), WindowShape(6, 4, 1))
+    windows = EvaluationWindows.of(data, data.starts["val"][::5])
+    compact = windows.compact()
+    assert len(compact.data.windows.inputs) == 10 * len(windows.starts)
+    one, two = (score_forecaster(model, w, data.encoder_input()) for w in (windows, compact))
+    assert one == two

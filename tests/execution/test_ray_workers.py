@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from stemdist_ray.config import ForecasterConfig, WorkerConfig
+from stemdist_ray.distillation.shard import run_shard
 from stemdist_ray.errors import DivergenceError, ExecutionError
 from stemdist_ray.execution.ray_workers import RayExecutor
 from stemdist_ray.execution.serial import SerialExecutor
@@ -26,11 +27,11 @@ def assert_equal(ours, theirs):
 
 def test_one_and_three_workers_equal_serial(clustered, make_task):
     tasks = tasks_of(make_task)
-    serial = SerialExecutor(clustered).run(tasks, lambda update: None)
+    serial = SerialExecutor(clustered).run(run_shard, tasks, lambda update: None)
     for workers in (1, 3):
         told = []
         with RayExecutor(clustered, WorkerConfig(num_workers=workers), 5) as executor:
-            assert_equal(executor.run(tasks, told.append), serial)
+            assert_equal(executor.run(run_shard, tasks, told.append), serial)
         assert len(told) == 5
 
 
@@ -39,8 +40,8 @@ def test_errors_of_a_task_keep_their_type_and_the_pool_its_workers(clustered, ma
     bad.state.x[:] = np.inf
     with RayExecutor(clustered, WorkerConfig(num_workers=1), 1) as executor:
         with pytest.raises(DivergenceError, match="test shard"):
-            executor.run([bad], lambda update: None)
-        good = executor.run([make_task()], lambda update: None)
+            executor.run(run_shard, [bad], lambda update: None)
+        good = executor.run(run_shard, [make_task()], lambda update: None)
     assert len(good) == 1
 
 
@@ -58,9 +59,9 @@ def test_workers_know_the_users_forecasters(clustered, make_task, monkeypatch):
 
     monkeypatch.setitem(FORECASTERS._entries, "flat", Flat)
     task = dataclasses.replace(make_task(), forecaster=ForecasterConfig(name="flat"))
-    serial = SerialExecutor(clustered).run([task], lambda update: None)
+    serial = SerialExecutor(clustered).run(run_shard, [task], lambda update: None)
     with RayExecutor(clustered, WorkerConfig(num_workers=1), 1) as executor:
-        assert_equal(executor.run([task], lambda update: None), serial)
+        assert_equal(executor.run(run_shard, [task], lambda update: None), serial)
 
 
 def test_a_worker_that_cannot_be_placed_is_reported(clustered):

@@ -1,5 +1,6 @@
 import numpy as np
 
+from stemdist_ray.distillation.shard import run_shard
 from stemdist_ray.execution.serial import SerialExecutor
 
 
@@ -7,7 +8,7 @@ def test_updates_come_in_task_order(clustered, make_task):
     tasks = [make_task(locations=(0, 1), seed=1), make_task(locations=(2, 3), seed=2)]
     told = []
     with SerialExecutor(clustered) as executor:
-        updates = executor.run(tasks, told.append)
+        updates = executor.run(run_shard, tasks, told.append)
     assert told == updates
     for task, update in zip(tasks, updates, strict=True):
         np.testing.assert_array_equal(task.locations, update.locations)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from stemdist_ray.config import WorkerConfig
+from stemdist_ray.distillation.shard import run_shard
 from stemdist_ray.errors import ExecutionError
 from stemdist_ray.execution.ray_workers import RayExecutor
 from stemdist_ray.execution.serial import SerialExecutor
@@ -23,7 +24,7 @@ def tasks(make_task):
 
 
 def test_killed_between_and_during_tasks(clustered, tasks):
-    serial = SerialExecutor(clustered).run(tasks, lambda update: None)
+    serial = SerialExecutor(clustered).run(run_shard, tasks, lambda update: None)
     with RayExecutor(clustered, WorkerConfig(num_workers=2), 2) as executor:
         executor.wait_for_all()
         first = executor.process_ids()
@@ -37,7 +38,7 @@ def test_killed_between_and_during_tasks(clustered, tasks):
                 killed.append(first[1])
                 os.kill(first[1], signal.SIGKILL)
 
-        updates = executor.run(tasks, kill_once)
+        updates = executor.run(run_shard, tasks, kill_once)
         executor.wait_for_all()
         after = executor.process_ids()
     assert len(after) == 2
@@ -65,4 +66,4 @@ def test_a_task_that_kills_every_worker_ends_the_run(clustered, tasks):
 
         executor._start_worker = start_and_kill
         with pytest.raises(ExecutionError, match="its worker was lost 2 times"):
-            executor.run(poisoned, lambda update: None)
+            executor.run(run_shard, poisoned, lambda update: None)
