@@ -10,11 +10,12 @@ import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from stemdist_ray.forecasters.bilinear import Bilinear
 
 _ROWS_PER_BLOCK = 1024
 
@@ -86,34 +87,39 @@ class Neighbours:
         product: Tensor = _csr(starts, places, entries, count) @ state
         return product
 
+    def sample(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """The entries of rows @ columns.T at the edges: two (N, D) to (N, k)."""
+        count, width = self.columns.shape
+        starts = torch.arange(0, count * width + 1, width, device=rows.device)
+        zeros = rows.new_zeros(count * width)
+        pattern = _csr(starts, self.columns.flatten(), zeros, count)
+        product = torch.sparse.sampled_addmm(pattern, rows, columns.T, beta=0.0)
+        return product.values().view(count, width)
 
-class _SparseProduct(torch.autograd.Function):
-    """``Neighbours.multiply`` with gradients for values and state; differentiable once."""
 
-    @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any, values: Tensor, neighbours: Neighbours, state: Tensor, transposed: bool
-    ) -> Tensor:
-        """Multiply; see :meth:`Neighbours.multiply`."""
-        ctx.save_for_backward(values, state)
-        ctx.neighbours, ctx.transposed = neighbours, transposed
-        return neighbours.multiply(values, state, transposed)
+class NeighbourProduct(Bilinear):
+    """``Neighbours.multiply`` with gradients for values and state, of any order.
 
-    @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
-    def backward(  # type: ignore[override]
-        ctx: Any, grad: Tensor
-    ) -> tuple[Tensor, None, Tensor, None]:
-        """Return the gradients of values and state."""
-        values, state = ctx.saved_tensors
-        columns = ctx.neighbours.columns
-        row_side, column_side = (state, grad) if ctx.transposed else (grad, state)
-        grad_values = torch.empty_like(values)
-        # One neighbour at a time: memory stays O(N * D) instead of O(N * k * D).
-        for k in range(columns.shape[1]):
-            grad_values[:, k] = (row_side * column_side[columns[:, k]]).sum(dim=1)
-        grad_state = ctx.neighbours.multiply(values, grad, not ctx.transposed)
-        return grad_values, None, grad_state, None
+    Args:
+        neighbours: Which entries the matrix has.
+        transposed: Multiply by its transpose.
+    """
+
+    def __init__(self, neighbours: Neighbours, transposed: bool) -> None:
+        self.neighbours, self.transposed = neighbours, transposed
+
+    def product(self, a: Tensor, b: Tensor) -> Tensor:
+        """(N, k) values and (N, D) state to (N, D)."""
+        return self.neighbours.multiply(a, b, self.transposed)
+
+    def left(self, c: Tensor, b: Tensor) -> Tensor:
+        """The entries of c b^T at the edges, (N, k); see :class:`Bilinear`."""
+        rows, columns = (b, c) if self.transposed else (c, b)
+        return self.neighbours.sample(rows, columns)
+
+    def right(self, a: Tensor, c: Tensor) -> Tensor:
+        """See :class:`Bilinear`."""
+        return self.neighbours.multiply(a, c, not self.transposed)
 
 
 @dataclass(frozen=True)
@@ -137,9 +143,8 @@ class SparseGraph(Graph):
             columns = self.neighbours.columns.flatten()
             ones = torch.ones_like(self.values[:, 0])
             total = ones.scatter_add(0, columns, self.values.flatten())
-        product: Tensor = _SparseProduct.apply(  # type: ignore[no-untyped-call]
-            self.values, self.neighbours, state, direction == 1
-        )
+        multiply = NeighbourProduct(self.neighbours, transposed=direction == 1)
+        product = multiply(self.values, state)
         return (product + state) * (self.decay / total)[:, None]
 
     def spread(self, x: Tensor, hops: int) -> Tensor:

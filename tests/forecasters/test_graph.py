@@ -1,6 +1,8 @@
+import pytest
 import torch
+from torch.autograd import gradcheck, gradgradcheck
 
-from stemdist_ray.forecasters.graph import DenseGraph, GraphLearner, Neighbours, SparseGraph
+from stemdist_ray.forecasters.graph import DenseGraph, GraphLearner, NeighbourProduct, Neighbours, SparseGraph
 
 
 def learner(top_k=3, dense_limit=256):
@@ -69,3 +71,12 @@ def test_neighbours_multiply_both_ways():
     neighbours = Neighbours(columns)
     torch.testing.assert_close(neighbours.multiply(values, state, False), matrix @ state)
     torch.testing.assert_close(neighbours.multiply(values, state, True), matrix.T @ state)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_products_with_neighbours_have_derivatives_of_any_order(transposed):
+    torch.manual_seed(0)
+    multiply = NeighbourProduct(Neighbours(torch.tensor([[1, 2], [2, 0], [0, 1]])), transposed)
+    values, state = (torch.randn(3, n, dtype=torch.float64, requires_grad=True) for n in (2, 4))
+    assert gradcheck(multiply, (values, state))
+    assert gradgradcheck(multiply, (values, state))

@@ -54,9 +54,12 @@ def test_equals_the_plain_reference(lookback, horizon, features, locations, enco
         torch.testing.assert_close(a, b, **TOLERANCE)
 
 
+@pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize(("features", "locations"), [(1, 9), (6, 5)])
-def test_second_order_gradients_equal_the_reference(features, locations):
+def test_second_order_gradients_equal_the_reference(features, locations, sparse):
     model = build(features=features)
+    if sparse:
+        model.graph.dense_limit = 0
     x, _ = data(12, locations, features)
     parameters = list(model.parameters())
 
