@@ -126,7 +126,10 @@ class WindowedSeries:
 
 def _to(array: npt.NDArray[np.generic], device: torch.device | str) -> Tensor:
     # Indexing with arrays made a fresh, writable copy, so sharing its memory is safe.
-    return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    if torch.device(device).type == "cuda":
+        tensor = tensor.pin_memory()  # so that the copy runs beside the GPU's work
+    return tensor.to(device, non_blocking=True)
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,12 @@ from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.distillation.objective import weighted_loss
 from stemdist_ray.errors import DivergenceError
 from stemdist_ray.evaluation.metrics import Metrics
+from stemdist_ray.evaluation.predict import windows_per_batch
 from stemdist_ray.evaluation.sources import TrainingSource, TrainingStep
 from stemdist_ray.forecasters.base import Forecaster, WindowShape, build_forecaster
 from stemdist_ray.seeding import numpy_generator, torch_seed
+
+TRAINING_BUDGET = 512 * 2**20  # bytes of activations; larger steps are cut, gradients add up
 
 
 @dataclass(frozen=True)
@@ -138,9 +141,10 @@ def _train_epoch(
     model.train()
     count = 0
     for step in steps:
-        loss = weighted_loss(model(step.x, step.context), step.y, step.weights, step.observed)
         optimizer.zero_grad()
-        torch.autograd.backward(loss)
+        for share, part in step.pieces(windows_per_batch(model, step.x.shape[2], TRAINING_BUDGET)):
+            loss = weighted_loss(model(part.x, part.context), part.y, part.weights, part.observed)
+            torch.autograd.backward(loss if share == 1.0 else share * loss)
         optimizer.step()
         averaged.update_parameters(model)
         count += 1

@@ -6,8 +6,10 @@ has. Axis letters: W windows, L lookback, H horizon, N locations, F features.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -38,6 +40,27 @@ class TrainingStep:
     context: Tensor
     weights: Tensor
     observed: Tensor | None
+
+    def pieces(self, size: int) -> Iterator[tuple[float, TrainingStep]]:
+        """Cut the windows into pieces, so that a large step needs the memory of a small one.
+
+        Args:
+            size: Windows per piece at most.
+
+        Yields:
+            The share of the observed targets that a piece holds, and the piece: the step's loss
+            is the sum of share times loss over its pieces.
+        """
+        if size >= len(self.x):
+            yield 1.0, self
+            return
+        total = len(self.x) if self.observed is None else int(self.observed.sum())
+        for first in range(0, len(self.x), size):
+            rows = slice(first, first + size)
+            seen = None if self.observed is None else self.observed[rows]
+            x, y = self.x[rows], self.y[rows]
+            held = len(x) if seen is None else int(seen.sum())
+            yield held / max(total, 1), replace(self, x=x, y=y, observed=seen)
 
 
 class TrainingSource(Protocol):
@@ -174,9 +197,27 @@ class FullData:
     def epoch(self, rng: np.random.Generator) -> Iterator[TrainingStep]:
         """Yield one shuffled pass over the train windows."""
         order = rng.permutation(self.starts)
-        for first in range(0, len(order), self.batch):
-            starts = order[first : first + self.batch]
-            yield full_step(self.windows, starts, None, self.context, self.device)
+        batches = [order[i : i + self.batch] for i in range(0, len(order), self.batch)]
+
+        def gather(starts: npt.NDArray[np.int64]) -> TrainingStep:
+            return full_step(self.windows, starts, None, self.context, self.device)
+
+        yield from _one_ahead(gather, batches)
+
+
+def _one_ahead(
+    gather: Callable[[npt.NDArray[np.int64]], TrainingStep],
+    batches: Sequence[npt.NDArray[np.int64]],
+) -> Iterator[TrainingStep]:
+    """Gather each batch in a thread while the one before it trains."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[Future[TrainingStep]] = deque()
+        for starts in batches:
+            waiting.append(pool.submit(gather, starts))
+            if len(waiting) == 2:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def full_step(

@@ -94,7 +94,8 @@ class Neighbours:
         zeros = rows.new_zeros(count * width)
         pattern = _csr(starts, self.columns.flatten(), zeros, count)
         product = torch.sparse.sampled_addmm(pattern, rows, columns.T, beta=0.0)
-        return product.values().view(count, width)
+        entries: Tensor = product.values().view(count, width)
+        return entries
 
 
 class NeighbourProduct(Bilinear):

@@ -12,6 +12,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+_ROWS_PER_BLOCK = 1024
 
 EncoderName = Literal["attention", "mlp"]
 
@@ -70,10 +73,21 @@ class MlpEncoder(nn.Module):
 def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     if torch.is_grad_enabled():
         # The fused kernels have no second derivative, which gradient matching needs.
-        scores = query @ key.T / math.sqrt(query.shape[1])
-        return scores.softmax(dim=1) @ value
+        if len(query) <= _ROWS_PER_BLOCK:
+            return _attend_plainly(query, key, value)
+        # Weights are computed again when they are needed: never N x N of them at once.
+        blocks = [
+            checkpoint(_attend_plainly, rows, key, value, use_reentrant=False)
+            for rows in torch.split(query, _ROWS_PER_BLOCK)
+        ]
+        return torch.cat(blocks)
     fused = functional.scaled_dot_product_attention(query[None], key[None], value[None])
     return fused[0]
+
+
+def _attend_plainly(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    scores = query @ key.T / math.sqrt(query.shape[1])
+    return scores.softmax(dim=1) @ value
 
 
 def build_encoder(name: EncoderName, inputs: int, hidden: int, embedding: int) -> nn.Module:

@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 import torch
 
-from stemdist_ray.evaluation.sources import FixedWindows, FullData, NodeSampling
+from stemdist_ray.distillation.objective import weighted_loss
+from stemdist_ray.evaluation.sources import FixedWindows, FullData, NodeSampling, TrainingStep
 
 
 def test_fixed_windows_visit_every_location_once_per_epoch(rng):
@@ -24,6 +26,25 @@ def test_node_sampling_has_the_size_of_a_distilled_step(prepared, rng):
     assert all(s.x.shape == (5, 6, 3, 1) for s in steps)
     assert len({s.x.sum().item() for s in steps}) == 4
     assert all(torch.all(s.weights == 1) for s in steps)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_pieces_of_a_step_add_up_to_its_gradient(rng, masked):
+    x = torch.randn(7, 6, 5, 1)
+    y = torch.randn(7, 4, 5)
+    observed = torch.as_tensor(rng.random((7, 4, 5)) < 0.6) if masked else None
+    step = TrainingStep(x, y, torch.zeros(5, 6, 1), torch.rand(5), observed)
+    scale = torch.ones((), requires_grad=True)
+
+    def gradient(size):
+        losses = [
+            share * weighted_loss(scale * part.x[:, :4, :, 0], part.y, part.weights, part.observed)
+            for share, part in step.pieces(size)
+        ]
+        assert len(losses) == -(-7 // size)
+        return torch.autograd.grad(sum(losses), scale)[0]
+
+    torch.testing.assert_close(gradient(3), gradient(7))
 
 
 def test_full_data_visits_every_window_once(prepared, rng):

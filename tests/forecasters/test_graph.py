@@ -2,7 +2,13 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from stemdist_ray.forecasters.graph import DenseGraph, GraphLearner, NeighbourProduct, Neighbours, SparseGraph
+from stemdist_ray.forecasters.graph import (
+    DenseGraph,
+    GraphLearner,
+    NeighbourProduct,
+    Neighbours,
+    SparseGraph,
+)
 
 
 def learner(top_k=3, dense_limit=256):
