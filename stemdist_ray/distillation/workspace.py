@@ -91,7 +91,7 @@ class Workspace(ABC):
     def __init__(self, data: ClusteredData, task: ShardTask) -> None:
         self.data, self.task, self.device = data, task, torch.device(task.device)
         windows = data.windows
-        shape = WindowShape(windows.lookback, windows.horizon, windows.num_features)
+        shape = WindowShape.of(windows)
         self.model: Forecaster = build_forecaster(task.forecaster, shape).to(self.device)
         self.synthetic = SyntheticTensors(task.state, self.device)
         self.context = torch.tensor(data.context[task.locations], device=self.device)

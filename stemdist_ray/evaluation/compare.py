@@ -105,8 +105,7 @@ class Comparison:
         self.data, self.distilled, self.config = data, distilled, config
         self.forecaster, self.seed, self.device = forecaster, seed, device
         self.reporter = reporter
-        series = data.windows
-        self.shape = WindowShape(series.lookback, series.horizon, series.num_features)
+        self.shape = WindowShape.of(data.windows)
         self.context = data.encoder_input()
         chosen = data.starts["val"]
         few = chosen[evenly_spaced(len(chosen), config.validation_windows)]

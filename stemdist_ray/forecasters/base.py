@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor, nn
 
 from stemdist_ray.config import ForecasterConfig, describe_validation_error
+from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.registry import Registry
 
@@ -31,11 +32,18 @@ class WindowShape:
         lookback: L, input steps.
         horizon: H, target steps.
         num_features: F, input features.
+        target: Position of the forecast feature among them.
     """
 
     lookback: int
     horizon: int
     num_features: int
+    target: int = 0
+
+    @classmethod
+    def of(cls, windows: WindowedSeries) -> WindowShape:
+        """The sizes of the windows of a series."""
+        return cls(windows.lookback, windows.horizon, windows.num_features, windows.target)
 
 
 class Forecaster(nn.Module, ABC):
@@ -47,9 +55,16 @@ class Forecaster(nn.Module, ABC):
 
     The work is cut in two, so that evaluation encodes the locations once and then streams
     windows through: ``predict(x, encode(context))``.
+
+    Attributes:
+        Options: Hyper-parameters that the configuration may set.
+        summary: What it is, in a few words.
+        source: Where it was published.
     """
 
     Options: ClassVar[type[ForecasterOptions]] = ForecasterOptions
+    summary: ClassVar[str] = ""
+    source: ClassVar[str] = ""
 
     def __init__(self, shape: WindowShape) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Building blocks of MTGNN as plain matrix products.
+"""Building blocks of the forecasters as plain matrix products.
 
 Tensors have the layout (N, W, T, C): locations first, so that propagation over locations is one
 product from the left, and channels last, so that temporal convolutions are one from the right.
@@ -174,6 +174,12 @@ def gated(pre: Tensor) -> Tensor:
     return torch.addcmul(-gate, doubled, gate, value=2)
 
 
+def tanh_gate(pre: Tensor) -> Tensor:
+    """tanh(filter) * sigmoid(gate) of (..., 2 * C): the filter's input, then the gate's."""
+    value, gate = pre.chunk(2, dim=-1)
+    return torch.tanh(value) * torch.sigmoid(gate)
+
+
 def dropout(x: Tensor, share: float, training: bool) -> Tensor:
     """Zero a share of the entries and scale the others, as torch's dropout does.
 
@@ -185,3 +191,40 @@ def dropout(x: Tensor, share: float, training: bool) -> Tensor:
     words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
     kept = words.view(torch.int16)[: x.numel()] >= round(share * 2**16) - 2**15
     return x * kept.view(x.shape).to(x.dtype).mul_(1 / (1 - share))
+
+
+class DilatedConvolution(nn.Module):
+    """Valid convolution over time with gaps between the taps: (N, W, T, C) to (N, W, T', C').
+
+    Args:
+        inputs: C.
+        outputs: C'.
+        taps: Kernel length.
+        dilation: Steps from one tap to the next; T' = T - (taps - 1) * dilation.
+    """
+
+    def __init__(self, inputs: int, outputs: int, taps: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.weight = uniform_parameter(taps, inputs, outputs, fan_in=taps * inputs)
+        self.bias = uniform_parameter(outputs, fan_in=taps * inputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve."""
+        taps = len(self.weight)
+        steps = x.shape[2] - (taps - 1) * self.dilation
+        out: Tensor = self.bias
+        for tap in range(taps):
+            first = tap * self.dilation
+            out = out + x[:, :, first : first + steps] @ self.weight[tap]
+        return out
+
+
+def locations_first(x: Tensor, steps: int) -> Tensor:
+    """(W, L, N, F) to (N, W, max(L, steps), F), zeros in front of inputs that are too short."""
+    return functional.pad(x.permute(2, 0, 1, 3), (0, 0, max(0, steps - x.shape[1]), 0))
+
+
+def windows_first(x: Tensor) -> Tensor:
+    """(N, W, H) to (W, H, N)."""
+    return x.permute(1, 2, 0)

@@ -6,15 +6,14 @@ Axis letters: N locations, L lookback, F features, D hidden, R embedding.
 
 from __future__ import annotations
 
-import math
-from typing import Literal
+from typing import Annotated, Literal
 
-import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
-_ROWS_PER_BLOCK = 1024
+from stemdist_ray.forecasters.attention import attend
+from stemdist_ray.forecasters.base import ForecasterOptions, WindowShape
 
 EncoderName = Literal["attention", "mlp"]
 
@@ -41,7 +40,7 @@ class AttentionEncoder(nn.Module):
     def forward(self, context: Tensor) -> Tensor:
         """Encode (N, L, F) mean windows as (N, R) embeddings."""
         hidden = functional.relu(self.enter(context.flatten(1)))
-        attended = _attend(self.query(hidden), self.key(hidden), self.value(hidden))
+        attended = attend(self.query(hidden), self.key(hidden), self.value(hidden))
         embedding: Tensor = self.leave(self.norm(hidden + self.mix(attended)))
         return embedding
 
@@ -70,27 +69,16 @@ class MlpEncoder(nn.Module):
         return embedding
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    if torch.is_grad_enabled():
-        # The fused kernels have no second derivative, which gradient matching needs.
-        if len(query) <= _ROWS_PER_BLOCK:
-            return _attend_plainly(query, key, value)
-        # Weights are computed again when they are needed: never N x N of them at once.
-        blocks = [
-            checkpoint(_attend_plainly, rows, key, value, use_reentrant=False)
-            for rows in torch.split(query, _ROWS_PER_BLOCK)
-        ]
-        return torch.cat(blocks)
-    fused = functional.scaled_dot_product_attention(query[None], key[None], value[None])
-    return fused[0]
+class EncoderOptions(ForecasterOptions):
+    """Options of the location encoder, for forecasters that have one; defaults as in STemDist."""
+
+    encoder: EncoderName = "attention"
+    encoder_hidden: Annotated[int, Field(ge=1)] = 32
+    embedding: Annotated[int, Field(ge=1)] = 10
 
 
-def _attend_plainly(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    scores = query @ key.T / math.sqrt(query.shape[1])
-    return scores.softmax(dim=1) @ value
-
-
-def build_encoder(name: EncoderName, inputs: int, hidden: int, embedding: int) -> nn.Module:
-    """Build one of the two encoder variants."""
-    kind = AttentionEncoder if name == "attention" else MlpEncoder
-    return kind(inputs, hidden, embedding)
+def build_encoder(shape: WindowShape, options: EncoderOptions) -> nn.Module:
+    """Build the encoder that a forecaster's options ask for."""
+    kind = AttentionEncoder if options.encoder == "attention" else MlpEncoder
+    inputs = shape.lookback * shape.num_features
+    return kind(inputs, options.encoder_hidden, options.embedding)

@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stemdist_ray.forecasters.base import FORECASTERS, Forecaster, ForecasterOptions, WindowShape
+from stemdist_ray.forecasters.base import FORECASTERS, Forecaster, WindowShape
 from stemdist_ray.forecasters.graph import Graph, GraphLearner
 from stemdist_ray.forecasters.layers import (
     InceptionKernels,
@@ -26,13 +26,13 @@ from stemdist_ray.forecasters.layers import (
     dropout,
     gated,
 )
-from stemdist_ray.forecasters.location_encoder import EncoderName, build_encoder
+from stemdist_ray.forecasters.location_encoder import EncoderOptions, build_encoder
 
 _LENGTHS = (2, 3, 6, 7)
 _Size = Annotated[int, Field(ge=1)]
 
 
-class MtgnnOptions(ForecasterOptions):
+class MtgnnOptions(EncoderOptions):
     """Hyper-parameters; the defaults are the paper's."""
 
     layers: _Size = 3
@@ -44,9 +44,6 @@ class MtgnnOptions(ForecasterOptions):
     hops: _Size = 2
     alpha: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
     saturation: Annotated[float, Field(gt=0.0)] = 3.0
-    encoder: EncoderName = "attention"
-    encoder_hidden: _Size = 32
-    embedding: _Size = 10
 
 
 @FORECASTERS.register("mtgnn")
@@ -59,6 +56,8 @@ class Mtgnn(Forecaster):
     """
 
     Options = MtgnnOptions
+    summary = "inception over time, mix-hop over a learned graph"
+    source = "Wu et al., KDD 2020, arXiv:2005.11650"
 
     def __init__(self, shape: WindowShape, options: MtgnnOptions) -> None:
         super().__init__(shape)
@@ -70,9 +69,8 @@ class Mtgnn(Forecaster):
         steps = [lookback + self.padding - i * (taps - 1) for i in range(options.layers + 1)]
         self.steps = steps
         inputs = lookback * features
-        sizes = (inputs, options.encoder_hidden, options.embedding)
-        self.source_encoder = build_encoder(options.encoder, *sizes)
-        self.target_encoder = build_encoder(options.encoder, *sizes)
+        self.source_encoder = build_encoder(shape, options)
+        self.target_encoder = build_encoder(shape, options)
         self.graph = GraphLearner(
             options.embedding, options.top_k, options.saturation, 1 - options.alpha
         )

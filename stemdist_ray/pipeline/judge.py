@@ -78,7 +78,7 @@ def train_and_judge(data: ClusteredData, task: JudgeTask) -> float:
             ),
             lambda model: score_forecaster(model, task.windows, task.context, task.device),
             forecaster=task.config.forecaster,
-            shape=WindowShape(series.lookback, series.horizon, series.num_features),
+            shape=WindowShape.of(series),
             epochs=config.epochs,
             check_every=config.check_every,
             learning_rate=task.config.evaluation.learning_rate,

@@ -105,7 +105,7 @@ def train_teacher(
         ),
         lambda model: score_forecaster(model, windows, context, device),
         forecaster=config.forecaster,
-        shape=WindowShape(series.lookback, series.horizon, series.num_features),
+        shape=WindowShape.of(series),
         epochs=settings.epochs,
         check_every=settings.check_every,
         learning_rate=settings.learning_rate,

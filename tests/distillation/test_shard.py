@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.distillation.shard import OBJECTIVES, run_shard
 from stemdist_ray.distillation.task import ClusteredData
 from stemdist_ray.errors import DivergenceError
+from stemdist_ray.forecasters import FORECASTERS
 
 
 @pytest.mark.parametrize("objective", sorted(OBJECTIVES))
@@ -24,6 +26,18 @@ def test_a_task_is_a_pure_function(clustered, make_task, objective):
     assert len(one.objectives) == task.matching.steps
     np.testing.assert_array_equal(clustered.windows.inputs, inputs)
     np.testing.assert_array_equal(task.state.x, x)
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+@pytest.mark.parametrize("name", FORECASTERS)
+def test_every_forecaster_can_be_the_surrogate(clustered, make_task, name, objective):
+    task = make_task(objective=objective, steps=2)
+    task = dataclasses.replace(task, forecaster=ForecasterConfig(name=name))
+    update = run_shard(clustered, task)
+    assert np.isfinite(update.objectives).all()
+    assert np.isfinite(update.state.x).all()
+    assert np.abs(update.state.x - task.state.x).max() > 0
+    assert np.abs(update.state.y - task.state.y).max() > 0
 
 
 @pytest.mark.parametrize("objective", sorted(OBJECTIVES))

@@ -4,6 +4,7 @@ from torch.nn import functional as F
 
 from stemdist_ray.forecasters.graph import DenseGraph
 from stemdist_ray.forecasters.layers import (
+    DilatedConvolution,
     InceptionKernels,
     MixHop,
     StepwiseLayerNorm,
@@ -11,7 +12,10 @@ from stemdist_ray.forecasters.layers import (
     convolve,
     dropout,
     gated,
+    locations_first,
+    tanh_gate,
     uniform_parameter,
+    windows_first,
 )
 
 
@@ -92,3 +96,29 @@ def test_dropout_follows_the_seed():
 
 def test_uniform_parameter_stays_in_its_bound():
     assert uniform_parameter(50, 50, fan_in=4).abs().max() <= 0.5
+
+
+@pytest.mark.parametrize(("taps", "dilation"), [(2, 1), (2, 4), (3, 2)])
+def test_dilated_convolution_is_torchs(taps, dilation):
+    torch.manual_seed(0)
+    layer = DilatedConvolution(3, 5, taps, dilation)
+    x = torch.randn(4, 2, 12, 3)
+    kernel = layer.weight.permute(2, 1, 0)
+    series = x.flatten(0, 1).transpose(1, 2)
+    expected = F.conv1d(series, kernel, layer.bias, dilation=dilation).transpose(1, 2)
+    torch.testing.assert_close(layer(x).flatten(0, 1), expected)
+
+
+def test_tanh_gate():
+    pre = torch.randn(3, 4)
+    torch.testing.assert_close(tanh_gate(pre), torch.tanh(pre[:, :2]) * torch.sigmoid(pre[:, 2:]))
+
+
+def test_short_inputs_get_zeros_in_front():
+    x = torch.randn(2, 3, 4, 1)
+    padded = locations_first(x, 5)
+    assert padded.shape == (4, 2, 5, 1)
+    assert torch.all(padded[:, :, :2] == 0)
+    torch.testing.assert_close(padded[:, :, 2:], x.permute(2, 0, 1, 3))
+    assert locations_first(x, 2).shape == (4, 2, 3, 1)
+    assert windows_first(torch.zeros(4, 2, 7)).shape == (2, 7, 4)

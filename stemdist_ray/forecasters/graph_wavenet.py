@@ -1,0 +1,107 @@
+"""Graph WaveNet: dilated convolutions over time, diffusion over a learned graph.
+
+Source: Wu et al., "Graph WaveNet for Deep Spatial-Temporal Graph Modeling", IJCAI 2019
+(arXiv:1906.00121).
+
+Axis letters: N locations, W windows, T steps, C channels, F features.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from stemdist_ray.forecasters.adaptive import AdaptiveGraph
+from stemdist_ray.forecasters.base import FORECASTERS, Forecaster, WindowShape
+from stemdist_ray.forecasters.layers import (
+    DilatedConvolution,
+    dropout,
+    locations_first,
+    tanh_gate,
+    windows_first,
+)
+from stemdist_ray.forecasters.location_encoder import EncoderOptions, build_encoder
+
+_Size = Annotated[int, Field(ge=1)]
+
+
+class GraphWavenetOptions(EncoderOptions):
+    """Hyper-parameters; the defaults are the paper's."""
+
+    channels: _Size = 32
+    skip_channels: _Size = 256
+    end_channels: _Size = 512
+    taps: Annotated[int, Field(ge=2)] = 2
+    dilations: tuple[_Size, ...] = (1, 2, 1, 2, 1, 2, 1, 2)
+    hops: _Size = 2
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.3
+
+
+class WavenetLayer(nn.Module):
+    """Gated dilated convolution, diffusion over the graph, residual, batch norm."""
+
+    def __init__(self, options: GraphWavenetOptions, dilation: int) -> None:
+        super().__init__()
+        channels = options.channels
+        self.hops, self.drop = options.hops, options.dropout
+        self.convolution = DilatedConvolution(channels, 2 * channels, options.taps, dilation)
+        self.skip = nn.Linear(channels, options.skip_channels)
+        self.diffuse = nn.Linear((options.hops + 1) * channels, channels)
+        self.norm = nn.BatchNorm1d(channels)
+
+    def forward(self, x: Tensor, graph: AdaptiveGraph) -> tuple[Tensor, Tensor]:
+        """(N, W, T, C) to a shorter one, and what the last step gives the output."""
+        hidden = tanh_gate(self.convolution(x))
+        skip = self.skip(hidden[:, :, -1])
+        spread = self.diffuse(torch.cat(graph.powers(hidden, self.hops), dim=3))
+        out = dropout(spread, self.drop, self.training) + x[:, :, -hidden.shape[2] :]
+        return self.norm(out.flatten(0, 2)).view_as(out), skip
+
+
+@FORECASTERS.register("graph_wavenet")
+class GraphWavenet(Forecaster):
+    """Graph WaveNet with its adaptive graph, on any number of locations.
+
+    Args:
+        shape: L, H and F.
+        options: Hyper-parameters.
+    """
+
+    Options = GraphWavenetOptions
+    summary = "dilated convolutions and an adaptive graph"
+    source = "Wu et al., IJCAI 2019, arXiv:1906.00121"
+
+    def __init__(self, shape: WindowShape, options: GraphWavenetOptions) -> None:
+        super().__init__(shape)
+        self.options = options
+        self.steps = 1 + (options.taps - 1) * sum(options.dilations)
+        self.source_encoder = build_encoder(shape, options)
+        self.target_encoder = build_encoder(shape, options)
+        self.enter = nn.Linear(shape.num_features, options.channels)
+        self.layers = nn.ModuleList(WavenetLayer(options, d) for d in options.dilations)
+        self.end = nn.Linear(options.skip_channels, options.end_channels)
+        self.leave = nn.Linear(options.end_channels, shape.horizon)
+
+    def encode(self, context: Tensor) -> AdaptiveGraph:
+        """The adaptive graph of N locations from their (N, L, F) mean windows."""
+        return AdaptiveGraph(self.source_encoder(context), self.target_encoder(context))
+
+    def predict(self, x: Tensor, state: AdaptiveGraph) -> Tensor:
+        """Forecast (W, H, N) from (W, L, N, F)."""
+        hidden, skips = self.enter(locations_first(x, self.steps)), []
+        for layer in self.layers:
+            hidden, part = layer(hidden, state)
+            skips.append(part)
+        skip = torch.stack(skips).sum(dim=0)
+        out = self.leave(functional.relu(self.end(functional.relu(skip))))
+        return windows_first(out)
+
+    def activation_floats(self) -> int:
+        """Gates, hops and sums of every layer, and the wide end."""
+        options, steps = self.options, max(self.steps, self.shape.lookback)
+        layer = steps * options.channels * (8 + options.hops) + options.skip_channels
+        return len(self.layers) * layer // 2 + 2 * options.end_channels

@@ -1,0 +1,114 @@
+"""iTransformer: every location is a token, attention runs over locations.
+
+Source: Liu et al., "iTransformer: Inverted Transformers Are Effective for Time Series
+Forecasting", ICLR 2024 (arXiv:2310.06625).
+
+Axis letters: W windows, L lookback, H horizon, N locations, F features, D model width.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional
+
+from stemdist_ray.forecasters.attention import attend
+from stemdist_ray.forecasters.base import FORECASTERS, Forecaster, WindowShape
+from stemdist_ray.forecasters.layers import dropout
+from stemdist_ray.forecasters.location_encoder import EncoderOptions, build_encoder
+
+_Size = Annotated[int, Field(ge=1)]
+
+
+class ItransformerOptions(EncoderOptions):
+    """Hyper-parameters; the defaults are the smallest of those the paper searches."""
+
+    layers: _Size = 2
+    width: _Size = 256
+    feed_forward: _Size = 256
+    heads: _Size = 8
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+
+    @model_validator(mode="after")
+    def _check(self) -> ItransformerOptions:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
+        return self
+
+
+class TokenLayer(nn.Module):
+    """Attention over tokens and a feed-forward network, each with residual and LayerNorm."""
+
+    def __init__(self, options: ItransformerOptions) -> None:
+        super().__init__()
+        width = options.width
+        self.heads, self.drop = options.heads, options.dropout
+        self.project = nn.Linear(width, 3 * width)
+        self.mix = nn.Linear(width, width)
+        self.first_norm, self.second_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.enter = nn.Linear(width, options.feed_forward)
+        self.leave = nn.Linear(options.feed_forward, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(W, N, D) to the same."""
+        windows, locations, width = x.shape
+        parts = self.project(x).view(windows, locations, 3, self.heads, width // self.heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4)
+        attended = attend(query, key, value).transpose(1, 2).reshape(x.shape)
+        x = self.first_norm(x + self._drop(self.mix(attended)))
+        hidden = self._drop(functional.gelu(self.enter(x)))
+        out: Tensor = self.second_norm(x + self._drop(self.leave(hidden)))
+        return out
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return dropout(x, self.drop, self.training)
+
+
+@FORECASTERS.register("itransformer")
+class Itransformer(Forecaster):
+    """iTransformer on any number of locations.
+
+    A window is normalised per location and feature and the forecast scaled back, as in the
+    paper. The location's embedding is added to its token, which the paper's tokens do not have.
+
+    Args:
+        shape: L, H and F.
+        options: Hyper-parameters.
+    """
+
+    Options = ItransformerOptions
+    summary = "attention over locations"
+    source = "Liu et al., ICLR 2024, arXiv:2310.06625"
+
+    def __init__(self, shape: WindowShape, options: ItransformerOptions) -> None:
+        super().__init__(shape)
+        self.options = options
+        self.encoder = build_encoder(shape, options)
+        self.locate = nn.Linear(options.embedding, options.width)
+        self.enter = nn.Linear(shape.lookback * shape.num_features, options.width)
+        self.layers = nn.Sequential(*(TokenLayer(options) for _ in range(options.layers)))
+        self.norm = nn.LayerNorm(options.width)
+        self.leave = nn.Linear(options.width, shape.horizon)
+
+    def encode(self, context: Tensor) -> Tensor:
+        """What is added to the tokens of N locations, (N, D), from their (N, L, F) mean windows."""
+        added: Tensor = self.locate(self.encoder(context))
+        return added
+
+    def predict(self, x: Tensor, state: Tensor) -> Tensor:
+        """Forecast (W, H, N) from (W, L, N, F)."""
+        level = x.mean(dim=1, keepdim=True)
+        centred = x - level
+        spread = torch.sqrt(centred.square().mean(dim=1, keepdim=True) + 1e-5)
+        tokens = self.enter((centred / spread).transpose(1, 2).flatten(2)) + state
+        out = self.leave(self.norm(self.layers(tokens))).transpose(1, 2)
+        target = self.shape.target
+        forecast: Tensor = out * spread[..., target] + level[..., target]
+        return forecast
+
+    def activation_floats(self) -> int:
+        """Projections, attention and feed-forward of every layer."""
+        return self.options.layers * (9 * self.options.width + 2 * self.options.feed_forward)
