@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from stemdist_ray.data.series import SpatioTemporalSeries
     from stemdist_ray.data.source import read_series
     from stemdist_ray.errors import StemdistError
-    from stemdist_ray.forecasters import Forecaster, register_forecaster
+    from stemdist_ray.forecasters import (
+        Forecaster,
+        ForecasterOptions,
+        WindowShape,
+        register_forecaster,
+    )
     from stemdist_ray.pipeline import DistillResult, EvaluationResult, distill, evaluate
 
 __version__ = "0.1.0"
@@ -27,9 +32,11 @@ __all__ = [
     "DistillResult",
     "EvaluationResult",
     "Forecaster",
+    "ForecasterOptions",
     "SpatioTemporalSeries",
     "StemdistError",
     "SyntheticDataset",
+    "WindowShape",
     "build_config",
     "distill",
     "evaluate",
@@ -45,6 +52,8 @@ _HOMES = {
     "read_series": "data.source",
     "StemdistError": "errors",
     "Forecaster": "forecasters",
+    "ForecasterOptions": "forecasters",
+    "WindowShape": "forecasters",
     "register_forecaster": "forecasters",
     "DistillResult": "pipeline",
     "EvaluationResult": "pipeline",

@@ -11,7 +11,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from stemdist_ray.config import DataConfig, build_config, parse_assignments
+from stemdist_ray.cli_options import (
+    ConfigOption,
+    LocationsOption,
+    MissingOption,
+    PresetOption,
+    SetOption,
+    SourceArgument,
+    StartOption,
+    StepOption,
+    TrackingOption,
+    assignments,
+    data_config,
+    data_layer,
+    drop_unset,
+)
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.exits import exit_codes, prepare_process
 from stemdist_ray.progress import output_console
@@ -38,67 +52,6 @@ app = typer.Typer(
 )
 console = output_console()
 
-SourceArgument = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="A path, demo, or sim:traffic?locations=300,...")
-]
-MissingOption = Annotated[
-    list[float] | None,
-    typer.Option(
-        "--missing-value", help="Reading that means 'missing'; may be repeated.  [default: none]"
-    ),
-]
-StartOption = Annotated[
-    str | None,
-    typer.Option("--start", help="Time of the first step, for sources without time stamps."),
-]
-StepOption = Annotated[
-    str | None,
-    typer.Option("--sampling-step", help="Time between steps, e.g. 5min or 1h; with --start."),
-]
-LocationsOption = Annotated[
-    Path | None,
-    typer.Option("--locations", help="CSV with a location id and two coordinates per row."),
-]
-PresetOption = Annotated[
-    str, typer.Option("--preset", help="Settings to start from: standard, paper or demo.")
-]
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="YAML file with settings that override the preset.")
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="One setting, e.g. matching.steps=5; may be repeated."),
-]
-TrackingOption = Annotated[
-    str | None,
-    typer.Option(
-        "--tracking-uri",
-        help="MLflow store.  [default: MLFLOW_TRACKING_URI, else mlflow.db beside the run]",
-    ),
-]
-
-
-def _data_layer(
-    missing: list[float] | None, start: str | None, step: str | None, locations: Path | None
-) -> dict[str, Any]:
-    layer: dict[str, Any] = {}
-    if missing:
-        layer["missing_values"] = missing
-    if start is not None:
-        layer["start"] = start
-    if step is not None:
-        layer["sampling_step"] = step
-    if locations is not None:
-        layer["locations_file"] = str(locations)
-    return layer
-
-
-def _data_config(
-    missing: list[float] | None, start: str | None, step: str | None, locations: Path | None
-) -> DataConfig:
-    layer = {"data": _data_layer(missing, start, step, locations)}
-    return build_config("standard", layer).data
-
 
 @app.command()
 def describe(
@@ -115,13 +68,28 @@ def describe(
     from stemdist_ray.pipeline.inputs import read_input
     from stemdist_ray.tables import description_lines
 
-    job = read_input(source, _data_config(missing, start, step, locations))
+    job = read_input(source, data_config(missing, start, step, locations))
     tree = {**job.description, "statistics": series_statistics(job.series)}
     if as_json:
         typer.echo(json.dumps(finite(tree), indent=2))
         return
     for line in description_lines(tree):
         typer.echo(line)
+
+
+@app.command()
+def forecasters(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """List the forecasters that --forecaster takes."""
+    from stemdist_ray.forecasters import describe_forecasters
+    from stemdist_ray.tables import forecaster_table
+
+    tree = describe_forecasters()
+    if as_json:
+        typer.echo(json.dumps(tree, indent=2))
+        return
+    console.print(forecaster_table(tree))
 
 
 @app.command()
@@ -139,7 +107,7 @@ def convert(
     from stemdist_ray.data.source import read_series
     from stemdist_ray.data.writers import write_series
 
-    series = read_series(source, _data_config(missing, start, step, locations))
+    series = read_series(source, data_config(missing, start, step, locations))
     write_series(series, dest)
     typer.echo(
         f"wrote {dest}: {series.num_steps} steps x {series.num_locations} locations x "
@@ -205,13 +173,13 @@ def distill(
         "tracking": {"uri": tracking_uri},
         "forecaster": {"name": forecaster},
         "data": {"lookback": lookback, "horizon": horizon}
-        | _data_layer(missing, start, step, locations),
+        | data_layer(missing, start, step, locations),
     }
     job = DistillJob(
         source=source,
         out=out,
         preset=preset,
-        layers=(read_yaml(config_file), drop_unset(flags), _assignments(settings)),
+        layers=(read_yaml(config_file), drop_unset(flags), assignments(settings)),
         resume=resume,
         overwrite=overwrite,
     )
@@ -250,7 +218,7 @@ def evaluate(
     job = EvaluateJob(
         folder=folder,
         source=source,
-        layers=(drop_unset(flags), _assignments(settings)),
+        layers=(drop_unset(flags), assignments(settings)),
         full_data=full_data,
         json_file=json_file,
     )
@@ -294,21 +262,6 @@ def ui(
     typer.echo(f"MLflow UI of {uri} at http://{host}:{port} (Ctrl-C stops it)")
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri]
     os.execv(sys.executable, [*command, "--host", host, "--port", str(port), "--workers", "1"])
-
-
-def drop_unset(tree: dict[str, Any]) -> dict[str, Any]:
-    """Leave out options that were not given."""
-    kept: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            value = drop_unset(value) or None
-        if value is not None:
-            kept[key] = value
-    return kept
-
-
-def _assignments(settings: list[str] | None) -> dict[str, Any]:
-    return parse_assignments(settings or [])
 
 
 def main() -> None:

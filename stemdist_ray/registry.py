@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
 
 from stemdist_ray.errors import ConfigError
 
 T = TypeVar("T")
+E = TypeVar("E")
 
 
 class Registry(Generic[T]):
@@ -15,25 +18,32 @@ class Registry(Generic[T]):
 
     Args:
         kind: What the entries are, singular, for messages ("forecaster").
+        group: Entry-point group through which installed packages add entries, None = none do.
+            An entry point is loaded when its name is asked for.
+        adapt: Checks what is registered and turns it into an entry.
     """
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    def __init__(
+        self, kind: str, group: str | None = None, adapt: Callable[[Any], T] | None = None
+    ) -> None:
+        self.kind, self.group, self.adapt = kind, group, adapt
         self._entries: dict[str, T] = {}
 
-    def register(self, name: str) -> Callable[[T], T]:
+    def register(self, name: str) -> Callable[[E], E]:
         """Return a decorator that stores its argument under ``name``.
 
         Raises:
-            ConfigError: The name is taken by something else.
+            ConfigError: The name is taken by something else, or the argument cannot be used. A
+                class that is defined again (a notebook cell run twice) replaces its old self.
         """
 
-        def store(entry: T) -> T:
-            if name in self._entries and self._entries[name] is not entry:
+        def store(entry: E) -> E:
+            ready: Any = entry if self.adapt is None else self.adapt(entry)
+            if name in self._entries and not _same(self._entries[name], ready):
                 raise ConfigError(
                     f"{self.kind} {name!r} is registered already; choose another name"
                 )
-            self._entries[name] = entry
+            self._entries[name] = ready
             return entry
 
         return store
@@ -42,19 +52,49 @@ class Registry(Generic[T]):
         """Return the entry called ``name``.
 
         Raises:
-            ConfigError: No such entry; the message lists those that exist.
+            ConfigError: No such entry (the message lists those that exist), or the package that
+                offers it cannot be loaded.
         """
         if name not in self._entries:
-            known = ", ".join(sorted(self._entries))
-            raise ConfigError(f"unknown {self.kind} {name!r}; expected one of: {known}")
+            if name not in self._offered:
+                known = ", ".join(self.names())
+                raise ConfigError(f"unknown {self.kind} {name!r}; expected one of: {known}")
+            self._load(self._offered[name])
         return self._entries[name]
 
     def names(self) -> list[str]:
-        """Return all names, sorted."""
-        return sorted(self._entries)
+        """Return all names, sorted; those that installed packages offer included."""
+        return sorted({*self._entries, *self._offered})
+
+    def loaded(self) -> dict[str, T]:
+        """Entries by name, without those of packages that nobody has asked for."""
+        return dict(self._entries)
+
+    @cached_property
+    def _offered(self) -> dict[str, EntryPoint]:
+        if self.group is None:
+            return {}
+        return {point.name: point for point in entry_points(group=self.group)}
+
+    def _load(self, point: EntryPoint) -> None:
+        try:
+            entry = point.load()
+        except Exception as error:
+            raise ConfigError(
+                f"{self.kind} {point.name!r} cannot be loaded from {point.value}: {error}; "
+                "mend or uninstall the package that offers it"
+            ) from error
+        self.register(point.name)(entry)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        return name in self._entries or name in self._offered
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
+
+
+def _same(one: object, other: object) -> bool:
+    def home(entry: object) -> tuple[object, object]:
+        return getattr(entry, "__module__", None), getattr(entry, "__qualname__", entry)
+
+    return one is other or home(one) == home(other)

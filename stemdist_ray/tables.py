@@ -61,6 +61,29 @@ def _cells(row: MethodResult) -> list[str]:
     ]
 
 
+def forecaster_table(rows: list[dict[str, Any]]) -> Table:
+    """The text of ``stemdist forecasters``."""
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1),
+        collapse_padding=True,
+        pad_edge=False,
+        caption="parameters for 12 steps of one feature to 12 steps, with default options",
+        caption_justify="left",
+    )
+    table.add_column("name", no_wrap=True)
+    table.add_column("what it is")
+    table.add_column("parameters", justify="right", no_wrap=True)
+    table.add_column("source")
+    for row in rows:
+        if "error" in row:
+            table.add_row(row["name"], row["error"])
+        else:
+            size = f"{row['num_parameters']:,}"
+            table.add_row(row["name"], row["summary"], size, row["source"])
+    return table
+
+
 def description_lines(tree: dict[str, Any]) -> list[str]:
     """The text of ``stemdist describe``."""
     seconds = tree["sampling_seconds"]

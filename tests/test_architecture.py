@@ -28,6 +28,7 @@ LAYERS = [
     {"pipeline"},
     {"tables"},
     {"jobs", "exits"},
+    {"cli_options"},
     {"cli", "entry"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

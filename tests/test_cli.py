@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stemdist_ray import SyntheticDataset
-from stemdist_ray.cli import app, drop_unset
+from stemdist_ray.cli import app
 from stemdist_ray.config import flatten
 from tests.conftest import TINY
 from tests.test_contract import EVALUATION_KEYS
@@ -40,6 +40,15 @@ def folder(tmp_path_factory):
     assert "wrote" in result.output
     assert "next: stemdist evaluate" in result.output
     return folder
+
+
+def test_forecasters_are_listed():
+    text = run("forecasters").output
+    tree = json.loads(run("forecasters", "--json").output)
+    names = {row["name"] for row in tree}
+    assert {"mtgnn", "agcrn", "dlinear", "itransformer"} <= names
+    assert all(name in text for name in names)
+    assert "arXiv:2005.11650" in text
 
 
 def test_describe_text_and_json():
@@ -190,7 +199,3 @@ def test_reader_that_goes_away():
     )  # fmt: skip
     assert "Traceback" not in process.stderr
     assert "source" in process.stdout
-
-
-def test_drop_unset():
-    assert drop_unset({"a": None, "b": {"c": None}, "d": {"e": 0}}) == {"d": {"e": 0}}

@@ -26,7 +26,8 @@ from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.distillation.objective import gradient_distance
 from stemdist_ray.distillation.workspace import mean_window
 from stemdist_ray.evaluation.predict import windows_per_batch
-from stemdist_ray.forecasters.base import Forecaster, WindowShape, build_forecaster
+from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.catalog import build_forecaster
 from stemdist_ray.progress import Reporter
 
 SHAPE = WindowShape(lookback=12, horizon=12, num_features=1)

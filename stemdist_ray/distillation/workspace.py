@@ -17,7 +17,8 @@ from stemdist_ray.distillation.objective import location_weights, weighted_loss
 from stemdist_ray.distillation.partition import random_partition
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.distillation.task import ClusteredData, ShardTask
-from stemdist_ray.forecasters.base import Forecaster, WindowShape, build_forecaster
+from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.catalog import build_forecaster
 from stemdist_ray.seeding import numpy_generator
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8

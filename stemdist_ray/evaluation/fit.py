@@ -17,7 +17,8 @@ from stemdist_ray.errors import DivergenceError
 from stemdist_ray.evaluation.metrics import Metrics
 from stemdist_ray.evaluation.predict import windows_per_batch
 from stemdist_ray.evaluation.sources import TrainingSource, TrainingStep
-from stemdist_ray.forecasters.base import Forecaster, WindowShape, build_forecaster
+from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.catalog import build_forecaster
 from stemdist_ray.seeding import numpy_generator, torch_seed
 
 TRAINING_BUDGET = 512 * 2**20  # bytes of activations; larger steps are cut, gradients add up

@@ -104,8 +104,11 @@ def _use_private_token() -> None:
 def _registered_by_user() -> dict[str, type[Forecaster]]:
     """Forecasters that workers do not know from importing this package."""
     package = __name__.partition(".")[0] + "."
-    every = {name: FORECASTERS.get(name) for name in FORECASTERS}
-    return {n: kind for n, kind in every.items() if not kind.__module__.startswith(package)}
+    return {
+        name: kind
+        for name, kind in FORECASTERS.loaded().items()
+        if not kind.__module__.startswith(package)
+    }
 
 
 @dataclass

@@ -11,11 +11,12 @@ from stemdist_ray.forecasters import (
     stid,
     stnorm,
 )
-from stemdist_ray.forecasters.base import (
+from stemdist_ray.forecasters.base import Forecaster, ForecasterOptions, WindowShape
+from stemdist_ray.forecasters.catalog import (
     FORECASTERS,
-    Forecaster,
     build_forecaster,
     check_forecaster,
+    describe_forecasters,
 )
 
 register_forecaster = FORECASTERS.register
@@ -23,9 +24,12 @@ register_forecaster = FORECASTERS.register
 __all__ = [
     "FORECASTERS",
     "Forecaster",
+    "ForecasterOptions",
+    "WindowShape",
     "agcrn",
     "build_forecaster",
     "check_forecaster",
+    "describe_forecasters",
     "dlinear",
     "fouriergnn",
     "graph_wavenet",

@@ -16,7 +16,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from stemdist_ray.forecasters.adaptive import AdaptiveGraph
-from stemdist_ray.forecasters.base import FORECASTERS, Forecaster, WindowShape
+from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.catalog import FORECASTERS
 from stemdist_ray.forecasters.layers import uniform_parameter
 from stemdist_ray.forecasters.location_encoder import EncoderOptions, build_encoder
 

@@ -1,4 +1,4 @@
-"""What every forecaster offers, and the registry that knows them by name.
+"""What every forecaster offers.
 
 Axis letters: W windows, L lookback, H horizon, N locations, F features.
 """
@@ -9,13 +9,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from stemdist_ray.config import ForecasterConfig, describe_validation_error
 from stemdist_ray.data.windows import WindowedSeries
-from stemdist_ray.errors import ConfigError
-from stemdist_ray.registry import Registry
 
 
 class ForecasterOptions(BaseModel):
@@ -97,30 +94,3 @@ class Forecaster(nn.Module, ABC):
     def num_parameters(self) -> int:
         """Number of trainable numbers."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
-
-
-FORECASTERS: Registry[type[Forecaster]] = Registry("forecaster")
-
-
-def check_forecaster(config: ForecasterConfig) -> ForecasterOptions:
-    """Look a forecaster up and check its options, without building it.
-
-    Raises:
-        ConfigError: Unknown name or options.
-    """
-    kind = FORECASTERS.get(config.name)
-    try:
-        return kind.Options.model_validate(config.options)
-    except ValidationError as error:
-        text = describe_validation_error(error).removeprefix("configuration: ")
-        raise ConfigError(f"forecaster {config.name}: {text}") from error
-
-
-def build_forecaster(config: ForecasterConfig, shape: WindowShape) -> Forecaster:
-    """Build a registered forecaster with fresh weights from torch's current random state.
-
-    Raises:
-        ConfigError: Unknown name or options.
-    """
-    options = check_forecaster(config)
-    return FORECASTERS.get(config.name)(shape, options)  # type: ignore[call-arg, arg-type]

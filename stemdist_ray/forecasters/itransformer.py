@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stemdist_ray.forecasters.attention import attend
-from stemdist_ray.forecasters.base import FORECASTERS, Forecaster, WindowShape
+from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.catalog import FORECASTERS
 from stemdist_ray.forecasters.layers import dropout
 from stemdist_ray.forecasters.location_encoder import EncoderOptions, build_encoder
 

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stemdist_ray.forecasters.adaptive import AdaptiveGraph
-from stemdist_ray.forecasters.base import FORECASTERS, Forecaster, WindowShape
+from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.catalog import FORECASTERS
 from stemdist_ray.forecasters.layers import DilatedConvolution, locations_first, windows_first
 from stemdist_ray.forecasters.location_encoder import EncoderOptions, build_encoder
 

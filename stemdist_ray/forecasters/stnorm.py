@@ -15,7 +15,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stemdist_ray.forecasters.base import FORECASTERS, Forecaster, WindowShape
+from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.catalog import FORECASTERS
 from stemdist_ray.forecasters.layers import (
     DilatedConvolution,
     locations_first,

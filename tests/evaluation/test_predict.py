@@ -11,7 +11,8 @@ from stemdist_ray.evaluation.predict import (
     score_forecaster,
     windows_per_batch,
 )
-from stemdist_ray.forecasters.base import WindowShape, build_forecaster
+from stemdist_ray.forecasters.base import WindowShape
+from stemdist_ray.forecasters.catalog import build_forecaster
 from tests.conftest import TINY
 
 

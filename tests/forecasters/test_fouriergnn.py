@@ -1,7 +1,8 @@
 import torch
 
 from stemdist_ray.config import ForecasterConfig
-from stemdist_ray.forecasters.base import WindowShape, build_forecaster
+from stemdist_ray.forecasters.base import WindowShape
+from stemdist_ray.forecasters.catalog import build_forecaster
 from stemdist_ray.forecasters.fouriergnn import FourierOperator
 
 

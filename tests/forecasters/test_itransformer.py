@@ -4,7 +4,8 @@ from torch import nn
 
 from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.errors import ConfigError
-from stemdist_ray.forecasters.base import WindowShape, build_forecaster
+from stemdist_ray.forecasters.base import WindowShape
+from stemdist_ray.forecasters.catalog import build_forecaster
 from stemdist_ray.forecasters.itransformer import ItransformerOptions, TokenLayer
 
 

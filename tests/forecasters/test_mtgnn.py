@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from stemdist_ray.config import ForecasterConfig
-from stemdist_ray.forecasters.base import WindowShape, build_forecaster
+from stemdist_ray.forecasters.base import WindowShape
+from stemdist_ray.forecasters.catalog import build_forecaster
 from tests.reference.mtgnn import reference_forward
 
 TOLERANCE = {"rtol": 1e-9, "atol": 1e-11}

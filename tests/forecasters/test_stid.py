@@ -1,7 +1,8 @@
 import torch
 
 from stemdist_ray.config import ForecasterConfig
-from stemdist_ray.forecasters.base import WindowShape, build_forecaster
+from stemdist_ray.forecasters.base import WindowShape
+from stemdist_ray.forecasters.catalog import build_forecaster
 
 
 def test_a_location_sees_the_others_only_through_the_encoder():

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from stemdist_ray.config import ForecasterConfig
-from stemdist_ray.forecasters.base import WindowShape, build_forecaster
+from stemdist_ray.forecasters.base import WindowShape
+from stemdist_ray.forecasters.catalog import build_forecaster
 from stemdist_ray.forecasters.stnorm import Normalised
 
 

@@ -6,7 +6,8 @@ from stemdist_ray.config import build_config
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.windows import prepare
 from stemdist_ray.evaluation.naive import RidgeOnLags
-from stemdist_ray.forecasters.base import WindowShape, build_forecaster
+from stemdist_ray.forecasters.base import WindowShape
+from stemdist_ray.forecasters.catalog import build_forecaster
 from stemdist_ray.pipeline import teacher as module
 from stemdist_ray.pipeline.start import cluster_prepared, clustered_data, initial_state
 from stemdist_ray.pipeline.teacher import forecaster_teacher, teach

@@ -1,0 +1,73 @@
+"""The registry that knows the forecasters by name.
+
+A package of its own adds one by an entry point in its pyproject.toml::
+
+    [project.entry-points."stemdist_ray.forecasters"]
+    mine = "my_package.my_module:Mine"
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from stemdist_ray.config import ForecasterConfig, describe_validation_error
+from stemdist_ray.errors import ConfigError
+from stemdist_ray.forecasters.base import Forecaster, ForecasterOptions, WindowShape
+from stemdist_ray.forecasters.modules import as_forecaster
+from stemdist_ray.registry import Registry
+
+FORECASTERS: Registry[type[Forecaster]] = Registry(
+    "forecaster", group="stemdist_ray.forecasters", adapt=as_forecaster
+)
+
+
+def check_forecaster(config: ForecasterConfig) -> ForecasterOptions:
+    """Look a forecaster up and check its options, without building it.
+
+    Raises:
+        ConfigError: Unknown name or options.
+    """
+    kind = FORECASTERS.get(config.name)
+    try:
+        return kind.Options.model_validate(config.options)
+    except ValidationError as error:
+        text = describe_validation_error(error).removeprefix("configuration: ")
+        raise ConfigError(f"forecaster {config.name}: {text}") from error
+
+
+def build_forecaster(config: ForecasterConfig, shape: WindowShape) -> Forecaster:
+    """Build a registered forecaster with fresh weights from torch's current random state.
+
+    Raises:
+        ConfigError: Unknown name or options.
+    """
+    options = check_forecaster(config)
+    return FORECASTERS.get(config.name)(shape, options)  # type: ignore[call-arg, arg-type]
+
+
+def describe_forecasters() -> list[dict[str, Any]]:
+    """Name, summary, source and default size of every forecaster.
+
+    The number of parameters is for 12 steps of one feature to 12 steps. A forecaster whose
+    package cannot be loaded has an ``error`` instead.
+    """
+    shape = WindowShape(lookback=12, horizon=12, num_features=1)
+    rows: list[dict[str, Any]] = []
+    for name in FORECASTERS:
+        try:
+            model = build_forecaster(ForecasterConfig(name=name), shape)
+        except ConfigError as error:
+            rows.append({"name": name, "error": str(error)})
+            continue
+        rows.append(
+            {
+                "name": name,
+                "summary": model.summary,
+                "source": model.source,
+                "num_parameters": model.num_parameters(),
+                "options": model.Options().model_dump(mode="json"),
+            }
+        )
+    return rows

@@ -1,0 +1,50 @@
+import pytest
+
+from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.errors import ConfigError
+from stemdist_ray.forecasters import FORECASTERS, build_forecaster, describe_forecasters
+from stemdist_ray.forecasters.base import WindowShape
+
+SHAPE = WindowShape(8, 5, 2)
+NAMES = [
+    "agcrn",
+    "dlinear",
+    "fouriergnn",
+    "graph_wavenet",
+    "itransformer",
+    "mtgnn",
+    "stgcn",
+    "stid",
+    "stnorm",
+]
+
+
+def test_names():
+    assert set(NAMES) <= set(FORECASTERS.names())
+
+
+def test_unknown_name_and_options():
+    with pytest.raises(ConfigError, match="unknown forecaster 'x'; expected one of: .*mtgnn"):
+        build_forecaster(ForecasterConfig(name="x"), SHAPE)
+    with pytest.raises(ConfigError, match="forecaster mtgnn: colour: unknown setting"):
+        build_forecaster(ForecasterConfig(options={"colour": 1}), SHAPE)
+
+
+def test_every_forecaster_says_what_it_is_and_where_it_was_published():
+    rows = {row["name"]: row for row in describe_forecasters()}
+    for name in NAMES:
+        assert rows[name]["summary"]
+        assert "20" in rows[name]["source"]
+        assert rows[name]["num_parameters"] > 100
+        assert isinstance(rows[name]["options"], dict)
+
+
+def test_a_package_that_cannot_be_loaded_is_told_of_and_does_not_hide_the_others(monkeypatch):
+    def broken(self, point):
+        raise ConfigError("forecaster 'theirs' cannot be loaded")
+
+    monkeypatch.setattr(FORECASTERS, "_offered", {"theirs": None})
+    monkeypatch.setattr(type(FORECASTERS), "_load", broken)
+    rows = {row["name"]: row for row in describe_forecasters()}
+    assert "cannot be loaded" in rows["theirs"]["error"]
+    assert set(NAMES) <= set(rows)
