@@ -23,11 +23,19 @@ if TYPE_CHECKING:
         WindowShape,
         register_forecaster,
     )
-    from stemdist_ray.pipeline import DistillResult, EvaluationResult, distill, evaluate
+    from stemdist_ray.pipeline import (
+        CrossEvaluation,
+        DistillResult,
+        EvaluationResult,
+        distill,
+        evaluate,
+        evaluate_forecasters,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CrossEvaluation",
     "DistillConfig",
     "DistillResult",
     "EvaluationResult",
@@ -40,6 +48,7 @@ __all__ = [
     "build_config",
     "distill",
     "evaluate",
+    "evaluate_forecasters",
     "read_series",
     "register_forecaster",
 ]
@@ -55,10 +64,12 @@ _HOMES = {
     "ForecasterOptions": "forecasters",
     "WindowShape": "forecasters",
     "register_forecaster": "forecasters",
+    "CrossEvaluation": "pipeline",
     "DistillResult": "pipeline",
     "EvaluationResult": "pipeline",
     "distill": "pipeline",
     "evaluate": "pipeline",
+    "evaluate_forecasters": "pipeline",
 }
 
 

@@ -191,7 +191,11 @@ def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder written by distill.")],
     source: SourceArgument,
     forecaster: Annotated[
-        str | None, typer.Option(help="Evaluator.  [default: the surrogate of the data set]")
+        str | None,
+        typer.Option(
+            help="Evaluator; several with commas between, or all, give the cross-architecture "
+            "table.  [default: the surrogate of the data set]"
+        ),
     ] = None,
     epochs: Annotated[
         int | None,
@@ -204,23 +208,37 @@ def evaluate(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write the table to this JSON file.")
     ] = None,
+    csv_file: Annotated[
+        Path | None,
+        typer.Option("--csv", help="Also write the table of several forecasters as CSV."),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="fair: equal optimiser steps for every row; paper: K steps per epoch on the "
+            "distilled data, one on the others.  [default: fair]"
+        ),
+    ] = None,
     settings: SetOption = None,
     tracking_uri: TrackingOption = None,
 ) -> None:
     """Train forecasters on DIR and on the alternatives, and compare them on SOURCE."""
     from stemdist_ray.jobs import EvaluateJob, run_evaluate
 
+    several = forecaster is not None and (forecaster == "all" or "," in forecaster)
     flags: dict[str, Any] = {
-        "forecaster": {"name": forecaster},
-        "evaluation": {"epochs": epochs, "repeats": repeats},
+        "forecaster": {"name": None if several else forecaster},
+        "evaluation": {"epochs": epochs, "repeats": repeats, "protocol": protocol},
         "tracking": {"uri": tracking_uri},
     }
     job = EvaluateJob(
         folder=folder,
         source=source,
         layers=(drop_unset(flags), assignments(settings)),
+        forecasters=tuple(forecaster.split(",")) if forecaster and several else None,
         full_data=full_data,
         json_file=json_file,
+        csv_file=csv_file,
     )
     run_evaluate(job, console)
 

@@ -172,6 +172,11 @@ class WorkerConfig(_Section):
 class EvaluationConfig(_Section):
     """Training of the evaluators that the result table compares."""
 
+    protocol: Literal["fair", "paper"] = Field(
+        "fair",
+        description="fair: every row takes K subset steps per epoch; paper: only the distilled "
+        "data do, the others one step on all their locations",
+    )
     epochs: Positive = Field(50, description="epochs of K subset steps (paper: 100 or 400)")
     repeats: Positive = Field(3, description="seeds per row of the table")
     subsets: Positive = Field(4, description="location subsets K per epoch")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,15 @@ def write_json(path: Path, tree: Any) -> None:
     """Write JSON; numbers that are not finite become null, as JSON has no word for them."""
     text = json.dumps(finite(tree), indent=2, sort_keys=False, allow_nan=False)
     write_text(path, text + "\n")
+
+
+def write_csv(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Write records of the same keys as CSV, a header first; written aside and renamed."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    write_text(path, text.getvalue())
 
 
 def write_text(path: Path, text: str) -> None:

@@ -20,10 +20,17 @@ from stemdist_ray.artifact.checkpoint import CheckpointStore
 from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.config import DistillConfig, build_config, describe_validation_error, merge_layers
 from stemdist_ray.errors import ConfigError
-from stemdist_ray.files import write_json
-from stemdist_ray.pipeline import DistillResult, EvaluationResult, distill, evaluate
+from stemdist_ray.files import write_csv, write_json
+from stemdist_ray.pipeline import (
+    CrossEvaluation,
+    DistillResult,
+    EvaluationResult,
+    distill,
+    evaluate,
+    evaluate_forecasters,
+)
 from stemdist_ray.progress import console_reporter
-from stemdist_ray.tables import evaluation_table
+from stemdist_ray.tables import cross_table, evaluation_table
 
 
 @dataclass(frozen=True)
@@ -67,15 +74,20 @@ class EvaluateJob:
         folder: Artifact.
         source: SOURCE.
         layers: Settings that override the artifact's.
+        forecasters: Several evaluators, by name; ("all",) = every registered one; None = the
+            one that the settings name.
         full_data: Also train on all data.
         json_file: Where to write the table, besides the artifact.
+        csv_file: Where to write the table of several evaluators as CSV.
     """
 
     folder: Path
     source: str
     layers: tuple[Mapping[str, Any], ...] = ()
+    forecasters: tuple[str, ...] | None = None
     full_data: bool = False
     json_file: Path | None = None
+    csv_file: Path | None = None
 
 
 class JobFile(BaseModel):
@@ -88,8 +100,10 @@ class JobFile(BaseModel):
         config: Settings that override the preset.
         resume: Go on where a checkpoint is found, start where none is.
         overwrite: Move a finished output folder aside.
+        forecasters: For evaluate: several evaluators, or ["all"].
         full_data: For evaluate: also train on all data.
         json_file: For evaluate: where to write the table.
+        csv_file: For evaluate: where to write the table of several evaluators as CSV.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -100,8 +114,10 @@ class JobFile(BaseModel):
     config: dict[str, Any] = {}
     resume: bool = False
     overwrite: bool = False
+    forecasters: tuple[str, ...] | None = None
     full_data: bool = False
     json_file: Path | None = None
+    csv_file: Path | None = None
 
     @classmethod
     def parse(cls, tree: Mapping[str, Any]) -> JobFile:
@@ -135,8 +151,10 @@ class JobFile(BaseModel):
             folder=self.out,
             source=self.source,
             layers=(layer,),
+            forecasters=self.forecasters,
             full_data=self.full_data,
             json_file=self.json_file,
+            csv_file=self.csv_file,
         )
 
 
@@ -170,29 +188,55 @@ def run_distill(job: DistillJob, console: Console) -> DistillResult:
     return result
 
 
-def run_evaluate(job: EvaluateJob, console: Console) -> EvaluationResult:
+def run_evaluate(job: EvaluateJob, console: Console) -> EvaluationResult | CrossEvaluation:
     """Run an evaluation and print its table."""
-    dataset = SyntheticDataset.load(job.folder)
-    tree = merge_layers(dataset.manifest["config"], *job.layers)
-    if tree["forecaster"]["name"] != dataset.config.forecaster.name:
-        # The surrogate's options say nothing about another forecaster.
-        given = merge_layers(*job.layers).get("forecaster", {})
-        tree = merge_layers(tree, {"forecaster": {"options": given.get("options", {})}})
-    config = build_config("standard", tree)
-    with console_reporter(console) as reporter:
-        result = evaluate(
-            job.folder, job.source, config, full_data=job.full_data, reporter=reporter
+    if job.csv_file is not None and job.forecasters is None:
+        raise ConfigError(
+            "a CSV file holds the table of several forecasters; name them, or give 'all'"
         )
+    dataset = SyntheticDataset.load(job.folder)
+    config = _evaluation_config(dataset, job.layers)
+    target = dataset.manifest["target"]
+    result: EvaluationResult | CrossEvaluation
+    with console_reporter(console) as reporter:
+        if job.forecasters is None:
+            result = evaluate(
+                job.folder, job.source, config, full_data=job.full_data, reporter=reporter
+            )
+            table = evaluation_table(result, target["name"], target["unit"])
+        else:
+            result = evaluate_forecasters(
+                job.folder,
+                job.source,
+                None if job.forecasters == ("all",) else job.forecasters,
+                config,
+                full_data=job.full_data,
+                reporter=reporter,
+            )
+            table = cross_table(result, target["name"], target["unit"])
+            if job.csv_file is not None:
+                write_csv(job.csv_file, result.to_records())
     if job.json_file is not None:
         write_json(job.json_file, result.to_json())
-    target = dataset.manifest["target"]
-    console.print(evaluation_table(result, target["name"], target["unit"]))
+    console.print(table)
     runs = job.folder.absolute().parent
     runs = runs.relative_to(Path.cwd()) if runs.is_relative_to(Path.cwd()) else runs
     _say(console, "look further:")
     _say(console, f"  stemdist report {shlex.quote(str(job.folder))}")
     _say(console, f"  stemdist ui {shlex.quote(str(runs))}")
     return result
+
+
+def _evaluation_config(
+    dataset: SyntheticDataset, layers: tuple[Mapping[str, Any], ...]
+) -> DistillConfig:
+    """The artifact's settings under those of the evaluation."""
+    tree = merge_layers(dataset.manifest["config"], *layers)
+    if tree["forecaster"]["name"] != dataset.config.forecaster.name:
+        # The surrogate's options say nothing about another forecaster.
+        given = merge_layers(*layers).get("forecaster", {})
+        tree = merge_layers(tree, {"forecaster": {"options": given.get("options", {})}})
+    return build_config("standard", tree)
 
 
 def _say_how_to_resume(job: DistillJob, console: Console) -> None:

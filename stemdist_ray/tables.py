@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 
 from stemdist_ray.evaluation.compare import MethodResult
-from stemdist_ray.pipeline.evaluate_job import EvaluationResult
+from stemdist_ray.pipeline import CrossEvaluation, EvaluationResult
 
 ROW_TITLES = {
     "distilled": "distilled",
@@ -47,6 +47,50 @@ def evaluation_table(result: EvaluationResult, target: str, unit: str) -> Table:
     )
     table.caption_justify = "left"
     return table
+
+
+def cross_table(result: CrossEvaluation, target: str, unit: str) -> Table:
+    """The cross-architecture table, test split."""
+    label = f"{target} ({unit})" if unit else target
+    table = Table(
+        title=f"cross-architecture evaluation, test split, {label}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1),
+        collapse_padding=True,
+        pad_edge=False,
+        caption=_cross_caption(result),
+        caption_justify="left",
+    )
+    table.add_column("forecaster", no_wrap=True)
+    table.add_column("trained on", no_wrap=True)
+    for name in ("rel. RMSE", "rel. MAE", "val.", "train s", "peak MiB"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for forecaster, rows in result.rows.items():
+        for index, (name, row) in enumerate(rows.items()):
+            error, relative_mae, _, _, validation = _cells(row)
+            costs = f"{row.train_seconds:.1f}", f"{row.peak_rss_mib:.0f}"
+            head = "" if index else forecaster
+            table.add_row(head, ROW_TITLES[name], error, relative_mae, validation, *costs)
+        table.add_section()
+    for name, row in result.naive.items():
+        error, relative_mae, _, _, validation = _cells(row)
+        table.add_row(ROW_TITLES[name], "full data", error, relative_mae, validation)
+    return table
+
+
+def _cross_caption(result: CrossEvaluation) -> str:
+    failed = "".join(f"\n{name} left out: {why}" for name, why in result.failed.items())
+    if not result.rows:
+        return failed.strip()
+    rows = next(iter(result.rows.values()))
+    steps = {ROW_TITLES[name]: row.optimizer_steps for name, row in rows.items()}
+    taken = ", ".join(f"{name} {count}" for name, count in steps.items())
+    return (
+        f"distilled with {result.surrogate}; mean ± std over {rows['distilled'].test.repeats} "
+        f"seeds; optimiser steps ({result.protocol}): {taken}; val. = rel. RMSE on validation"
+        f"{failed}"
+    )
 
 
 def _cells(row: MethodResult) -> list[str]:

@@ -90,6 +90,22 @@ def test_evaluate_and_report(folder, tmp_path):
     assert (folder / "report.html").exists()
 
 
+def test_evaluate_several_forecasters(folder, tmp_path):
+    table = tmp_path / "table.csv"
+    options = ["--epochs", "1", "--csv", table, "--protocol", "paper"]
+    result = run("evaluate", folder, SOURCE, "--forecaster", "stid,dlinear", *options)
+    assert result.exit_code == 0, result.output
+    text = " ".join(result.output.split())
+    assert "optimiser steps (paper): distilled 4, random subset 1" in text
+    assert [line.split(",")[0] for line in table.read_text().splitlines()[1:4]] == ["stid"] * 3
+    result = run("evaluate", folder, SOURCE, "--csv", table)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "a CSV file holds the table of several forecasters" in result.stderr
+    result = run("evaluate", folder, SOURCE, "--protocol", "unfair")
+    assert result.exit_code == 2
+    assert "evaluation.protocol" in result.stderr
+
+
 def test_seed_decides(folder, tmp_path):
     options = ["--preset", "demo", *SETTINGS]
     again = run("distill", SOURCE, "--out", tmp_path / "a", *options)

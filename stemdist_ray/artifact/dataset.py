@@ -26,6 +26,7 @@ from stemdist_ray.files import replacing_file, write_json
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 EVALUATION = "evaluation.json"
+CROSS_EVALUATION = "cross_architecture.json"
 EXAMPLES = "examples.npz"
 
 

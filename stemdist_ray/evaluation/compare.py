@@ -1,13 +1,15 @@
 """The result table: one forecaster, several training data, equal budgets, trivial rows beside it.
 
-Every row gets the same number of optimiser steps. The distilled data, the unlearned start and the
-random real subset have the same bytes; node sampling sees all data but uses as many windows and
-locations per step as a distilled step. The step is chosen on validation windows; the test split is
-read once per trained model, at the end.
+Protocol ``fair``: every row gets the same number of optimiser steps. The distilled data, the
+unlearned start and the random real subset have the same bytes; node sampling sees all data but uses
+as many windows and locations per step as a distilled step. Protocol ``paper``: K subset steps per
+epoch on the distilled data, one step on all locations of the others. The step is chosen on
+validation windows; the test split is read once per trained model, at the end.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -113,10 +115,17 @@ class Comparison:
         self.validation = EvaluationWindows.of(data, chosen)
         self.test = EvaluationWindows.of(data, data.starts["test"])
 
+    def with_forecaster(self, forecaster: ForecasterConfig) -> Comparison:
+        """The same comparison with another evaluator."""
+        other = copy.copy(self)
+        other.forecaster = forecaster
+        return other
+
     def distilled_row(self) -> MethodResult:
         """Train on the distilled data."""
         sizes, d = self.distilled.clustering.cluster_size, self.distilled
-        return self._row("distilled", lambda _: self._fixed(d.x, d.y, sizes))
+        source = FixedWindows(d.x, d.y, sizes, self.config.subsets, device=self.device)
+        return self._row("distilled", lambda _: source)
 
     def random_subset_row(self) -> MethodResult:
         """Train on as many random windows and locations, drawn anew per repeat."""
@@ -147,7 +156,7 @@ class Comparison:
         """Train on the full data, as many windows and locations per step as a distilled step."""
         windows, _, locations, _ = self.distilled.x.shape
         source = NodeSampling.like_distilled(
-            self.data, self.context, windows, locations, self.config.subsets, self.device
+            self.data, self.context, windows, locations, self._rival_subsets(), self.device
         )
         return self._row("full data, node-sampled", lambda _: source)
 
@@ -181,8 +190,12 @@ class Comparison:
         sizes: npt.NDArray[np.int64],
         observed: npt.NDArray[np.bool_] | None = None,
     ) -> FixedWindows:
-        subsets = self.config.subsets
+        subsets = self._rival_subsets()
         return FixedWindows(x, y, sizes, subsets, observed=observed, device=self.device)
+
+    def _rival_subsets(self) -> int:
+        """Steps per epoch on data that are not distilled."""
+        return self.config.subsets if self.config.protocol == "fair" else 1
 
     def _row(
         self, name: str, source: Callable[[int], TrainingSource], full: bool = False
@@ -217,7 +230,7 @@ class Comparison:
             best_epochs=tuple(f.best_epoch for f in fits),
             num_parameters=fits[0].model.num_parameters(),
         )
-        self.reporter.say(_row_line(name, row, fits))
+        self.reporter.say(f"{self.forecaster.name}, {_row_line(name, row, fits)}")
         return row
 
     def _judge(self, windows: EvaluationWindows) -> Callable[[Forecaster], Metrics]:

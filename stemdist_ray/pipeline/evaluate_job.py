@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from stemdist_ray.threads import torch_threads
 from stemdist_ray.tracking.base import RunDescription
 from stemdist_ray.tracking.mlflow import create_tracker
 
+ROWS = ("distilled", "random_subset", "centroid", "node_sampled")
+
 
 @dataclass(frozen=True)
 class EvaluationResult:
@@ -39,6 +43,7 @@ class EvaluationResult:
         full_data: Trained on everything, or None.
         naive: Trivial forecasters by name.
         forecaster: Name of the evaluator.
+        protocol: "fair" or "paper".
         seed: Seed of the evaluation.
         peak_rss_mib: Highest resident memory of the evaluation.
     """
@@ -50,6 +55,7 @@ class EvaluationResult:
     full_data: MethodResult | None
     naive: dict[str, MethodResult]
     forecaster: str
+    protocol: str
     seed: int
     peak_rss_mib: float
 
@@ -73,6 +79,7 @@ class EvaluationResult:
             "node_sampled": self.node_sampled.to_json(),
             "full_data": None if self.full_data is None else self.full_data.to_json(),
             "forecaster": self.forecaster,
+            "protocol": self.protocol,
             "seed": self.seed,
             "peak_rss_mib": self.peak_rss_mib,
             "versions": package_versions(),
@@ -105,6 +112,53 @@ def evaluate(
         ConfigError: The source is not the one the artifact was made from.
     """
     reporter = reporter or SilentReporter()
+    with opened_comparison(artifact, source, config, reporter) as work, PeakMemory() as memory:
+        rows = train_rows(work.comparison, ROWS, full_data, reporter)
+        naive = work.comparison.naive_rows()
+    result = EvaluationResult(
+        distilled=rows["distilled"],
+        random_subset=rows["random_subset"],
+        centroid=rows["centroid"],
+        node_sampled=rows["node_sampled"],
+        full_data=rows.get("full_data"),
+        naive=naive,
+        forecaster=work.config.forecaster.name,
+        protocol=work.config.evaluation.protocol,
+        seed=work.config.seed,
+        peak_rss_mib=memory.peak_mib,
+    )
+    if work.folder is not None:
+        write_json(work.folder / EVALUATION, result.to_json())
+        every = {**result.trained_rows(), **result.naive}
+        track_evaluation(work, work.folder / EVALUATION, every, result.forecaster)
+    return result
+
+
+@dataclass(frozen=True)
+class EvaluationWork:
+    """What an evaluation works on.
+
+    Args:
+        folder: The artifact's, None for a loaded data set.
+        dataset: The distilled data.
+        config: Forecaster, budget, seed, tracking.
+        comparison: Trains the rows.
+    """
+
+    folder: Path | None
+    dataset: SyntheticDataset
+    config: DistillConfig
+    comparison: Comparison
+
+
+@contextmanager
+def opened_comparison(
+    artifact: str | Path | SyntheticDataset,
+    source: Source,
+    config: DistillConfig | None,
+    reporter: Reporter,
+) -> Iterator[EvaluationWork]:
+    """Read artifact and source and make ready to train; see :func:`evaluate`."""
     folder = None if isinstance(artifact, SyntheticDataset) else Path(artifact)
     dataset = (
         artifact if isinstance(artifact, SyntheticDataset) else SyntheticDataset.load(artifact)
@@ -115,34 +169,19 @@ def evaluate(
     data_config = dataset.config.data.model_copy(update={"locations_file": None})
     job = read_input(source, data_config)
     _check_fits(dataset, job.series, job.description, reporter)
-    with torch_threads(config.worker.coordinator_threads), PeakMemory() as memory:
-        clustering = Clustering(dataset.assignment, dataset.cluster_size, 0.0)
+    with torch_threads(config.worker.coordinator_threads):
         comparison = Comparison(
             data=prepare(job.series, data_config),
-            distilled=Distilled(dataset.x, dataset.y, clustering),
+            distilled=Distilled(
+                dataset.x, dataset.y, Clustering(dataset.assignment, dataset.cluster_size, 0.0)
+            ),
             config=config.evaluation,
             forecaster=config.forecaster,
             seed=config.seed,
             device=driver_device(config),
             reporter=reporter,
         )
-        rows = _train_rows(comparison, full_data, config.evaluation.repeats, reporter)
-        naive = comparison.naive_rows()
-    result = EvaluationResult(
-        distilled=rows["distilled"],
-        random_subset=rows["random_subset"],
-        centroid=rows["centroid"],
-        node_sampled=rows["node_sampled"],
-        full_data=rows.get("full_data"),
-        naive=naive,
-        forecaster=config.forecaster.name,
-        seed=config.seed,
-        peak_rss_mib=memory.peak_mib,
-    )
-    if folder is not None:
-        write_json(folder / EVALUATION, result.to_json())
-        _track(folder, dataset, config, result)
-    return result
+        yield EvaluationWork(folder, dataset, config, comparison)
 
 
 def _check_fits(
@@ -164,39 +203,40 @@ def _check_fits(
         )
 
 
-def _train_rows(
-    comparison: Comparison, full_data: bool, repeats: int, reporter: Reporter
+def train_rows(
+    comparison: Comparison, names: Sequence[str], full_data: bool, reporter: Reporter
 ) -> dict[str, MethodResult]:
-    steps = {
+    """Train the rows called ``names`` (of :data:`ROWS`), and on all data if asked to."""
+    methods = {
         "distilled": comparison.distilled_row,
         "random_subset": comparison.random_subset_row,
         "centroid": comparison.centroid_row,
         "node_sampled": comparison.node_sampled_row,
+        "full_data": comparison.full_data_row,
     }
-    if full_data:
-        steps["full_data"] = comparison.full_data_row
-    reporter.begin("evaluating", len(steps) * repeats)
-    return {name: step() for name, step in steps.items()}
+    wanted = [*names, *(["full_data"] if full_data else [])]
+    reporter.begin("evaluating", len(wanted) * comparison.config.repeats)
+    return {name: methods[name]() for name in wanted}
 
 
-def _track(
-    folder: Path, dataset: SyntheticDataset, config: DistillConfig, result: EvaluationResult
+def track_evaluation(
+    work: EvaluationWork, table: Path, rows: Mapping[str, MethodResult], forecaster: str
 ) -> None:
-    tracker = create_tracker(config.tracking, folder.absolute().parent)
+    """Log test metrics per row, and the table's file, to a run under the data set's own."""
+    assert work.folder is not None
+    config, manifest = work.config, work.dataset.manifest
+    tracker = create_tracker(config.tracking, work.folder.absolute().parent)
     evaluation = config.evaluation.model_dump(mode="json")
     tracker.start(
         RunDescription(
-            name=f"{folder.name} evaluation",
-            params={"forecaster": result.forecaster, "seed": result.seed, **evaluation},
-            tags={
-                "stemdist.job": "evaluate",
-                "stemdist.source": dataset.manifest["source"]["source"],
-            },
-            parent_run_id=dataset.manifest.get("tracking_run_id"),
+            name=f"{work.folder.name} evaluation",
+            params={"forecaster": forecaster, "seed": config.seed, **evaluation},
+            tags={"stemdist.job": "evaluate", "stemdist.source": manifest["source"]["source"]},
+            parent_run_id=manifest.get("tracking_run_id"),
         )
     )
     with ended(tracker):
-        for row, method in {**result.trained_rows(), **result.naive}.items():
+        for row, method in rows.items():
             numbers = {f"{row}.{m}": method.test.values[m]["mean"] for m in METRIC_NAMES}
             tracker.log_metrics(numbers)
-        tracker.log_artifact(folder / EVALUATION)
+        tracker.log_artifact(table)

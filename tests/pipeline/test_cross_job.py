@@ -1,0 +1,78 @@
+import csv
+import json
+
+import pytest
+
+from stemdist_ray import SyntheticDataset, evaluate, evaluate_forecasters
+from stemdist_ray.errors import ConfigError, DivergenceError
+from stemdist_ray.evaluation.compare import Comparison
+from stemdist_ray.files import write_csv
+from tests.test_contract import METRICS
+
+
+@pytest.fixture(scope="module")
+def result(artifact, traffic):
+    return evaluate_forecasters(artifact, traffic, ["mtgnn", "dlinear"], full_data=True)
+
+
+def test_rows_of_every_forecaster(result):
+    assert list(result.rows) == ["mtgnn", "dlinear"]
+    for rows in result.rows.values():
+        assert list(rows) == ["distilled", "random_subset", "node_sampled", "full_data"]
+        steps = {rows[name].optimizer_steps for name in list(rows)[:3]}
+        assert len(steps) == 1
+    assert set(result.naive) == {"last_value", "historical_average", "ridge"}
+    assert not result.failed
+
+
+def test_the_surrogate_has_its_own_options_and_the_same_row_as_evaluate(result, artifact, traffic):
+    alone = evaluate(SyntheticDataset.load(artifact), traffic)
+    assert result.rows["mtgnn"]["distilled"].test == alone.distilled.test
+    assert result.rows["mtgnn"]["node_sampled"].test == alone.node_sampled.test
+
+
+def test_json_and_csv(result, artifact, tmp_path):
+    tree = json.loads((artifact / "cross_architecture.json").read_text())
+    assert set(tree["forecasters"]) == {"mtgnn", "dlinear"}
+    assert set(tree["forecasters"]["dlinear"]["distilled"]) >= METRICS
+    assert tree["surrogate"] == "mtgnn"
+    write_csv(tmp_path / "table.csv", result.to_records())
+    with (tmp_path / "table.csv").open() as file:
+        records = list(csv.DictReader(file))
+    assert len(records) == 2 * 4 + 3
+    first = records[0]
+    assert (first["forecaster"], first["trained_on"]) == ("mtgnn", "distilled")
+    expected = result.rows["mtgnn"]["distilled"].test.values["relative_rmse"]["mean"]
+    assert float(first["relative_rmse_mean"]) == expected
+
+
+def test_protocol_of_the_paper_takes_fewer_steps_on_other_data(artifact, traffic):
+    data = SyntheticDataset.load(artifact)
+    paper = data.config.evaluation.model_copy(update={"protocol": "paper", "repeats": 1})
+    config = data.config.model_copy(update={"evaluation": paper})
+    rows = evaluate_forecasters(data, traffic, ["dlinear"], config).rows["dlinear"]
+    steps = {name: row.optimizer_steps for name, row in rows.items()}
+    assert steps["random_subset"] == steps["node_sampled"] == paper.epochs
+    assert steps["distilled"] == paper.epochs * paper.subsets
+
+
+def test_a_forecaster_that_diverges_is_reported_and_the_others_go_on(
+    artifact, traffic, monkeypatch
+):
+    original = Comparison.random_subset_row
+
+    def diverge(self):
+        if self.forecaster.name == "stid":
+            raise DivergenceError("never finite")
+        return original(self)
+
+    monkeypatch.setattr(Comparison, "random_subset_row", diverge)
+    data = SyntheticDataset.load(artifact)
+    result = evaluate_forecasters(data, traffic, ["stid", "dlinear"])
+    assert result.failed == {"stid": "never finite"}
+    assert list(result.rows) == ["dlinear"]
+
+
+def test_unknown_names_are_refused_before_anything_is_trained(artifact, traffic):
+    with pytest.raises(ConfigError, match="unknown forecaster 'x'"):
+        evaluate_forecasters(artifact, traffic, ["dlinear", "x"])
