@@ -193,3 +193,40 @@ def cluster_map(coordinates: npt.NDArray[np.float64], assignment: npt.NDArray[np
     axes.set_ylabel("latitude or y")
     alt = f"Map of {len(assignment)} locations coloured by their cluster, {count} clusters."
     return _picture(figure, "map", "Cluster map", alt)
+
+
+def cross_architecture(
+    forecasters: dict[str, dict[str, dict[str, Any]]],
+    naive: dict[str, dict[str, Any]],
+    titles: dict[str, str],
+) -> Picture:
+    """Test relative RMSE of every forecaster, by what it was trained on."""
+    figure, axes = _axes(height=1.2 + 0.42 * len(forecasters))
+    names = list(forecasters)[::-1]  # the first one on top
+    trained_on = list(next(iter(forecasters.values())))
+    for index, row in enumerate(trained_on):
+        errors = [forecasters[name][row]["relative_rmse"] for name in names]
+        offset = 0.18 * ((len(trained_on) - 1) / 2 - index)
+        axes.errorbar(
+            [e["mean"] for e in errors],
+            np.arange(len(names)) + offset,
+            xerr=[e["std"] for e in errors],
+            fmt="o",
+            markersize=5,
+            capsize=2,
+            color=_COLOURS[row],
+            label=titles[row],
+        )
+    best = min(naive, key=lambda name: naive[name]["relative_rmse"]["mean"])
+    bound = naive[best]["relative_rmse"]["mean"]
+    axes.axvline(bound, color=_COLOURS[best], linestyle=":", label=titles[best])
+    axes.set_yticks(np.arange(len(names)), names)
+    axes.set_xlabel("test relative RMSE")
+    figure.legend(loc="outside upper center", ncols=2, fontsize=8, frameon=False)
+    own = {name: forecasters[name]["distilled"]["relative_rmse"]["mean"] for name in names}
+    first = min(own, key=own.__getitem__)
+    alt = (
+        f"Test relative RMSE of {len(names)} forecasters; trained on the distilled data {first} "
+        f"has the lowest, {own[first]:.3f}; {titles[best]} is at {bound:.3f}."
+    )
+    return _picture(figure, "cross_architecture", "Other forecasters on the same data", alt)

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from stemdist_ray.artifact.dataset import EVALUATION, EXAMPLES, SyntheticDataset
+from stemdist_ray.artifact.dataset import CROSS_EVALUATION, EVALUATION, EXAMPLES, SyntheticDataset
 from stemdist_ray.config import flatten
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.files import replacing_file, write_text
@@ -52,8 +52,11 @@ def write_report(folder: Path, output: Path | None = None) -> Path:
         ArtifactError: The folder is not a complete artifact.
     """
     dataset = SyntheticDataset.load(folder)
-    evaluation = _read_evaluation(folder)
+    evaluation = _read_table(folder / EVALUATION)
+    cross = _read_table(folder / CROSS_EVALUATION)
     pictures = _pictures(folder, dataset, evaluation)
+    if cross is not None and cross["forecasters"]:
+        pictures.append(figures.cross_architecture(cross["forecasters"], cross["naive"], _TITLES))
     for picture in pictures:
         write_text(folder / "figures" / f"{picture.name}.svg", picture.svg)
         with replacing_file(folder / "figures" / f"{picture.name}.png") as aside:
@@ -67,6 +70,8 @@ def write_report(folder: Path, output: Path | None = None) -> Path:
         repeats=evaluation["repeats"] if evaluation else 0,
         steps=evaluation["optimizer_steps"] if evaluation else 0,
         forecaster=evaluation["forecaster"] if evaluation else "",
+        cross_rows=_cross_rows(cross) if cross else [],
+        cross=cross,
         pictures=pictures,
         settings=flatten(dataset.manifest["config"]),
     )
@@ -75,8 +80,7 @@ def write_report(folder: Path, output: Path | None = None) -> Path:
     return target
 
 
-def _read_evaluation(folder: Path) -> dict[str, Any] | None:
-    path = folder / EVALUATION
+def _read_table(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
@@ -136,6 +140,23 @@ def _table_rows(evaluation: dict[str, Any]) -> list[TableRow]:
         ]
         rows.append(TableRow(_TITLES[name], tuple(cells), trivial))
     return rows
+
+
+def _cross_rows(cross: dict[str, Any]) -> list[list[str]]:
+    return [
+        [
+            forecaster,
+            _TITLES[name],
+            _number(row["relative_rmse"], 3, True),
+            _number(row["relative_mae"], 3, True),
+            _number(row["validation"]["relative_rmse"], 3, True),
+            str(row["optimizer_steps"]),
+            f"{row['train_seconds']:.1f}",
+            f"{row['peak_rss_mib']:.0f}",
+        ]
+        for forecaster, results in cross["forecasters"].items()
+        for name, row in results.items()
+    ]
 
 
 def _number(entry: dict[str, float | None], digits: int, spread: bool) -> str:

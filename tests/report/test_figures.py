@@ -40,6 +40,21 @@ def test_error_per_horizon():
     check_picture(figures.error_per_horizon(rows, {"distilled": "a", "ridge": "b"}, "K"))
 
 
+def test_cross_architecture_names_the_best_forecaster():
+    def row(error):
+        return {"relative_rmse": {"mean": error, "std": 0.01}}
+
+    rows = {
+        "stid": {"distilled": row(0.6), "random_subset": row(0.7)},
+        "mtgnn": {"distilled": row(0.5), "random_subset": row(0.8)},
+    }
+    titles = {"distilled": "a", "random_subset": "b", "ridge": "c", "last_value": "d"}
+    naive = {"ridge": row(0.4), "last_value": row(0.9)}
+    picture = figures.cross_architecture(rows, naive, titles)
+    check_picture(picture)
+    assert "mtgnn has the lowest, 0.500; c is at 0.400" in picture.alt
+
+
 def test_clusters_and_map(rng):
     check_picture(figures.cluster_sizes(np.array([3, 1, 2])))
     check_picture(figures.cluster_map(rng.normal(size=(6, 2)), np.array([0, 0, 0, 1, 2, 2])))

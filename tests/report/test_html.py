@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from stemdist_ray import evaluate
+from stemdist_ray import evaluate, evaluate_forecasters
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.report.html import evaluation_rows, write_report
 
@@ -10,7 +10,8 @@ from stemdist_ray.report.html import evaluation_rows, write_report
 @pytest.fixture
 def copy(artifact, tmp_path):
     shutil.copytree(artifact, tmp_path / "run")
-    (tmp_path / "run" / "evaluation.json").unlink(missing_ok=True)
+    for name in ("evaluation.json", "cross_architecture.json"):
+        (tmp_path / "run" / name).unlink(missing_ok=True)
     return tmp_path / "run"
 
 
@@ -33,6 +34,14 @@ def test_report_with_everything(copy, traffic):
     assert 'href="http' not in page.replace("http://www.w3.org", "")
     names = {p.stem for p in (copy / "figures").glob("*.png")}
     assert names == {"convergence", "horizon", "windows", "clusters", "map"}
+
+
+def test_cross_architecture_table_and_figure(copy, traffic):
+    evaluate_forecasters(copy, traffic, ["dlinear", "stid"])
+    page = write_report(copy).read_text()
+    assert "Other forecasters on the same data" in page
+    assert page.count("<td>stid</td>") == 3
+    assert (copy / "figures" / "cross_architecture.png").exists()
 
 
 def test_output_elsewhere(copy, tmp_path):
