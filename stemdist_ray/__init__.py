@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from stemdist_ray.artifact.dataset import SyntheticDataset
+    from stemdist_ray.artifact.trained import TrainedForecaster
     from stemdist_ray.config import DistillConfig, build_config
     from stemdist_ray.data.series import SpatioTemporalSeries
     from stemdist_ray.data.source import read_series
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
         CrossEvaluation,
         DistillResult,
         EvaluationResult,
+        TrainResult,
         distill,
         evaluate,
         evaluate_forecasters,
+        train_forecaster,
     )
+    from stemdist_ray.training.config import TrainConfig
 
 __version__ = "0.1.0"
 
@@ -44,6 +48,9 @@ __all__ = [
     "SpatioTemporalSeries",
     "StemdistError",
     "SyntheticDataset",
+    "TrainConfig",
+    "TrainResult",
+    "TrainedForecaster",
     "WindowShape",
     "build_config",
     "distill",
@@ -51,6 +58,7 @@ __all__ = [
     "evaluate_forecasters",
     "read_series",
     "register_forecaster",
+    "train_forecaster",
 ]
 
 _HOMES = {
@@ -67,9 +75,13 @@ _HOMES = {
     "CrossEvaluation": "pipeline",
     "DistillResult": "pipeline",
     "EvaluationResult": "pipeline",
+    "TrainConfig": "training.config",
+    "TrainResult": "pipeline",
+    "TrainedForecaster": "artifact.trained",
     "distill": "pipeline",
     "evaluate": "pipeline",
     "evaluate_forecasters": "pipeline",
+    "train_forecaster": "pipeline",
 }
 
 

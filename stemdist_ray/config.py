@@ -21,11 +21,13 @@ Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0.0)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A part of a configuration: frozen, unknown keys are errors."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
-class DataConfig(_Section):
+class DataConfig(Section):
     """How a source becomes windows."""
 
     lookback: Positive = Field(12, description="input steps per window")
@@ -59,7 +61,7 @@ class DataConfig(_Section):
         return self
 
 
-class ClusteringConfig(_Section):
+class ClusteringConfig(Section):
     """k-means over locations (paper section on spatial compression)."""
 
     restarts: Positive = Field(1, description="k-means++ starts; the best inertia wins")
@@ -69,7 +71,7 @@ class ClusteringConfig(_Section):
     )
 
 
-class ForecasterConfig(_Section):
+class ForecasterConfig(Section):
     """Which forecaster is the surrogate, and its own options."""
 
     name: str = Field("mtgnn", description="registered forecaster")
@@ -78,7 +80,7 @@ class ForecasterConfig(_Section):
     )
 
 
-class TeacherConfig(_Section):
+class TeacherConfig(Section):
     """Who gives the synthetic windows their first targets."""
 
     epochs: Annotated[int, Field(ge=0)] = Field(
@@ -93,7 +95,7 @@ class TeacherConfig(_Section):
     )
 
 
-class MatchingConfig(_Section):
+class MatchingConfig(Section):
     """Gradient matching and inner loop of one shard task."""
 
     objective: Literal["gradient", "unrolled"] = Field(
@@ -126,7 +128,7 @@ class MatchingConfig(_Section):
     )
 
 
-class RefineConfig(_Section):
+class RefineConfig(Section):
     """Matching across shard borders after each merge (no effect with one shard)."""
 
     steps: Annotated[int, Field(ge=0)] = Field(2, description="matching steps after each merge")
@@ -135,7 +137,7 @@ class RefineConfig(_Section):
     )
 
 
-class ValidationConfig(_Section):
+class ValidationConfig(Section):
     """How a round is judged: a fresh evaluator trained on the synthetic data."""
 
     every: Annotated[int, Field(ge=0)] = Field(
@@ -150,7 +152,7 @@ class ValidationConfig(_Section):
     )
 
 
-class WorkerConfig(_Section):
+class WorkerConfig(Section):
     """Who does the work. Nothing here changes the result on one kind of hardware."""
 
     num_workers: Annotated[int, Field(ge=0)] | None = Field(
@@ -169,7 +171,7 @@ class WorkerConfig(_Section):
     )
 
 
-class EvaluationConfig(_Section):
+class EvaluationConfig(Section):
     """Training of the evaluators that the result table compares."""
 
     protocol: Literal["fair", "paper"] = Field(
@@ -197,7 +199,7 @@ class EvaluationConfig(_Section):
     )
 
 
-class TrackingConfig(_Section):
+class TrackingConfig(Section):
     """Where MLflow keeps the runs."""
 
     enabled: bool = Field(True, description="log to MLflow")
@@ -211,7 +213,7 @@ class TrackingConfig(_Section):
 JUDGE_SETTINGS = ("subsets", "learning_rate", "averaging")
 
 
-class DistillConfig(_Section):
+class DistillConfig(Section):
     """Everything that determines a distillation run."""
 
     spatial_ratio: Ratio = Field(0.1, description="synthetic locations / real locations")

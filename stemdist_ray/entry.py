@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -15,17 +15,26 @@ if TYPE_CHECKING:
     from stemdist_ray.jobs import JobFile
 
 
-def read_job_file(description: str) -> tuple[JobFile, Console]:
-    """Parse ``--config FILE`` and read the job it describes.
+def parse_config_option(description: str) -> tuple[dict[str, Any], Console]:
+    """Parse ``--config FILE`` and read the file.
 
     Raises:
-        ConfigError: The file cannot be read or holds unknown settings.
+        ConfigError: The file cannot be read.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", type=Path, required=True, help="YAML file of the job")
-    path = parser.parse_args().config
+    return read_yaml(parser.parse_args().config), output_console()
+
+
+def read_job_file(description: str) -> tuple[JobFile, Console]:
+    """Read the job that ``--config FILE`` describes.
+
+    Raises:
+        ConfigError: The file cannot be read or holds unknown settings.
+    """
+    tree, console = parse_config_option(description)
     from stemdist_ray.jobs import JobFile
 
-    return JobFile.parse(read_yaml(path)), output_console()
+    return JobFile.parse(tree), console

@@ -81,7 +81,7 @@ def fit(
     Raises:
         DivergenceError: Validation never gave a finite error.
     """
-    begun, rng, best = time.perf_counter(), numpy_generator(seed, "draws"), _Best()
+    begun, rng, best = time.perf_counter(), numpy_generator(seed, "draws"), Best()
     steps, train_seconds = 0, 0.0
     with torch_seed(seed, "weights and dropout"):
         model = build_forecaster(forecaster, shape).to(device)
@@ -117,20 +117,38 @@ def fit(
 
 
 @dataclass
-class _Best:
-    """The best weights so far."""
+class Best:
+    """The weights that validated best so far.
+
+    Args:
+        epoch: When, 0 = never.
+        error: Their validation relative RMSE.
+        metrics: All of their validation metrics.
+        weights: State of the model, copied.
+        history: (epoch, validation relative RMSE) at every look.
+    """
 
     epoch: int = 0
+    error: float = math.inf
     metrics: Metrics | None = None
     weights: dict[str, Tensor] = field(default_factory=dict)
     history: list[tuple[int, float]] = field(default_factory=list)
 
     def consider(self, epoch: int, metrics: Metrics, model: Forecaster) -> None:
+        """Keep the model's weights if they are better than any before."""
         error = metrics.relative_rmse
         self.history.append((epoch, error))
-        if math.isfinite(error) and (self.metrics is None or error < self.metrics.relative_rmse):
-            self.epoch, self.metrics = epoch, metrics
+        if error < self.error:  # never true of NaN and infinity
+            self.epoch, self.error, self.metrics = epoch, error, metrics
             self.weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+
+def add_gradients(model: Forecaster, step: TrainingStep, share: float = 1.0) -> None:
+    """Add the gradients of ``share`` times the step's loss, within the memory budget."""
+    for held, part in step.pieces(windows_per_batch(model, step.x.shape[2], TRAINING_BUDGET)):
+        factor = held * share
+        loss = weighted_loss(model(part.x, part.context), part.y, part.weights, part.observed)
+        torch.autograd.backward(loss if factor == 1.0 else factor * loss)
 
 
 def _train_epoch(
@@ -143,9 +161,7 @@ def _train_epoch(
     count = 0
     for step in steps:
         optimizer.zero_grad()
-        for share, part in step.pieces(windows_per_batch(model, step.x.shape[2], TRAINING_BUDGET)):
-            loss = weighted_loss(model(part.x, part.context), part.y, part.weights, part.observed)
-            torch.autograd.backward(loss if share == 1.0 else share * loss)
+        add_gradients(model, step)
         optimizer.step()
         averaged.update_parameters(model)
         count += 1

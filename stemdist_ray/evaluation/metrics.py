@@ -102,6 +102,10 @@ class ErrorSums:
         self.percent = np.zeros(horizon)
         self.percent_count = np.zeros(horizon)
 
+    def arrays(self) -> tuple[npt.NDArray[np.float64], ...]:
+        """The sums themselves, which may be added to in place."""
+        return self.count, self.absolute, self.squared, self.percent, self.percent_count
+
     def add(
         self,
         forecast: npt.NDArray[np.float32],

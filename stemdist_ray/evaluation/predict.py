@@ -61,8 +61,16 @@ class EvaluationWindows:
         data = replace(self.data, windows=few, starts={}, train_steps=0, times=None)
         return EvaluationWindows(data, starts, self.statistics)
 
+    def every(self, size: int, first: int) -> EvaluationWindows:
+        """The windows at ``first``, ``first + size``, ...; the statistics stay those of all."""
+        return replace(self, starts=self.starts[first::size])
+
     def score(self, predict: Predictor, batch: int) -> Metrics:
         """Judge a predictor, ``batch`` windows at a time."""
+        return self.errors(predict, batch).metrics(self.statistics)
+
+    def errors(self, predict: Predictor, batch: int) -> ErrorSums:
+        """Add up a predictor's errors, ``batch`` windows at a time."""
         windows, scaler = self.data.windows, self.data.scaler
         sums = ErrorSums(windows.horizon)
         for starts in batches(self.starts, batch):
@@ -73,7 +81,7 @@ class EvaluationWindows:
                 scaler.inverse(truth.y.numpy(), windows.target),
                 None if truth.observed is None else truth.observed.numpy(),
             )
-        return sums.metrics(self.statistics)
+        return sums
 
 
 def batches(starts: npt.NDArray[np.int64], size: int) -> Iterator[npt.NDArray[np.int64]]:
@@ -101,6 +109,16 @@ def score_forecaster(
         context: (N, L, F) mean train windows of all locations.
         device: Where the model lives.
     """
+    return forecaster_errors(model, windows, context, device).metrics(windows.statistics)
+
+
+def forecaster_errors(
+    model: Forecaster,
+    windows: EvaluationWindows,
+    context: npt.NDArray[np.float32],
+    device: torch.device | str = "cpu",
+) -> ErrorSums:
+    """Add up the errors of :func:`score_forecaster`, to be joined with those of other windows."""
     model.eval()
     series = windows.data.windows
     with torch.no_grad():
@@ -110,4 +128,4 @@ def score_forecaster(
             forecast = model.predict(series.batch(starts, device=device).x, state)
             return np.asarray(forecast.cpu().numpy())
 
-        return windows.score(predict, windows_per_batch(model, series.num_locations))
+        return windows.errors(predict, windows_per_batch(model, series.num_locations))

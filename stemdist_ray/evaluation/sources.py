@@ -41,6 +41,15 @@ class TrainingStep:
     weights: Tensor
     observed: Tensor | None
 
+    def every(self, size: int, first: int) -> TrainingStep:
+        """The windows at ``first``, ``first + size``, ...: one worker's part of the step."""
+        seen = None if self.observed is None else self.observed[first::size]
+        return replace(self, x=self.x[first::size], y=self.y[first::size], observed=seen)
+
+    def targets(self) -> int:
+        """How many observed targets the step holds."""
+        return self.y.numel() if self.observed is None else int(self.observed.sum())
+
     def pieces(self, size: int) -> Iterator[tuple[float, TrainingStep]]:
         """Cut the windows into pieces, so that a large step needs the memory of a small one.
 
@@ -54,13 +63,12 @@ class TrainingStep:
         if size >= len(self.x):
             yield 1.0, self
             return
-        total = len(self.x) if self.observed is None else int(self.observed.sum())
+        total = self.targets()
         for first in range(0, len(self.x), size):
             rows = slice(first, first + size)
             seen = None if self.observed is None else self.observed[rows]
-            x, y = self.x[rows], self.y[rows]
-            held = len(x) if seen is None else int(seen.sum())
-            yield held / max(total, 1), replace(self, x=x, y=y, observed=seen)
+            piece = replace(self, x=self.x[rows], y=self.y[rows], observed=seen)
+            yield piece.targets() / max(total, 1), piece
 
 
 class TrainingSource(Protocol):
@@ -186,6 +194,8 @@ class FullData:
         context: (N, L, F) mean train windows.
         batch: Windows per step.
         device: Where to train.
+        size: Workers that share every step.
+        rank: Which of them this is: it gathers every ``size``-th window from the ``rank``-th on.
     """
 
     windows: WindowedSeries
@@ -193,6 +203,8 @@ class FullData:
     context: npt.NDArray[np.float32]
     batch: int
     device: torch.device | str = "cpu"
+    size: int = 1
+    rank: int = 0
 
     def epoch(self, rng: np.random.Generator) -> Iterator[TrainingStep]:
         """Yield one shuffled pass over the train windows."""
@@ -200,7 +212,8 @@ class FullData:
         batches = [order[i : i + self.batch] for i in range(0, len(order), self.batch)]
 
         def gather(starts: npt.NDArray[np.int64]) -> TrainingStep:
-            return full_step(self.windows, starts, None, self.context, self.device)
+            own = starts[self.rank :: self.size]
+            return full_step(self.windows, own, None, self.context, self.device)
 
         yield from _one_ahead(gather, batches)
 

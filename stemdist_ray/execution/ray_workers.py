@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import os
-import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,11 +18,11 @@ from stemdist_ray.config import WorkerConfig
 from stemdist_ray.distillation.task import ClusteredData, R, T, Task
 from stemdist_ray.errors import ExecutionError
 from stemdist_ray.execution.policy import Decision, after_lost_worker, workers_that_fit
-from stemdist_ray.forecasters import FORECASTERS, Forecaster
+from stemdist_ray.execution.session import ray_session, register_all, registered_by_user
+from stemdist_ray.forecasters import Forecaster
 
 logger = logging.getLogger(__name__)
 
-_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 _LOST = (RayActorError, ObjectLostError, OutOfMemoryError)
 
 
@@ -38,8 +36,7 @@ class ShardWorker:
 
     def __init__(self, data: ClusteredData, forecasters: dict[str, type[Forecaster]]) -> None:
         self.data = data
-        for name, kind in forecasters.items():
-            FORECASTERS.register(name)(kind)
+        register_all(forecasters)
 
     def ready(self) -> int:
         """Return the process id, once the worker can take tasks."""
@@ -48,67 +45,6 @@ class ShardWorker:
     def run(self, function: Callable[[ClusteredData, T], R], task: T) -> R:
         """Run one task."""
         return function(self.data, task)
-
-
-@contextlib.contextmanager
-def ray_session(config: WorkerConfig) -> Iterator[None]:
-    """Make sure that Ray runs: join a cluster, or start a local Ray and stop it afterwards.
-
-    An address in the configuration or RAY_ADDRESS names the cluster. A Ray that this
-    process has joined already is used as it is.
-
-    Raises:
-        ExecutionError: The cluster cannot be reached.
-    """
-    if ray.is_initialized():
-        yield
-        return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    address = config.address or os.environ.get("RAY_ADDRESS")
-    if address and address != "local":
-        _join(address)
-    else:
-        _use_private_token()
-        workers = config.num_workers or 1
-        cpus = max(os.cpu_count() or 1, math.ceil(workers * config.num_cpus))
-        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **_QUIET)
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _join(address: str) -> None:
-    try:
-        ray.init(address=address, **_QUIET)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ExecutionError(
-            f"cannot join the Ray cluster at {address}: {reason}. Check that it runs and that "
-            "RAY_AUTH_MODE and its token are those of the cluster, or unset RAY_ADDRESS"
-        ) from error
-
-
-def _use_private_token() -> None:
-    """Protect a local Ray by a token that only this process and its children know.
-
-    Ray listens on all interfaces; without a token anyone on the network could run code. Ray turns
-    token authentication on by itself, but would write its token to the user's home. The token
-    stays for the life of the process, because Ray caches it. A RAY_AUTH_MODE of the user's own
-    is left alone.
-    """
-    if "RAY_AUTH_MODE" not in os.environ:
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-
-
-def _registered_by_user() -> dict[str, type[Forecaster]]:
-    """Forecasters that workers do not know from importing this package."""
-    package = __name__.partition(".")[0] + "."
-    return {
-        name: kind
-        for name, kind in FORECASTERS.loaded().items()
-        if not kind.__module__.startswith(package)
-    }
 
 
 @dataclass
@@ -140,10 +76,13 @@ class RayExecutor:
         self._actor: Any = None
 
     def __enter__(self) -> RayExecutor:
-        self._stack.enter_context(ray_session(self.config))
+        config = self.config
+        self._stack.enter_context(
+            ray_session(config.address, config.num_workers or 1, config.num_cpus)
+        )
         try:
             # The references live as long as the workers, which are built from them after a loss.
-            self._arguments = (ray.put(self.data), ray.put(_registered_by_user()))
+            self._arguments = (ray.put(self.data), ray.put(registered_by_user()))
             self._actor = ray.remote(ShardWorker).options(  # type: ignore[attr-defined]
                 num_cpus=self.config.num_cpus,
                 num_gpus=self.config.num_gpus,

@@ -3,12 +3,15 @@
 from stemdist_ray.pipeline.cross_job import CrossEvaluation, evaluate_forecasters
 from stemdist_ray.pipeline.distill_job import DistillResult, distill
 from stemdist_ray.pipeline.evaluate_job import EvaluationResult, evaluate
+from stemdist_ray.pipeline.train_job import TrainResult, train_forecaster
 
 __all__ = [
     "CrossEvaluation",
     "DistillResult",
     "EvaluationResult",
+    "TrainResult",
     "distill",
     "evaluate",
     "evaluate_forecasters",
+    "train_forecaster",
 ]

@@ -168,7 +168,7 @@ def opened_comparison(
     # Coordinates play no part here, and their file may be elsewhere by now.
     data_config = dataset.config.data.model_copy(update={"locations_file": None})
     job = read_input(source, data_config)
-    _check_fits(dataset, job.series, job.description, reporter)
+    check_fits(dataset, job.series, job.description, reporter)
     with torch_threads(config.worker.coordinator_threads):
         comparison = Comparison(
             data=prepare(job.series, data_config),
@@ -184,12 +184,17 @@ def opened_comparison(
         yield EvaluationWork(folder, dataset, config, comparison)
 
 
-def _check_fits(
+def check_fits(
     dataset: SyntheticDataset,
     series: SpatioTemporalSeries,
     description: dict[str, Any],
     reporter: Reporter,
 ) -> None:
+    """Make sure that a series is what a data set was distilled from.
+
+    Raises:
+        ConfigError: It has other locations. Changed readings are allowed, and said.
+    """
     if series.location_ids != dataset.location_ids:
         raise ConfigError(
             f"{description['source']} has {series.num_locations} locations that are not those the "

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from stemdist_ray.config import DistillConfig, flatten
 from stemdist_ray.environment import git_commit
@@ -20,9 +21,7 @@ def describe_run(
     folder: Path, config: DistillConfig, job: JobInput, existing: str | None
 ) -> RunDescription:
     """Describe a distillation: flat parameters, input with digest, commit and source as tags."""
-    about = job.description
-    profile = {k: about[k] for k in ("steps", "locations", "features", "missing_share")}
-    tags = {"stemdist.job": "distill", "stemdist.source": about["source"]}
+    tags = {"stemdist.job": "distill", "stemdist.source": job.description["source"]}
     commit = git_commit()
     if commit is not None:
         tags["git.commit"] = commit
@@ -30,14 +29,20 @@ def describe_run(
         name=folder.name,
         params=flatten(config.model_dump(mode="json")),
         tags=tags,
-        dataset={
-            "name": about["name"],
-            "digest": about["hash"],
-            "source": about["source"],
-            "profile": profile,
-        },
+        dataset=dataset_of(job),
         existing_run_id=existing,
     )
+
+
+def dataset_of(job: JobInput) -> dict[str, Any]:
+    """The input of a job as trackers record it."""
+    about = job.description
+    return {
+        "name": about["name"],
+        "digest": about["hash"],
+        "source": about["source"],
+        "profile": {k: about[k] for k in ("steps", "locations", "features", "missing_share")},
+    }
 
 
 def remember_run(folder: Path, tracker: Tracker) -> None:

@@ -1,0 +1,88 @@
+"""The Ray that work runs on: a cluster that is joined, or a local one for the time being."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import ray
+
+from stemdist_ray.errors import ExecutionError
+from stemdist_ray.forecasters import FORECASTERS, Forecaster
+
+_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+
+
+@contextlib.contextmanager
+def ray_session(address: str | None, num_workers: int, num_cpus: float) -> Iterator[None]:
+    """Make sure that Ray runs: join a cluster, or start a local Ray and stop it afterwards.
+
+    A Ray that this process has joined already is used as it is.
+
+    Args:
+        address: The cluster; None = RAY_ADDRESS, else a local Ray.
+        num_workers: Workers that a local Ray must have room for.
+        num_cpus: CPUs of each.
+
+    Raises:
+        ExecutionError: The cluster cannot be reached.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    address = address or os.environ.get("RAY_ADDRESS")
+    if address and address != "local":
+        _join(address)
+    else:
+        _use_private_token()
+        cpus = max(os.cpu_count() or 1, math.ceil(num_workers * num_cpus))
+        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **_QUIET)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _join(address: str) -> None:
+    try:
+        ray.init(address=address, **_QUIET)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ExecutionError(
+            f"cannot join the Ray cluster at {address}: {reason}. Check that it runs and that "
+            "RAY_AUTH_MODE and its token are those of the cluster, or unset RAY_ADDRESS"
+        ) from error
+
+
+def _use_private_token() -> None:
+    """Protect a local Ray by a token that only this process and its children know.
+
+    Ray listens on all interfaces; without a token anyone on the network could run code. Ray turns
+    token authentication on by itself, but would write its token to the user's home. The token
+    stays for the life of the process, because Ray caches it. A RAY_AUTH_MODE of the user's own
+    is left alone.
+    """
+    if "RAY_AUTH_MODE" not in os.environ:
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+def registered_by_user() -> dict[str, type[Forecaster]]:
+    """Forecasters that workers do not know from importing this package."""
+    package = __name__.partition(".")[0] + "."
+    return {
+        name: kind
+        for name, kind in FORECASTERS.loaded().items()
+        if not kind.__module__.startswith(package)
+    }
+
+
+def register_all(forecasters: Mapping[str, type[Forecaster]]) -> None:
+    """Register what :func:`registered_by_user` found, in a worker."""
+    for name, kind in forecasters.items():
+        FORECASTERS.register(name)(kind)

@@ -1,0 +1,264 @@
+"""Train a forecaster for use: on a source or on its distilled data, then test and register it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stemdist_ray.artifact.dataset import SyntheticDataset
+from stemdist_ray.artifact.trained import TrainedForecaster
+from stemdist_ray.config import flatten
+from stemdist_ray.data.windows import PreparedData, prepare
+from stemdist_ray.environment import git_commit, hardware, package_versions
+from stemdist_ray.errors import ArtifactError, ExecutionError
+from stemdist_ray.evaluation.metrics import METRIC_NAMES, Metrics, Summary
+from stemdist_ray.evaluation.predict import EvaluationWindows, score_forecaster
+from stemdist_ray.files import write_json
+from stemdist_ray.forecasters import build_forecaster, check_forecaster
+from stemdist_ray.pipeline.evaluate_job import check_fits
+from stemdist_ray.pipeline.folders import make_folder
+from stemdist_ray.pipeline.inputs import JobInput, Source, read_input
+from stemdist_ray.pipeline.track import dataset_of, ended, remember_run, remembered_run
+from stemdist_ray.progress import Reporter, SilentReporter
+from stemdist_ray.threads import torch_threads
+from stemdist_ray.tracking.base import RunDescription, Tracker
+from stemdist_ray.tracking.mlflow import create_tracker, tracking_uri
+from stemdist_ray.training.config import TrainConfig
+from stemdist_ray.training.group import Alone, load_state
+from stemdist_ray.training.loop import TrainingLoop, TrainingWork
+from stemdist_ray.training.work import DistilledWindows, training_work
+
+MODEL, RECORD, CHECKPOINTS = "model", "training.json", "checkpoints"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training gave.
+
+    Args:
+        path: The output folder; the forecaster is in ``model/``.
+        forecaster: The trained forecaster.
+        test: Metrics on the test split.
+        validation: Relative RMSE on the validation windows, at the epoch kept.
+        best_epoch: The epoch kept.
+        history: (epoch, validation relative RMSE) at every look.
+        train_seconds: In training steps.
+        run_id: Tracking run, None where nothing was tracked.
+        model_uri: Of the registered model, None where none was.
+    """
+
+    path: Path
+    forecaster: TrainedForecaster
+    test: Metrics
+    validation: float
+    best_epoch: int
+    history: tuple[tuple[int, float], ...]
+    train_seconds: float
+    run_id: str | None
+    model_uri: str | None
+
+
+def train_forecaster(
+    source: Source,
+    out: str | Path,
+    config: TrainConfig | None = None,
+    *,
+    distilled: str | Path | None = None,
+    register_as: str | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+) -> TrainResult:
+    """Train a forecaster, keep the epoch that validates best, test it once.
+
+    Args:
+        source: The real series: what is forecast, and what validates and tests.
+        out: Output folder; checkpoints live there while the training goes on.
+        config: Settings; with ``distilled`` the data settings are those of the data set.
+        distilled: Folder of a distilled data set to train on; None = all train windows.
+        register_as: Name in MLflow's model registry; None = not registered.
+        resume: Go on from the last checkpoint in ``out``.
+        overwrite: Move an existing ``out`` aside to ``<out>.previous`` first.
+        reporter: Told of progress; silent when None.
+
+    Raises:
+        DataError, ConfigError, ArtifactError: The input or the folder cannot be used.
+        ExecutionError: Workers could not be placed or were lost too often.
+        DivergenceError: The forecaster never reached a finite validation error.
+    """
+    folder, reporter = Path(out), reporter or SilentReporter()
+    config = config or TrainConfig()
+    check_forecaster(config.forecaster)
+    _check_register(config, register_as)
+    _check_out(folder, resume=resume, overwrite=overwrite)
+    dataset = None if distilled is None else SyntheticDataset.load(distilled)
+    if dataset is not None:
+        data_config = dataset.config.data.model_copy(update={"locations_file": None})
+        config = config.model_copy(update={"data": data_config})
+    job = read_input(source, config.data)
+    if dataset is not None:
+        check_fits(dataset, job.series, job.description, reporter)
+    data = prepare(job.series, config.data)
+    windows = None
+    if dataset is not None:
+        windows = DistilledWindows(dataset.x, dataset.y, dataset.cluster_size)
+    work = training_work(config, data, windows)
+    make_folder(folder, resume=resume)
+    tracker = create_tracker(config.tracking, folder.absolute().parent)
+    existing = remembered_run(folder) if resume else None
+    with torch_threads(config.worker.threads), ended(tracker):
+        tracker.start(_describe(folder, config, job, distilled, existing))
+        remember_run(folder, tracker)
+        reporter.say(f"training {config.forecaster.name} on {_what(job, dataset)}")
+        begun = time.perf_counter()
+        state = _run(work, config, folder / CHECKPOINTS)
+        result = _finish(folder, config, job, data, work, state, tracker)
+        reporter.say(
+            f"epoch {result.best_epoch} of {state['epoch']} kept, validation relative RMSE "
+            f"{result.validation:.4f}, test {result.test.relative_rmse:.4f}; "
+            f"{time.perf_counter() - begun:.0f} s"
+        )
+        uri = _register(folder, config, result, tracker, register_as)
+    return TrainResult(**{**vars(result), "model_uri": uri})
+
+
+def _run(work: TrainingWork, config: TrainConfig, checkpoints: Path) -> dict[str, Any]:
+    if config.worker.num_workers > 0:
+        from stemdist_ray.execution.ray_train import train_on_ray
+
+        return train_on_ray(work, config.worker, checkpoints)
+    checkpoints.mkdir(exist_ok=True)
+    path = checkpoints / "state.pt"
+    TrainingLoop(work, Alone(path), "cpu").run()
+    return load_state(path)
+
+
+def _finish(
+    folder: Path,
+    config: TrainConfig,
+    job: JobInput,
+    data: PreparedData,
+    work: TrainingWork,
+    state: dict[str, Any],
+    tracker: Tracker,
+) -> TrainResult:
+    """Build the best model, test it, write it down."""
+    model = build_forecaster(config.forecaster, work.shape)
+    model.load_state_dict(state["best_weights"])
+    test = score_forecaster(model, EvaluationWindows.of(data, data.starts["test"]), work.context)
+    history = tuple((int(epoch), float(error)) for epoch, error in state["history"])
+    best_epoch = int(state["best_epoch"])
+    trained = TrainedForecaster(
+        model=model.eval(),
+        config=config.forecaster,
+        scaler=data.scaler,
+        context=work.context,
+        location_ids=job.series.location_ids,
+        feature_names=(*job.series.feature_names, *config.data.covariates),
+        unit=data.target_unit,
+    )
+    trained.save(folder / MODEL)
+    result = TrainResult(
+        path=folder,
+        forecaster=trained,
+        test=test,
+        validation=dict(history)[best_epoch],
+        best_epoch=best_epoch,
+        history=history,
+        train_seconds=float(state["seconds"]),
+        run_id=tracker.run_id,
+        model_uri=None,
+    )
+    write_json(folder / RECORD, _record(result, config, job))
+    for epoch, error in history:
+        tracker.log_metrics({"validation_relative_rmse": error}, step=epoch)
+    tracker.log_metrics({f"test.{name}": getattr(test, name) for name in METRIC_NAMES})
+    tracker.log_metrics({"best_epoch": best_epoch, "train_seconds": result.train_seconds})
+    tracker.log_artifact(folder / RECORD)
+    return result
+
+
+def _record(result: TrainResult, config: TrainConfig, job: JobInput) -> dict[str, Any]:
+    return {
+        "source": job.description,
+        "test": Summary.of([result.test]).to_json(),
+        "validation_relative_rmse": result.validation,
+        "best_epoch": result.best_epoch,
+        "history": [list(look) for look in result.history],
+        "train_seconds": result.train_seconds,
+        "config": config.model_dump(mode="json"),
+        "versions": package_versions(),
+        "hardware": hardware(),
+    }
+
+
+def _describe(
+    folder: Path,
+    config: TrainConfig,
+    job: JobInput,
+    distilled: str | Path | None,
+    existing: str | None,
+) -> RunDescription:
+    tags = {"stemdist.job": "train", "stemdist.source": job.description["source"]}
+    if distilled is not None:
+        tags["stemdist.distilled"] = str(distilled)
+    commit = git_commit()
+    return RunDescription(
+        name=folder.name,
+        params=flatten(config.model_dump(mode="json")),
+        tags=tags if commit is None else {**tags, "git.commit": commit},
+        dataset=dataset_of(job),
+        existing_run_id=existing,
+    )
+
+
+def _what(job: JobInput, dataset: SyntheticDataset | None) -> str:
+    name = job.description["source"]
+    if dataset is None:
+        return f"all train windows of {name}"
+    windows, _, locations, _ = dataset.x.shape
+    return f"{windows} windows x {locations} locations distilled from {name}"
+
+
+def _register(
+    folder: Path, config: TrainConfig, result: TrainResult, tracker: Tracker, name: str | None
+) -> str | None:
+    if name is None:
+        return None
+    if tracker.run_id is None:
+        raise ExecutionError(
+            f"the forecaster is in {folder / MODEL} but could not be registered as {name!r}: the "
+            "tracking store was out of reach; run again with --resume when it is back"
+        )
+    from stemdist_ray.tracking.models import register_model
+
+    about = {
+        "forecaster": config.forecaster.name,
+        "test_relative_rmse": result.test.relative_rmse,
+        "input": "readings (steps, locations, features) in original units",
+        "output": "forecasts (steps, locations) in original units",
+    }
+    uri = tracking_uri(config.tracking, folder.absolute().parent)
+    return register_model(uri, tracker.run_id, folder / MODEL, name, about)
+
+
+def _check_register(config: TrainConfig, name: str | None) -> None:
+    if name is not None and not config.tracking.enabled:
+        raise ExecutionError(
+            f"register_as is {name!r} but tracking.enabled is false; turn tracking on"
+        )
+
+
+def _check_out(folder: Path, *, resume: bool, overwrite: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ArtifactError(f"{folder} is a file; expected a new or empty folder for out")
+    taken = folder.exists() and any(folder.iterdir())
+    if resume and not (folder / CHECKPOINTS).exists():
+        raise ArtifactError(f"{folder} holds no training to resume; leave resume out")
+    if taken and not resume and not overwrite:
+        raise ArtifactError(
+            f"{folder} holds files already; go on with resume, choose another out, or move it "
+            "aside with overwrite"
+        )

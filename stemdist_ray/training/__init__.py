@@ -1,0 +1,1 @@
+"""Training one forecaster for use, on full or distilled data, by any number of workers."""
