@@ -6,6 +6,7 @@ Axis letters: W windows, L lookback, H horizon, N locations, F features.
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -116,9 +117,10 @@ class TrainedForecaster:
             weights: dict[str, Tensor] = torch.load(
                 folder / _WEIGHTS, map_location="cpu", weights_only=True
             )
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+            reason = str(error).splitlines()[0]
             raise ArtifactError(
-                f"{folder} is not a trained forecaster or damaged: {error}; train again"
+                f"{folder} is not a trained forecaster or damaged: {reason}; train again"
             ) from error
         config = ForecasterConfig.model_validate(about["forecaster"])
         model = build_forecaster(config, WindowShape(**about["shape"]))

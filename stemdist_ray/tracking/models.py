@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -34,19 +37,45 @@ def register_model(
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow
 
-    mlflow.set_tracking_uri(uri)
     package = Path(str(resources.files("stemdist_ray")))
     versions = package_versions()
-    wanted = ("torch", "numpy", "pydantic", "PyYAML")
-    requirements = [f"{n}=={versions[n].split('+')[0]}" for n in wanted if n in versions]
-    with mlflow.start_run(run_id=run_id):
+    # MLflow brings everything else that the model's code imports.
+    needed = ("mlflow", "torch", "numpy")
+    with _store(uri), mlflow.start_run(run_id=run_id), warnings.catch_warnings():
+        # Any array of the right shape is taken, which a type hint could not say.
+        warnings.filterwarnings("ignore", ".*type hint.*", UserWarning)
         model = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(package / "tracking" / "served_model.py"),
             artifacts={"forecaster": str(forecaster)},
             code_paths=[str(package)],
-            pip_requirements=[f"mlflow=={mlflow.__version__}", *requirements],
+            pip_requirements=[f"{name}=={versions[name].split('+')[0]}" for name in needed],
             registered_model_name=name,
             metadata=metadata,
         )
     return f"models:/{name}/{model.registered_model_version}"
+
+
+@contextmanager
+def _store(uri: str) -> Iterator[None]:
+    """Let MLflow's calls go to a store inside the block: tracking, and registry unless it has one.
+
+    MLflow keeps both in globals and, so that child processes agree, in the environment; the
+    registry of an earlier store stays in use unless another is set.
+    """
+    import mlflow
+
+    names = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
+    environment = {name: os.environ.get(name) for name in names}
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(environment["MLFLOW_REGISTRY_URI"] or uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before[0])
+        mlflow.set_registry_uri(before[1])
+        for name, value in environment.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value

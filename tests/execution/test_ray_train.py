@@ -1,0 +1,80 @@
+import os
+import signal
+import threading
+import time
+
+import psutil
+import pytest
+import torch
+
+from stemdist_ray.errors import DivergenceError, ExecutionError
+from stemdist_ray.execution.ray_train import train_on_ray
+from stemdist_ray.training.config import TrainWorkerConfig
+from stemdist_ray.training.group import Alone, load_state
+from stemdist_ray.training.loop import TrainingLoop
+from stemdist_ray.training.work import training_work
+from tests.training.conftest import gappy, train_config
+
+__all__ = ["gappy", "train_config"]
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("local_ray"), pytest.mark.timeout(300)]
+
+
+def with_training(config, **changes):
+    tree = config.model_dump()
+    tree["training"] |= changes
+    return config.model_validate(tree)
+
+
+def assert_close(one, other):
+    assert one["epoch"] == other["epoch"]
+    for (a, first), (b, second) in zip(one["history"], other["history"], strict=True):
+        assert a == b
+        assert first == pytest.approx(second, rel=1e-4)
+    for name, value in one["best_weights"].items():
+        torch.testing.assert_close(value, other["best_weights"][name], rtol=1e-3, atol=1e-5)
+
+
+def alone(work, path):
+    TrainingLoop(work, Alone(path), "cpu").run()
+    return load_state(path)
+
+
+def test_two_workers_equal_one_even_when_one_is_killed(train_config, gappy, tmp_path):
+    config = with_training(train_config, epochs=60, patience=0)
+    work = training_work(config, gappy, None)
+    folder, killed = tmp_path / "checkpoints", []
+
+    def kill_one_worker():
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and len(list(folder.glob("checkpoint_*"))) < 2:
+            time.sleep(0.02)
+        for process in psutil.process_iter(["cmdline"]):
+            if "RayTrainWorker" in " ".join(process.info["cmdline"] or ()):
+                os.kill(process.pid, signal.SIGKILL)
+                killed.append(process.pid)
+                return
+
+    killer = threading.Thread(target=kill_one_worker)
+    killer.start()
+    state = train_on_ray(work, TrainWorkerConfig(num_workers=2), folder)
+    killer.join()
+    assert killed
+    assert_close(state, alone(work, tmp_path / "state.pt"))
+
+    more = training_work(with_training(config, epochs=62), gappy, None)
+    resumed = train_on_ray(more, TrainWorkerConfig(num_workers=1), folder)
+    assert_close(resumed, alone(more, tmp_path / "state.pt"))
+
+
+def test_a_domain_error_of_a_worker_keeps_its_type(train_config, gappy, tmp_path):
+    config = with_training(train_config, epochs=1, learning_rate=1e30)
+    work = training_work(config, gappy, None)
+    with pytest.raises(DivergenceError, match=r"lower training\.learning_rate"):
+        train_on_ray(work, TrainWorkerConfig(max_failures=0), tmp_path / "checkpoints")
+
+
+def test_no_room_is_said_at_once(train_config, gappy, tmp_path):
+    work = training_work(train_config, gappy, None)
+    with pytest.raises(ExecutionError, match="9 workers want 9 CPU, the cluster has 4"):
+        train_on_ray(work, TrainWorkerConfig(num_workers=9), tmp_path / "checkpoints")

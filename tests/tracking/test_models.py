@@ -1,0 +1,71 @@
+"""Registering and loading back, each in a process of its own, as users do."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from stemdist_ray import TrainConfig, train_forecaster
+
+LOAD = """
+import json, sys
+import mlflow, numpy as np
+uri, model, readings = sys.argv[1:]
+mlflow.set_tracking_uri(uri)
+loaded = mlflow.pyfunc.load_model(model)
+forecast = loaded.predict(np.load(readings))
+import stemdist_ray
+print(json.dumps({"forecast": forecast.tolist(), "code": stemdist_ray.__file__,
+                  "metadata": loaded.metadata.metadata}))
+"""
+
+
+@pytest.fixture(scope="module")
+def result(traffic, tmp_path_factory):
+    config = TrainConfig(
+        data={"lookback": 6, "horizon": 4},
+        forecaster={"name": "stid"},
+        training={"epochs": 2},
+        worker={"num_workers": 0},
+    )
+    folder = tmp_path_factory.mktemp("runs") / "model of mine"
+    return train_forecaster(traffic, folder, config, register_as="mine")
+
+
+def test_loaded_back_it_forecasts_the_same_from_code_of_its_own(result, traffic, tmp_path):
+    assert result.model_uri == "models:/mine/1"
+    recent = traffic.values[:6]
+    np.save(tmp_path / "recent.npy", recent)
+    store = f"sqlite:///{result.path.parent / 'mlflow.db'}"
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, store, result.model_uri, str(tmp_path / "recent.npy")],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    answer = json.loads(done.stdout.splitlines()[-1])
+    forecast = np.array(answer["forecast"])
+    assert forecast.shape == (4, traffic.num_locations)
+    np.testing.assert_allclose(forecast, result.forecaster.forecast(recent), rtol=1e-5)
+    assert "mlartifacts" in answer["code"]
+    assert answer["metadata"]["forecaster"] == "stid"
+
+
+def test_the_environment_is_left_as_it_was(result):
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+    assert "MLFLOW_REGISTRY_URI" not in os.environ
+
+
+def test_the_run_holds_metrics_and_the_model(result):
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{result.path.parent / 'mlflow.db'}")
+    run = client.get_run(result.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["test.relative_rmse"] == pytest.approx(result.test.relative_rmse)
+    assert run.data.params["forecaster.name"] == "stid"
+    history = client.get_metric_history(result.run_id, "validation_relative_rmse")
+    assert [(m.step, m.value) for m in history] == list(result.history)
+    assert client.get_model_version("mine", "1").run_id == result.run_id

@@ -1,0 +1,65 @@
+import threading
+
+import numpy as np
+import pytest
+
+from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.data.simulate import TrafficParameters, simulate_traffic
+from stemdist_ray.data.windows import prepare
+from stemdist_ray.training.config import TrainConfig
+from stemdist_ray.training.work import DistilledWindows
+
+
+class Threads:
+    """Workers that are threads of this process."""
+
+    def __init__(self, size):
+        self.size = size
+        self.barrier = threading.Barrier(size)
+        self.values = [None] * size
+        self.states = []
+
+    def members(self):
+        return [_Member(self, rank) for rank in range(self.size)]
+
+
+class _Member:
+    def __init__(self, team, rank):
+        self.team, self.rank, self.size = team, rank, team.size
+
+    def add_up(self, values):
+        self.team.values[self.rank] = values.clone()
+        self.team.barrier.wait()
+        total = sum(self.team.values)
+        self.team.barrier.wait()
+        values.copy_(total)
+
+    def report(self, record, state):
+        assert (state is not None) == (self.rank == 0)
+        if state is not None:
+            self.team.states.append(state)
+
+    def restore(self):
+        return None
+
+
+@pytest.fixture
+def train_config():
+    return TrainConfig(
+        data={"lookback": 6, "horizon": 4},
+        forecaster=ForecasterConfig(name="dlinear", options={"kernel": 3}),
+        training={"epochs": 4, "batch": 25, "validation_windows": 10, "subsets": 2},
+        tracking={"enabled": False},
+    )
+
+
+@pytest.fixture
+def gappy(train_config):
+    series = simulate_traffic(TrafficParameters(locations=8, steps=300, missing=0.1))
+    return prepare(series, train_config.data)
+
+
+@pytest.fixture
+def distilled(gappy):
+    batch = gappy.windows.batch(gappy.starts["train"][::20])
+    return DistilledWindows(batch.x.numpy(), batch.y.numpy(), np.arange(1, 9))

@@ -1,0 +1,100 @@
+import threading
+
+import pytest
+import torch
+
+from stemdist_ray.errors import DivergenceError
+from stemdist_ray.training.group import Alone, load_state
+from stemdist_ray.training.loop import TrainingLoop
+from stemdist_ray.training.work import training_work
+from tests.training.conftest import Threads
+
+
+def alone(work, path):
+    TrainingLoop(work, Alone(path), "cpu").run()
+    return load_state(path)
+
+
+def together(work, size):
+    team, failures = Threads(size), []
+    loops = [TrainingLoop(work, member, "cpu") for member in team.members()]
+
+    def run(loop):
+        try:
+            loop.run()
+        except Exception as error:  # noqa: BLE001 - handed to the test
+            failures.append(error)
+            team.barrier.abort()
+
+    threads = [threading.Thread(target=run, args=(loop,)) for loop in loops]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    return team.states[-1]
+
+
+def assert_close(one, other):
+    assert one["best_epoch"] == other["best_epoch"]
+    for (a, first), (b, second) in zip(one["history"], other["history"], strict=True):
+        assert a == b
+        assert first == pytest.approx(second, rel=1e-5)
+    for name, value in one["best_weights"].items():
+        torch.testing.assert_close(value, other["best_weights"][name], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("on_distilled", [False, True])
+def test_several_workers_take_the_same_steps_as_one(
+    train_config, gappy, distilled, tmp_path, size, on_distilled
+):
+    # 0.1 of the readings are missing, and no batch divides evenly by 2 or 3.
+    work = training_work(train_config, gappy, distilled if on_distilled else None)
+    assert_close(alone(work, tmp_path / "state.pt"), together(work, size))
+
+
+def test_training_helps(train_config, gappy, tmp_path):
+    state = alone(training_work(train_config, gappy, None), tmp_path / "state.pt")
+    errors = [error for _, error in state["history"]]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.95 * errors[0]
+
+
+def test_going_on_from_any_epoch_ends_where_the_undisturbed_run_does(train_config, gappy, tmp_path):
+    noisy = {"name": "stid", "options": {"series_embedding": 8, "embedding": 8}}
+    config = train_config.model_validate(train_config.model_dump() | {"forecaster": noisy})
+    work = training_work(config, gappy, None)
+    whole = alone(work, tmp_path / "whole.pt")
+
+    class KilledError(Exception):
+        pass
+
+    class Mortal(Alone):
+        def report(self, record, state):
+            super().report(record, state)
+            if record["epoch"] == 2:
+                raise KilledError
+
+    with pytest.raises(KilledError):
+        TrainingLoop(work, Mortal(tmp_path / "cut.pt"), "cpu").run()
+    resumed = alone(work, tmp_path / "cut.pt")
+    assert resumed["history"] == whole["history"]
+    for name, value in whole["model"].items():
+        assert torch.equal(value, resumed["model"][name])
+
+
+def test_patience_ends_a_training_early(train_config, gappy, tmp_path):
+    tree = train_config.model_dump()
+    tree["training"] |= {"epochs": 50, "learning_rate": 0.5, "patience": 2}
+    work = training_work(train_config.model_validate(tree), gappy, None)
+    state = alone(work, tmp_path / "state.pt")
+    assert state["epoch"] == state["best_epoch"] + 2 < 50
+
+
+def test_divergence_is_reported(train_config, gappy, tmp_path):
+    tree = train_config.model_dump()
+    tree["training"] |= {"learning_rate": 1e30, "epochs": 2}
+    work = training_work(train_config.model_validate(tree), gappy, None)
+    with pytest.raises(DivergenceError, match="lower training.learning_rate"):
+        alone(work, tmp_path / "state.pt")
