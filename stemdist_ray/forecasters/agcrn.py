@@ -141,6 +141,9 @@ class Agcrn(Forecaster):
         return forecast
 
     def activation_floats(self) -> int:
-        """Concatenated inputs, gates and states of every step."""
+        """Concatenated inputs, gates and states; of every step while training, else of one."""
         options = self.options
-        return self.shape.lookback * options.layers * options.hidden * (6 + 4 * options.order)
+        step = options.hidden * (6 + 4 * options.order)
+        if self.training:
+            return self.shape.lookback * options.layers * step
+        return step + self.shape.lookback * options.hidden

@@ -88,7 +88,10 @@ class Forecaster(nn.Module, ABC):
         return self.predict(x, self.encode(context))
 
     def activation_floats(self) -> int:
-        """Roughly how many numbers a forward pass keeps per window and location."""
+        """Roughly how many numbers a forward pass keeps per window and location.
+
+        In train mode what the backward pass needs counts, in eval mode what is held at once.
+        """
         return 64 * (self.shape.lookback * self.shape.num_features + self.shape.horizon)
 
     def num_parameters(self) -> int:

@@ -61,7 +61,8 @@ def test_the_environment_is_left_as_it_was(result):
 def test_the_run_holds_metrics_and_the_model(result):
     from mlflow.tracking import MlflowClient
 
-    client = MlflowClient(f"sqlite:///{result.path.parent / 'mlflow.db'}")
+    store = f"sqlite:///{result.path.parent / 'mlflow.db'}"
+    client = MlflowClient(store, registry_uri=store)
     run = client.get_run(result.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.metrics["test.relative_rmse"] == pytest.approx(result.test.relative_rmse)
