@@ -42,16 +42,18 @@ def run(command, folder, **options):
 
 
 def test_blocks_are_where_we_look_for_them():
-    assert len(PYTHON) == 2
+    assert len(PYTHON) == 3
     assert "make demo" in SHELL
     assert "make test" in SHELL
 
 
 def test_own_data(tmp_path):
     commands = [shlex.split(c) for c in SHELL if c.startswith("stemdist")]
-    assert [c[1] for c in commands] == ["describe", "distill", "evaluate", "report", "ui"]
+    names = [c[1] for c in commands]
+    assert names == ["describe", "distill", "evaluate", "report", "ui", "forecasters", "evaluate"]
+    user_interface = commands.pop(names.index("ui"))
     source = "sim:traffic?locations=24,steps=400,seed=3"
-    for command in commands[:-1]:
+    for command in commands:
         arguments = [source if a == "SOURCE" else a for a in command]
         if command[1] == "distill":
             # Only the size of the work is changed; ratios are given in the README.
@@ -60,7 +62,8 @@ def test_own_data(tmp_path):
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs" / "mine.json").exists()
     assert (tmp_path / "runs" / "mine" / "report.html").exists()
-    check_ui(commands[-1], tmp_path)
+    assert "stid,distilled," in (tmp_path / "runs" / "mine.csv").read_text()
+    check_ui(user_interface, tmp_path)
 
 
 def check_ui(command, folder):
@@ -92,6 +95,12 @@ def test_python_interface(tmp_path):
     assert 0.1 < float(done.stdout) < 2
 
 
+def test_train_and_load_back(tmp_path):
+    done = run([sys.executable, "-c", PYTHON[1]], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"\(12, \d+\)", done.stdout.splitlines()[-1])
+
+
 def test_own_forecaster(tmp_path):
     use = f"""
 from stemdist_ray import build_config, distill
@@ -100,7 +109,7 @@ config = build_config("demo", {{**tiny, "forecaster": {{"name": "mine"}}}})
 result = distill("sim:traffic?locations=24,steps=400,seed=3", "run", config)
 print(result.dataset.config.forecaster.name)
 """
-    done = run([sys.executable, "-c", PYTHON[1] + use], tmp_path)
+    done = run([sys.executable, "-c", PYTHON[2] + use], tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "mine"
 
@@ -108,7 +117,7 @@ print(result.dataset.config.forecaster.name)
 def test_cluster_commands_are_those_of_the_integration_test():
     commands = [c for c in SHELL if c.startswith("ray job submit")]
     script = (ROOT / "tests" / "integration" / "test_ray_job.py").read_text()
-    assert len(commands) == 2
+    assert len(commands) == 3
     for command in commands:
         words = shlex.split(command)
         assert words[:6] == ["ray", "job", "submit", "--working-dir", ".", "--"]

@@ -11,7 +11,13 @@ import psutil
 import pytest
 import yaml
 
-from stemdist_ray import SyntheticDataset
+from stemdist_ray import (
+    SyntheticDataset,
+    TrainedForecaster,
+    build_config,
+    distill,
+    read_series,
+)
 from tests.conftest import ROOT, TINY
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
@@ -93,3 +99,27 @@ def test_distill_and_evaluate_as_ray_jobs(head, tmp_path):
     failed = submit(head, "jobs/distill.py", tmp_path / "job.yaml")
     assert failed.returncode != 0
     assert "holds a finished run already" in failed.stdout + failed.stderr
+
+
+def test_train_on_distilled_data_as_a_ray_job(head, tmp_path):
+    source = "sim:traffic?locations=24,steps=400,seed=3"
+    folder = tmp_path / "runs" / "data"
+    distill(source, folder, build_config("demo", TINY))
+    tree = {
+        "source": source,
+        "distilled": str(folder),
+        "out": str(tmp_path / "runs" / "forecaster"),
+        "register_as": "of-the-job",
+        "config": {
+            "forecaster": {"name": "stid"},
+            "training": {"epochs": 4},
+            "worker": {"num_workers": 2},
+        },
+    }
+    (tmp_path / "train.yaml").write_text(yaml.safe_dump(tree))
+    done = submit(head, "jobs/train.py", tmp_path / "train.yaml")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "registered as models:/of-the-job/1" in done.stdout
+    trained = TrainedForecaster.load(tmp_path / "runs" / "forecaster" / "model")
+    recent = read_series(source).values[-trained.model.shape.lookback :]
+    assert trained.forecast(recent).shape == (trained.model.shape.horizon, 24)
