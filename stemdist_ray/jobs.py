@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
@@ -90,7 +90,25 @@ class EvaluateJob:
     csv_file: Path | None = None
 
 
-class JobFile(BaseModel):
+class YamlFile(BaseModel):
+    """Base of what the YAML files of jobs hold; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def parse(cls, tree: Mapping[str, Any]) -> Self:
+        """Check a YAML tree.
+
+        Raises:
+            ConfigError: All problems, on one line.
+        """
+        try:
+            return cls.model_validate(tree)
+        except ValidationError as error:
+            raise ConfigError(describe_validation_error(error)) from error
+
+
+class JobFile(YamlFile):
     """What the YAML files of ``jobs/`` hold.
 
     Args:
@@ -106,8 +124,6 @@ class JobFile(BaseModel):
         csv_file: For evaluate: where to write the table of several evaluators as CSV.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     source: str
     out: Path
     preset: str = "standard"
@@ -118,18 +134,6 @@ class JobFile(BaseModel):
     full_data: bool = False
     json_file: Path | None = None
     csv_file: Path | None = None
-
-    @classmethod
-    def parse(cls, tree: Mapping[str, Any]) -> JobFile:
-        """Check a YAML tree.
-
-        Raises:
-            ConfigError: All problems, on one line.
-        """
-        try:
-            return cls.model_validate(tree)
-        except ValidationError as error:
-            raise ConfigError(describe_validation_error(error)) from error
 
     def distill_job(self) -> DistillJob:
         """The distillation it describes."""
@@ -176,7 +180,7 @@ def run_distill(job: DistillJob, console: Console) -> DistillResult:
         raise
     size = result.dataset.manifest["size"]
     smaller = size["real_bytes"] / size["bytes"]
-    _say(
+    say(
         console,
         f"wrote {result.path}: {size['windows']} windows x {size['locations']} locations, "
         f"{smaller:,.0f}x smaller than the train windows; round {result.best_round} kept, "
@@ -184,7 +188,7 @@ def run_distill(job: DistillJob, console: Console) -> DistillResult:
         f"{time.perf_counter() - begun:.0f} s",
     )
     folder, source = shlex.quote(str(job.out)), shlex.quote(job.source)
-    _say(console, f"next: stemdist evaluate {folder} {source}")
+    say(console, f"next: stemdist evaluate {folder} {source}")
     return result
 
 
@@ -221,9 +225,9 @@ def run_evaluate(job: EvaluateJob, console: Console) -> EvaluationResult | Cross
     console.print(table)
     runs = job.folder.absolute().parent
     runs = runs.relative_to(Path.cwd()) if runs.is_relative_to(Path.cwd()) else runs
-    _say(console, "look further:")
-    _say(console, f"  stemdist report {shlex.quote(str(job.folder))}")
-    _say(console, f"  stemdist ui {shlex.quote(str(runs))}")
+    say(console, "look further:")
+    say(console, f"  stemdist report {shlex.quote(str(job.folder))}")
+    say(console, f"  stemdist ui {shlex.quote(str(runs))}")
     return result
 
 
@@ -241,11 +245,12 @@ def _evaluation_config(
 
 def _say_how_to_resume(job: DistillJob, console: Console) -> None:
     if not CheckpointStore(job.out).exists():
-        _say(console, "interrupted before the first checkpoint; nothing to resume")
+        say(console, "interrupted before the first checkpoint; nothing to resume")
         return
     command = ["stemdist", "distill", job.source, "--out", str(job.out), "--resume"]
-    _say(console, f"interrupted; go on with: {shlex.join(command)}")
+    say(console, f"interrupted; go on with: {shlex.join(command)}")
 
 
-def _say(console: Console, text: str) -> None:
+def say(console: Console, text: str) -> None:
+    """Print a line as it is: no markup, no cutting."""
     console.print(text, highlight=False, soft_wrap=True, markup=False)

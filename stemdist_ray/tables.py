@@ -22,17 +22,23 @@ ROW_TITLES = {
 }
 
 
-def evaluation_table(result: EvaluationResult, target: str, unit: str) -> Table:
-    """The result table of an evaluation, test split."""
-    label = f"{target} ({unit})" if unit else target
-    table = Table(
-        title=f"{result.forecaster}, test split, {label}",
+def _table(title: str | None, caption: str | None = None) -> Table:
+    return Table(
+        title=title,
         title_justify="left",
+        caption=caption,
+        caption_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1),
         collapse_padding=True,
         pad_edge=False,
     )
+
+
+def evaluation_table(result: EvaluationResult, target: str, unit: str) -> Table:
+    """The result table of an evaluation, test split."""
+    label = f"{target} ({unit})" if unit else target
+    table = _table(f"{result.forecaster}, test split, {label}")
     table.add_column("trained on", no_wrap=True)
     for name in ("rel. RMSE", "rel. MAE", "MAE", "RMSE", "val.", "train s"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -45,37 +51,27 @@ def evaluation_table(result: EvaluationResult, target: str, unit: str) -> Table:
         f"mean ± std over {result.distilled.test.repeats} seeds, "
         f"{result.distilled.optimizer_steps} optimiser steps each; val. = rel. RMSE on validation"
     )
-    table.caption_justify = "left"
     return table
 
 
 def cross_table(result: CrossEvaluation, target: str, unit: str) -> Table:
     """The cross-architecture table, test split."""
     label = f"{target} ({unit})" if unit else target
-    table = Table(
-        title=f"cross-architecture evaluation, test split, {label}",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1),
-        collapse_padding=True,
-        pad_edge=False,
-        caption=_cross_caption(result),
-        caption_justify="left",
-    )
+    table = _table(f"cross-architecture evaluation, test split, {label}", _cross_caption(result))
     table.add_column("forecaster", no_wrap=True)
     table.add_column("trained on", no_wrap=True)
-    for name in ("rel. RMSE", "rel. MAE", "val.", "train s", "peak MiB"):
+    for name in ("rel. RMSE", "val.", "train s", "peak MiB"):
         table.add_column(name, justify="right", no_wrap=True)
     for forecaster, rows in result.rows.items():
         for index, (name, row) in enumerate(rows.items()):
-            error, relative_mae, _, _, validation = _cells(row)
+            error, *_, validation = _cells(row)
             costs = f"{row.train_seconds:.1f}", f"{row.peak_rss_mib:.0f}"
             head = "" if index else forecaster
-            table.add_row(head, ROW_TITLES[name], error, relative_mae, validation, *costs)
+            table.add_row(head, ROW_TITLES[name], error, validation, *costs)
         table.add_section()
     for name, row in result.naive.items():
-        error, relative_mae, _, _, validation = _cells(row)
-        table.add_row(ROW_TITLES[name], "full data", error, relative_mae, validation)
+        error, *_, validation = _cells(row)
+        table.add_row(ROW_TITLES[name], "full data", error, validation)
     return table
 
 
@@ -107,14 +103,8 @@ def _cells(row: MethodResult) -> list[str]:
 
 def forecaster_table(rows: list[dict[str, Any]]) -> Table:
     """The text of ``stemdist forecasters``."""
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1),
-        collapse_padding=True,
-        pad_edge=False,
-        caption="parameters for 12 steps of one feature to 12 steps, with default options",
-        caption_justify="left",
-    )
+    caption = "parameters for 12 steps of one feature to 12 steps, with default options"
+    table = _table(None, caption)
     table.add_column("name", no_wrap=True)
     table.add_column("what it is")
     table.add_column("parameters", justify="right", no_wrap=True)

@@ -4,8 +4,8 @@ from rich.console import Console
 
 from stemdist_ray.evaluation.compare import MethodResult
 from stemdist_ray.evaluation.metrics import METRIC_NAMES, Summary
-from stemdist_ray.pipeline.evaluate_job import EvaluationResult
-from stemdist_ray.tables import description_lines, evaluation_table
+from stemdist_ray.pipeline import CrossEvaluation, EvaluationResult
+from stemdist_ray.tables import cross_table, description_lines, evaluation_table, forecaster_table
 
 
 def row(value, repeats=2):
@@ -16,14 +16,40 @@ def row(value, repeats=2):
 
 def test_table_fits_80_columns():
     result = EvaluationResult(
-        row(0.5), row(0.6), row(0.7), row(0.8), row(0.4), {"ridge": row(0.9, 1)}, "mtgnn", 0, 1.0
-    )
+        row(0.5), row(0.6), row(0.7), row(0.8), row(0.4), {"ridge": row(0.9, 1)}, "mtgnn",
+        "fair", 0, 1.0,
+    )  # fmt: skip
     console = Console(file=io.StringIO(), width=80)
     console.print(evaluation_table(result, "speed", "km/h"))
     text = console.file.getvalue()
     assert "…" not in text
     for words in ("distilled", "0.500 ±0.010", "ridge on lags", "full data", "km/h", "2 seeds"):
         assert words in text
+
+
+def test_cross_table_fits_80_columns():
+    rows = {"distilled": row(0.5), "node_sampled": row(0.6), "full_data": row(0.4)}
+    naive = {"historical_average": row(0.9, 1)}
+    every = {"graph_wavenet": rows}
+    result = CrossEvaluation(every, {"stid": "never finite"}, naive, "mtgnn", "paper", 0)
+    console = Console(file=io.StringIO(), width=80)
+    console.print(cross_table(result, "speed", "km/h"))
+    text = " ".join(console.file.getvalue().split())
+    assert "…" not in text
+    for words in ("graph_wavenet distilled 0.500 ±0.010", "historical average", "km/h", "(paper)"):
+        assert words in text
+    assert "stid left out: never finite" in text
+
+
+def test_forecaster_table():
+    rows = [
+        {"name": "a", "summary": "what", "source": "where", "num_parameters": 1234},
+        {"name": "b", "error": "cannot be loaded"},
+    ]
+    console = Console(file=io.StringIO(), width=80)
+    console.print(forecaster_table(rows))
+    for words in ("1,234", "where", "cannot be loaded"):
+        assert words in console.file.getvalue()
 
 
 def test_description():

@@ -5,15 +5,12 @@ import time
 
 import psutil
 import pytest
-import torch
 
 from stemdist_ray.errors import DivergenceError, ExecutionError
 from stemdist_ray.execution.ray_train import train_on_ray
 from stemdist_ray.training.config import TrainWorkerConfig
-from stemdist_ray.training.group import Alone, load_state
-from stemdist_ray.training.loop import TrainingLoop
 from stemdist_ray.training.work import training_work
-from tests.training.conftest import gappy, train_config
+from tests.training.conftest import alone, assert_close, gappy, train_config
 
 __all__ = ["gappy", "train_config"]
 
@@ -24,20 +21,6 @@ def with_training(config, **changes):
     tree = config.model_dump()
     tree["training"] |= changes
     return config.model_validate(tree)
-
-
-def assert_close(one, other):
-    assert one["epoch"] == other["epoch"]
-    for (a, first), (b, second) in zip(one["history"], other["history"], strict=True):
-        assert a == b
-        assert first == pytest.approx(second, rel=1e-4)
-    for name, value in one["best_weights"].items():
-        torch.testing.assert_close(value, other["best_weights"][name], rtol=1e-3, atol=1e-5)
-
-
-def alone(work, path):
-    TrainingLoop(work, Alone(path), "cpu").run()
-    return load_state(path)
 
 
 def test_two_workers_equal_one_even_when_one_is_killed(train_config, gappy, tmp_path):

@@ -2,12 +2,30 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 
 from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.data.simulate import TrafficParameters, simulate_traffic
 from stemdist_ray.data.windows import prepare
 from stemdist_ray.training.config import TrainConfig
+from stemdist_ray.training.group import Alone, load_state
+from stemdist_ray.training.loop import TrainingLoop
 from stemdist_ray.training.work import DistilledWindows
+
+
+def assert_close(one, other):
+    assert one["epoch"] == other["epoch"]
+    assert one["best_epoch"] == other["best_epoch"]
+    for (a, first), (b, second) in zip(one["history"], other["history"], strict=True):
+        assert a == b
+        assert first == pytest.approx(second, rel=1e-4)
+    for name, value in one["best_weights"].items():
+        torch.testing.assert_close(value, other["best_weights"][name], rtol=1e-3, atol=1e-5)
+
+
+def alone(work, path):
+    TrainingLoop(work, Alone(path), "cpu").run()
+    return load_state(path)
 
 
 class Threads:

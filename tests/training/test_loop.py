@@ -4,15 +4,10 @@ import pytest
 import torch
 
 from stemdist_ray.errors import DivergenceError
-from stemdist_ray.training.group import Alone, load_state
+from stemdist_ray.training.group import Alone
 from stemdist_ray.training.loop import TrainingLoop
 from stemdist_ray.training.work import training_work
-from tests.training.conftest import Threads
-
-
-def alone(work, path):
-    TrainingLoop(work, Alone(path), "cpu").run()
-    return load_state(path)
+from tests.training.conftest import Threads, alone, assert_close
 
 
 def together(work, size):
@@ -33,15 +28,6 @@ def together(work, size):
         thread.join()
     assert not failures
     return team.states[-1]
-
-
-def assert_close(one, other):
-    assert one["best_epoch"] == other["best_epoch"]
-    for (a, first), (b, second) in zip(one["history"], other["history"], strict=True):
-        assert a == b
-        assert first == pytest.approx(second, rel=1e-5)
-    for name, value in one["best_weights"].items():
-        torch.testing.assert_close(value, other["best_weights"][name], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [2, 3])
