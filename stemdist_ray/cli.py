@@ -235,7 +235,7 @@ def evaluate(
         folder=folder,
         source=source,
         layers=(drop_unset(flags), assignments(settings)),
-        forecasters=tuple(forecaster.split(",")) if forecaster and several else None,
+        forecasters=tuple(n.strip() for n in (forecaster or "").split(",")) if several else None,
         full_data=full_data,
         json_file=json_file,
         csv_file=csv_file,

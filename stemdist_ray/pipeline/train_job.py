@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,7 @@ def train_forecaster(
     windows = None
     if dataset is not None:
         windows = DistilledWindows(dataset.x, dataset.y, dataset.cluster_size)
-    work = training_work(config, data, windows)
+    work = training_work(config, data, windows, _hash(job, windows))
     make_folder(folder, resume=resume)
     tracker = create_tracker(config.tracking, folder.absolute().parent)
     existing = remembered_run(folder) if resume else None
@@ -122,6 +123,15 @@ def train_forecaster(
         )
         uri = _register(folder, config, result, tracker, register_as)
     return TrainResult(**{**vars(result), "model_uri": uri})
+
+
+def _hash(job: JobInput, distilled: DistilledWindows | None) -> str:
+    """Of all readings that a training uses."""
+    digest = hashlib.blake2b(str(job.description["hash"]).encode(), digest_size=16)
+    if distilled is not None:
+        digest.update(distilled.x.tobytes())
+        digest.update(distilled.y.tobytes())
+    return digest.hexdigest()
 
 
 def _run(work: TrainingWork, config: TrainConfig, checkpoints: Path) -> dict[str, Any]:

@@ -52,7 +52,6 @@ class TrainWorkerConfig(Section):
     address: str | None = Field(
         None, description="Ray cluster to join; null = RAY_ADDRESS, else a local Ray"
     )
-    start_timeout: Rate = Field(120.0, description="seconds to wait for the workers' places")
 
 
 class TrainConfig(Section):

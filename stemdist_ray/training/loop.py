@@ -7,10 +7,12 @@ step's loss and the shares are summed, so n workers take the same steps as one, 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from stemdist_ray.config import ForecasterConfig
-from stemdist_ray.errors import DivergenceError
+from stemdist_ray.errors import ConfigError, DivergenceError
 from stemdist_ray.evaluation.fit import Best, add_gradients
 from stemdist_ray.evaluation.metrics import Metrics
 from stemdist_ray.evaluation.predict import EvaluationWindows, forecaster_errors
@@ -43,6 +45,7 @@ class TrainingWork:
         forecaster: What to train.
         training: How.
         seed: Of weights, order and dropout.
+        data_hash: Of what it trains on.
     """
 
     source: Callable[[int, int, str], TrainingSource]
@@ -52,6 +55,19 @@ class TrainingWork:
     forecaster: ForecasterConfig
     training: TrainingConfig
     seed: int
+    data_hash: str
+
+    def digest(self) -> str:
+        """A hash of all that must be the same for a checkpoint to be gone on with."""
+        tree = {
+            "forecaster": self.forecaster.model_dump(mode="json"),
+            "training": self.training.model_dump(mode="json", exclude={"epochs", "patience"}),
+            "shape": asdict(self.shape),
+            "seed": self.seed,
+            "data": self.data_hash,
+        }
+        text = json.dumps(tree, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 class TrainingLoop:
@@ -81,6 +97,7 @@ class TrainingLoop:
         """Train to the last epoch, from the last checkpoint where there is one.
 
         Raises:
+            ConfigError: The checkpoint was written with other settings or data.
             DivergenceError: Validation never gave a finite error.
         """
         saved = self.group.restore()
@@ -155,6 +172,7 @@ class TrainingLoop:
 
     def _state(self) -> dict[str, Any]:
         return {
+            "digest": self.work.digest(),
             "epoch": self.epoch,
             "seconds": self.seconds,
             "model": self.model.state_dict(),
@@ -166,6 +184,12 @@ class TrainingLoop:
         }
 
     def _load(self, state: Mapping[str, Any]) -> None:
+        if state["digest"] != self.work.digest():
+            raise ConfigError(
+                "cannot resume: the checkpoint was written with another forecaster, seed, data or "
+                "other training settings; only epochs and patience may change. Start anew in "
+                "another folder"
+            )
         self.epoch, self.seconds = int(state["epoch"]), float(state["seconds"])
         self.model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])

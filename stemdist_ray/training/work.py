@@ -68,7 +68,7 @@ class _FullSource:
 
 
 def training_work(
-    config: TrainConfig, data: PreparedData, distilled: DistilledWindows | None
+    config: TrainConfig, data: PreparedData, distilled: DistilledWindows | None, data_hash: str
 ) -> TrainingWork:
     """Collect what the workers need: train windows, validation windows, settings.
 
@@ -76,6 +76,7 @@ def training_work(
         config: The training.
         data: The prepared real series.
         distilled: What to train on; None = the train split of the series.
+        data_hash: Of the series, and of the distilled data where there are any.
     """
     context, starts = data.encoder_input(), data.starts["val"]
     chosen = starts[evenly_spaced(len(starts), config.training.validation_windows)]
@@ -94,4 +95,5 @@ def training_work(
         forecaster=config.forecaster,
         training=config.training,
         seed=config.seed,
+        data_hash=data_hash,
     )

@@ -25,7 +25,7 @@ def with_training(config, **changes):
 
 def test_two_workers_equal_one_even_when_one_is_killed(train_config, gappy, tmp_path):
     config = with_training(train_config, epochs=60, patience=0)
-    work = training_work(config, gappy, None)
+    work = training_work(config, gappy, None, "hash")
     folder, killed = tmp_path / "checkpoints", []
 
     def kill_one_worker():
@@ -45,19 +45,19 @@ def test_two_workers_equal_one_even_when_one_is_killed(train_config, gappy, tmp_
     assert killed
     assert_close(state, alone(work, tmp_path / "state.pt"))
 
-    more = training_work(with_training(config, epochs=62), gappy, None)
+    more = training_work(with_training(config, epochs=62), gappy, None, "hash")
     resumed = train_on_ray(more, TrainWorkerConfig(num_workers=1), folder)
     assert_close(resumed, alone(more, tmp_path / "state.pt"))
 
 
 def test_a_domain_error_of_a_worker_keeps_its_type(train_config, gappy, tmp_path):
     config = with_training(train_config, epochs=1, learning_rate=1e30)
-    work = training_work(config, gappy, None)
+    work = training_work(config, gappy, None, "hash")
     with pytest.raises(DivergenceError, match=r"lower training\.learning_rate"):
         train_on_ray(work, TrainWorkerConfig(max_failures=0), tmp_path / "checkpoints")
 
 
 def test_no_room_is_said_at_once(train_config, gappy, tmp_path):
-    work = training_work(train_config, gappy, None)
+    work = training_work(train_config, gappy, None, "hash")
     with pytest.raises(ExecutionError, match="9 workers want 9 CPU, the cluster has 4"):
         train_on_ray(work, TrainWorkerConfig(num_workers=9), tmp_path / "checkpoints")

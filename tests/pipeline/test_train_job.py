@@ -56,6 +56,16 @@ def test_resume_needs_the_same_folder_and_goes_on(traffic, tmp_path):
     assert (tmp_path / "run.previous" / "training.json").exists()
 
 
+def test_resume_refuses_another_forecaster(traffic, tmp_path):
+    train_forecaster(traffic, tmp_path / "run", config())
+    other = config(forecaster={"name": "stid"})
+    with pytest.raises(ConfigError, match="written with another forecaster"):
+        train_forecaster(traffic, tmp_path / "run", other, resume=True)
+    with pytest.raises(ConfigError, match="seed, data or"):
+        changed = traffic.with_changes(values=traffic.values + 1)
+        train_forecaster(changed, tmp_path / "run", config(), resume=True)
+
+
 def test_registering_needs_tracking(traffic, tmp_path):
     with pytest.raises(ExecutionError, match="turn tracking on"):
         train_forecaster(traffic, tmp_path / "run", config(), register_as="x")

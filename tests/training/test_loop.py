@@ -36,12 +36,12 @@ def test_several_workers_take_the_same_steps_as_one(
     train_config, gappy, distilled, tmp_path, size, on_distilled
 ):
     # 0.1 of the readings are missing, and no batch divides evenly by 2 or 3.
-    work = training_work(train_config, gappy, distilled if on_distilled else None)
+    work = training_work(train_config, gappy, distilled if on_distilled else None, "hash")
     assert_close(alone(work, tmp_path / "state.pt"), together(work, size))
 
 
 def test_training_helps(train_config, gappy, tmp_path):
-    state = alone(training_work(train_config, gappy, None), tmp_path / "state.pt")
+    state = alone(training_work(train_config, gappy, None, "hash"), tmp_path / "state.pt")
     errors = [error for _, error in state["history"]]
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 0.95 * errors[0]
@@ -50,7 +50,7 @@ def test_training_helps(train_config, gappy, tmp_path):
 def test_going_on_from_any_epoch_ends_where_the_undisturbed_run_does(train_config, gappy, tmp_path):
     noisy = {"name": "stid", "options": {"series_embedding": 8, "embedding": 8}}
     config = train_config.model_validate(train_config.model_dump() | {"forecaster": noisy})
-    work = training_work(config, gappy, None)
+    work = training_work(config, gappy, None, "hash")
     whole = alone(work, tmp_path / "whole.pt")
 
     class KilledError(Exception):
@@ -73,7 +73,7 @@ def test_going_on_from_any_epoch_ends_where_the_undisturbed_run_does(train_confi
 def test_patience_ends_a_training_early(train_config, gappy, tmp_path):
     tree = train_config.model_dump()
     tree["training"] |= {"epochs": 50, "learning_rate": 0.5, "patience": 2}
-    work = training_work(train_config.model_validate(tree), gappy, None)
+    work = training_work(train_config.model_validate(tree), gappy, None, "hash")
     state = alone(work, tmp_path / "state.pt")
     assert state["epoch"] == state["best_epoch"] + 2 < 50
 
@@ -81,6 +81,6 @@ def test_patience_ends_a_training_early(train_config, gappy, tmp_path):
 def test_divergence_is_reported(train_config, gappy, tmp_path):
     tree = train_config.model_dump()
     tree["training"] |= {"learning_rate": 1e30, "epochs": 2}
-    work = training_work(train_config.model_validate(tree), gappy, None)
+    work = training_work(train_config.model_validate(tree), gappy, None, "hash")
     with pytest.raises(DivergenceError, match="lower training.learning_rate"):
         alone(work, tmp_path / "state.pt")
