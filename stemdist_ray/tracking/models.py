@@ -74,7 +74,8 @@ def _store(uri: str) -> Iterator[None]:
         yield
     finally:
         mlflow.set_tracking_uri(before[0])
-        mlflow.set_registry_uri(before[1])
+        # None: the registry follows the tracking URI again, unless it was another one before.
+        mlflow.set_registry_uri(None if before[1] == before[0] else before[1])
         for name, value in environment.items():
             os.environ.pop(name, None)
             if value is not None:

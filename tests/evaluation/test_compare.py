@@ -68,13 +68,13 @@ def test_full_data_and_naive_rows(comparison):
 
 def test_test_split_is_read_once_per_training_and_after_it(comparison, monkeypatch):
     seen = []
-    original = type(comparison.test).score
+    original = type(comparison.test).errors
 
     def spy(self, predict, batch):
         seen.append("test" if self is comparison.test else "validation")
         return original(self, predict, batch)
 
-    monkeypatch.setattr(type(comparison.test), "score", spy)
+    monkeypatch.setattr(type(comparison.test), "errors", spy)
     comparison.distilled_row()
     assert seen.count("test") == 2
     # Two looks for choosing the step, one at the whole validation split, then the test split.
