@@ -9,6 +9,7 @@ from rich.console import Console
 
 from stemdist_ray.jobs import YamlFile, say
 from stemdist_ray.pipeline import TrainResult, train_forecaster
+from stemdist_ray.pipeline.train_job import CHECKPOINTS, MODEL
 from stemdist_ray.progress import console_reporter
 from stemdist_ray.training.config import TrainConfig
 
@@ -44,11 +45,11 @@ def run_train(job: TrainFile, console: Console) -> TrainResult:
             job.config,
             distilled=job.distilled,
             register_as=job.register_as,
-            resume=job.resume and (job.out / "checkpoints").exists(),
+            resume=job.resume and (job.out / CHECKPOINTS).exists(),
             overwrite=job.overwrite,
             reporter=reporter,
         )
-    say(console, f"wrote {result.path / 'model'}")
+    say(console, f"wrote {result.path / MODEL}")
     if result.model_uri is not None:
         say(console, f"registered as {result.model_uri}")
         say(console, f"next: mlflow models serve -m {shlex.quote(result.model_uri)}")

@@ -19,7 +19,7 @@ from torch import Tensor
 from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.data.scaler import Scaler
 from stemdist_ray.errors import ArtifactError, DataError
-from stemdist_ray.evaluation.predict import windows_per_batch
+from stemdist_ray.evaluation.predict import forecast_windows
 from stemdist_ray.files import replacing_folder
 from stemdist_ray.forecasters import build_forecaster
 from stemdist_ray.forecasters.base import Forecaster, WindowShape
@@ -74,18 +74,8 @@ class TrainedForecaster:
             )
         scaled = np.nan_to_num(self.scaler.transform(values), nan=0.0)
         windows = scaled if values.ndim == 4 else scaled[None]
-        out = self.scaler.inverse(self._predict(windows), shape.target)
+        out = self.scaler.inverse(forecast_windows(self.model, windows, self.context), shape.target)
         return out if values.ndim == 4 else out[0]
-
-    def _predict(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        size = windows_per_batch(self.model, windows.shape[2])
-        with torch.no_grad():
-            state = self.model.encode(torch.from_numpy(self.context))
-            pieces = [
-                self.model.predict(part, state)
-                for part in torch.split(torch.from_numpy(windows), size)
-            ]
-        return np.asarray(torch.cat(pieces).numpy())
 
     def save(self, folder: Path) -> None:
         """Write a folder; nothing in it is pickled code."""

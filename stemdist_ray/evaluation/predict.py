@@ -95,6 +95,33 @@ def windows_per_batch(model: Forecaster, num_locations: int, budget: int = MEMOR
     return max(1, budget // (4 * model.activation_floats() * num_locations))
 
 
+def forecast_windows(
+    model: Forecaster,
+    x: npt.NDArray[np.float32],
+    context: npt.NDArray[np.float32],
+    device: torch.device | str = "cpu",
+) -> npt.NDArray[np.float32]:
+    """Forecast windows that are at hand, in batches that fit the memory budget.
+
+    Args:
+        model: The forecaster, in eval mode.
+        x: (W, L, N, F) scaled inputs.
+        context: (N, L, F) mean windows of the N locations.
+        device: Where the model lives.
+
+    Returns:
+        (W, H, N) scaled forecasts.
+    """
+    step = windows_per_batch(model, x.shape[2])
+    with torch.no_grad():
+        state = model.encode(torch.tensor(context, device=device))
+        pieces = [
+            model.predict(torch.tensor(x[first : first + step], device=device), state).cpu()
+            for first in range(0, len(x), step)
+        ]
+    return np.asarray(torch.cat(pieces).numpy())
+
+
 def score_forecaster(
     model: Forecaster,
     windows: EvaluationWindows,

@@ -17,14 +17,13 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.windows import PreparedData
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.evaluation.fit import fit
 from stemdist_ray.evaluation.naive import RidgeOnLags
-from stemdist_ray.evaluation.predict import EvaluationWindows, score_forecaster, windows_per_batch
+from stemdist_ray.evaluation.predict import EvaluationWindows, forecast_windows, score_forecaster
 from stemdist_ray.evaluation.sources import NodeSampling
 from stemdist_ray.forecasters.base import Forecaster, WindowShape
 from stemdist_ray.pipeline.judge import driver_device, judging_windows
@@ -118,20 +117,9 @@ def train_teacher(
 
 
 def forecaster_teacher(model: Forecaster, device: str) -> Teacher:
-    """Wrap a trained forecaster; windows go through it in batches that fit the memory budget."""
-
-    def forecast(x: Array, context: Array) -> Array:
-        step = windows_per_batch(model, x.shape[2])
-        with torch.no_grad():
-            state = model.encode(torch.tensor(context, device=device))
-            pieces = [
-                model.predict(torch.tensor(x[first : first + step], device=device), state).cpu()
-                for first in range(0, len(x), step)
-            ]
-        return np.asarray(torch.cat(pieces).numpy())
-
+    """Wrap a trained forecaster."""
     model.eval()
-    return forecast
+    return lambda x, context: forecast_windows(model, x, context, device)
 
 
 def _score(teacher: Teacher, windows: EvaluationWindows, context: Array) -> float:

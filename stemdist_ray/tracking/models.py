@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -12,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from stemdist_ray.environment import package_versions
-
-logger = logging.getLogger(__name__)
 
 
 def register_model(

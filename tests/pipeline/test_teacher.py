@@ -5,10 +5,10 @@ import torch
 from stemdist_ray.config import build_config
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.windows import prepare
+from stemdist_ray.evaluation import predict
 from stemdist_ray.evaluation.naive import RidgeOnLags
 from stemdist_ray.forecasters.base import WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
-from stemdist_ray.pipeline import teacher as module
 from stemdist_ray.pipeline.start import cluster_prepared, clustered_data, initial_state
 from stemdist_ray.pipeline.teacher import forecaster_teacher, teach
 from stemdist_ray.progress import SilentReporter
@@ -75,5 +75,5 @@ def test_teacher_forecasts_in_batches_without_dropout(rng, tiny_config, monkeypa
     with torch.no_grad():
         expected = model(torch.tensor(x), torch.tensor(context)).numpy()
     np.testing.assert_allclose(whole, expected, rtol=1e-5)
-    monkeypatch.setattr(module, "windows_per_batch", lambda model, locations: 2)
+    monkeypatch.setattr(predict, "windows_per_batch", lambda model, locations: 2)
     np.testing.assert_allclose(teacher(x, context), whole, rtol=1e-5, atol=1e-6)
