@@ -1,6 +1,7 @@
 """Measure what distilling costs on this machine.
 
 python jobs/benchmark.py kernels --json kernels.json
+python jobs/benchmark.py round --json round.json
 python jobs/benchmark.py clustering --year --json clustering.json
 
 Every figure is a ratio or a median of one run. The plain reference implementations that the fast
@@ -42,12 +43,18 @@ def _parse() -> argparse.Namespace:
     kernels.add_argument(
         "--only", help="measure only cases whose name contains this text, e.g. 42x40"
     )
+    kernels.add_argument(
+        "--profile", action="store_true", help="also tell which operators the time goes to"
+    )
+    one_round = commands.add_parser("round", help="one round of distilling 2,352 locations")
+    one_round.set_defaults(run=_round)
+    one_round.add_argument("--repeats", type=int, default=3, help="turns (default 3)")
     clustering = commands.add_parser("clustering", help="raw series against flattened windows")
     clustering.set_defaults(run=_clustering)
     clustering.add_argument(
         "--year", action="store_true", help="also 8,600 locations x 35,040 steps (4 GiB, minutes)"
     )
-    for command in (kernels, clustering):
+    for command in (kernels, one_round, clustering):
         command.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
@@ -63,6 +70,15 @@ def _kernels(args: argparse.Namespace) -> None:
         device=args.device,
         json_file=args.json,
         command=_command_line(),
+        profile=args.profile,
+    )
+
+
+def _round(args: argparse.Namespace) -> None:
+    from stemdist_ray.benchmark.command import run_round_command
+
+    run_round_command(
+        reference=REFERENCE, repeats=args.repeats, json_file=args.json, command=_command_line()
     )
 
 

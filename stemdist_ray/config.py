@@ -78,6 +78,11 @@ class ForecasterConfig(Section):
     options: dict[str, Any] = Field(
         default_factory=dict, description="hyper-parameters of that forecaster"
     )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="of the products of a training step (for GPUs; weights, graph, losses and "
+        "forecasts in use stay float32)",
+    )
 
 
 class TeacherConfig(Section):
@@ -231,6 +236,15 @@ class DistillConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     worker: WorkerConfig = WorkerConfig()
     tracking: TrackingConfig = TrackingConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> DistillConfig:
+        if self.forecaster.precision != "float32" and self.matching.objective == "gradient":
+            raise ValueError(
+                "forecaster.precision bfloat16 goes with matching.objective unrolled only: "
+                "cosines of near-zero gradients do not survive the rounding"
+            )
+        return self
 
     def algorithm_digest(self) -> str:
         """Return a hash of all that changes the result (not workers, rounds, tracking).

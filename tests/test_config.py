@@ -97,3 +97,10 @@ def test_forecaster_options_are_replaced_as_a_whole():
 
 def test_flatten():
     assert flatten({"a": {"b": 1, "c": {}}, "d": [1]}) == {"a.b": 1, "a.c": {}, "d": [1]}
+
+
+def test_low_precision_only_where_second_order_gradients_survive_it():
+    layer = {"forecaster": {"precision": "bfloat16"}}
+    assert build_config("standard", layer).forecaster.precision == "bfloat16"
+    with pytest.raises(ConfigError, match="bfloat16 goes with matching.objective unrolled"):
+        build_config("paper", layer)

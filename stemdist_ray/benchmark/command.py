@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,15 @@ import torch
 from rich.table import Table
 
 from stemdist_ray.benchmark.clustering import COMPARED, YEAR, ClusteringResult, run_clustering
-from stemdist_ray.benchmark.kernels import CASES, KernelResult, default_threads, run_kernels
+from stemdist_ray.benchmark.kernels import (
+    CASES,
+    KernelResult,
+    build_work,
+    default_threads,
+    run_kernels,
+)
+from stemdist_ray.benchmark.rounds import GBA, RoundCase, RoundResult, run_round
+from stemdist_ray.benchmark.shares import GROUPS, REST, time_shares
 from stemdist_ray.environment import hardware, package_versions
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.files import write_json
@@ -27,6 +35,7 @@ def run_kernels_command(
     device: str,
     json_file: Path | None,
     command: str,
+    profile: bool = False,
 ) -> None:
     """Measure the kernels and tell the result.
 
@@ -38,6 +47,7 @@ def run_kernels_command(
         device: "cpu" or "cuda".
         json_file: Where to write the figures, None = nowhere.
         command: The command line, for the record.
+        profile: Also tell which operators the time of each kernel goes to.
 
     Raises:
         ConfigError: No case has such a name, or a number is out of range, or there is no GPU.
@@ -56,9 +66,16 @@ def run_kernels_command(
     with torch_threads(threads), console_reporter(console) as reporter:
         reporter.begin("kernels", len(cases))
         results, peak = run_kernels(reference, cases, repeats, device, reporter)
+        shares = {
+            case.name: time_shares(build_work(case, device, None), repeats)
+            for case in cases
+            if profile
+        }
     console.print(kernels_table(results, peak, threads, device))
+    if profile:
+        console.print(shares_table(shares))
     if json_file is not None:
-        tree = kernels_json(results, peak)
+        tree = {**kernels_json(results, peak), "time_shares": shares}
         about = {"command": command, "threads": threads, "device": device, "repeats": repeats}
         write_json(
             json_file, {**about, **tree, "hardware": hardware(), "versions": package_versions()}
@@ -82,6 +99,34 @@ def run_clustering_command(year: bool, json_file: Path | None, command: str) -> 
     if json_file is not None:
         tree = clustering_json(results)
         about = {"command": command, "hardware": hardware(), "versions": package_versions()}
+        write_json(json_file, {**about, **tree})
+        console.print(f"wrote {json_file}")
+
+
+def run_round_command(
+    reference: str, repeats: int, json_file: Path | None, command: str, case: RoundCase = GBA
+) -> None:
+    """Measure one round of distilling and tell the result.
+
+    Args:
+        reference: "module:function" of the plain twin.
+        repeats: Turns of the shard task that both ways run.
+        json_file: Where to write the figures, None = nowhere.
+        command: The command line, for the record.
+        case: What is distilled.
+
+    Raises:
+        ConfigError: ``repeats`` is below 1.
+    """
+    if repeats < 1:
+        raise ConfigError(f"--repeats takes a number from 1; found {repeats}")
+    console = output_console()
+    with console_reporter(console) as reporter:
+        result = run_round(case, reference, repeats, reporter)
+    console.print(round_table(result))
+    if json_file is not None:
+        about = {"command": command, "hardware": hardware(), "versions": package_versions()}
+        tree = {"ratios": {"shard_task": result.task.ratio}, "rows": [asdict(result)]}
         write_json(json_file, {**about, **tree})
         console.print(f"wrote {json_file}")
 
@@ -132,11 +177,11 @@ def kernels_table(results: Sequence[KernelResult], peak: float, threads: int, de
     table = Table(
         title=f"kernels on {device}, {threads} threads, measured GEMM peak {peak:.0f} GFLOP/s"
     )
-    table.add_column("windows x locations")
+    table.add_column("windows x locations", no_wrap=True)
     for name in ("fast, s", "reference, s", "ratio", "peak, MiB", "reference, MiB"):
         table.add_column(name, justify="right")
-    table.add_column("dense GFLOP", justify="right")
-    table.add_column("GFLOP/s (of peak)", justify="right")
+    for name in ("dense GFLOP", "GFLOP/s (of peak)", "floor, s"):
+        table.add_column(name, justify="right")
     for row in results:
         table.add_row(
             row.name,
@@ -147,11 +192,42 @@ def kernels_table(results: Sequence[KernelResult], peak: float, threads: int, de
             _number(row.reference_peak_mib, ".0f"),
             f"{row.gflop:.2f}",
             f"{row.gflops:.0f} ({row.gflops / peak:.0%})",
+            f"{row.floor_seconds:.3f}",
         )
+    table.caption = "floor: the dense arithmetic alone, at the measured peak"
     if device == "cpu" and results:
-        table.caption = (
-            f"an idle process with the libraries loaded has {results[0].idle_mib:.0f} MiB"
+        table.caption += (
+            f"; an idle process with the libraries loaded has {results[0].idle_mib:.0f} MiB"
         )
+    return table
+
+
+def shares_table(shares: Mapping[str, Mapping[str, float]]) -> Table:
+    """Lay out which groups of operators the time of each kernel goes to."""
+    table = Table(title="share of the CPU time of this library's kernels, by operators")
+    table.add_column("windows x locations", no_wrap=True)
+    groups = [*GROUPS, REST]
+    for group in groups:
+        table.add_column(group, justify="right")
+    for name, row in shares.items():
+        table.add_row(name, *(f"{row[group]:.0%}" for group in groups))
+    return table
+
+
+def round_table(result: RoundResult) -> Table:
+    """Lay out what a round took."""
+    table = Table(title=f"one round of {result.name}")
+    table.add_column("stage")
+    table.add_column("seconds", justify="right")
+    table.add_column("peak of the driver, MiB", justify="right")
+    for name, row in result.stages.items():
+        table.add_row(name, f"{row['seconds']:.1f}", f"{row['peak_rss_mib']:.0f}")
+    table.caption = (
+        f"round: {result.round_seconds:.1f} s, {result.task_seconds:.1f} s summed over its tasks, "
+        f"peak of a worker {result.worker_peak_mib:.0f} MiB; one shard task ({result.shard}; "
+        f"fewer steps): {result.task.fast:.2f} s, plain {result.task.slow:.2f} s, ratio "
+        f"{result.task.ratio:.2f}"
+    )
     return table
 
 

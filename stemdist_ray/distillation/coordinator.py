@@ -152,7 +152,7 @@ class Coordinator:
 
     def _round(self, state: RunState) -> RunState:
         number, begun = state.round + 1, time.perf_counter()
-        shards = self._shard_tasks(number, state.synthetic)
+        shards = self.shard_tasks(number, state.synthetic)
         refining = self.config.num_shards > 1 and self.config.refine.steps > 0 and len(shards) > 1
         for observer in self.observers:
             observer.tasks_planned(f"round {number}", len(shards) + refining)
@@ -201,7 +201,8 @@ class Coordinator:
         patience = self.config.validation.patience
         return replace(state, stopped_early=out_of_patience(history, state.best_round, patience))
 
-    def _shard_tasks(self, number: int, synthetic: SyntheticState) -> list[ShardTask]:
+    def shard_tasks(self, number: int, synthetic: SyntheticState) -> list[ShardTask]:
+        """Cut the clusters into the shards of a round, by its seed."""
         seed, count = self.config.seed, len(self.data.cluster_size)
         parts = random_partition(
             count, self.config.num_shards, numpy_generator(seed, "partition", number)

@@ -20,10 +20,10 @@ class GradientMatching(Workspace):
         super().__init__(data, task)
         self.parameters = list(self.model.parameters())
         self.optimizer = torch.optim.Adam(
-            self.parameters, lr=task.matching.inner_learning_rate, foreach=True
+            self.parameters, lr=task.matching.inner_learning_rate, fused=True
         )
 
-    def matching_step(self) -> float:
+    def matching_step(self) -> Tensor:
         """Match the gradients of every subset once."""
         starts = self.draw_real(self.task.matching.real_batch)
         # Dropout noise would hide the direction that is to be matched.
@@ -33,7 +33,7 @@ class GradientMatching(Workspace):
             loss = self.real_loss(self.model, subset, starts)
             wanted = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
             distances.append(self._update_subset(subset, wanted))
-        return float(torch.stack(distances).mean())
+        return torch.stack(distances).mean()
 
     def _update_subset(self, subset: Tensor, wanted: tuple[Tensor, ...]) -> Tensor:
         matching = self.task.matching

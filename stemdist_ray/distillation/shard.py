@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import torch
 
 from stemdist_ray.distillation.gradient_matching import GradientMatching
 from stemdist_ray.distillation.task import ClusteredData, ShardTask, ShardUpdate
@@ -41,6 +42,7 @@ def run_shard(data: ClusteredData, task: ShardTask) -> ShardUpdate:
             run.train_surrogate()
             objectives.append(run.matching_step())
         state = run.synthetic.to_state()
+        values = tuple(torch.stack(objectives).tolist())
     if not (np.isfinite(state.x).all() and np.isfinite(state.y).all()):
         raise DivergenceError(
             f"{task.name}: the synthetic data became non-finite; lower matching.learning_rate "
@@ -50,7 +52,7 @@ def run_shard(data: ClusteredData, task: ShardTask) -> ShardUpdate:
     return ShardUpdate(
         locations=task.locations,
         state=state,
-        objectives=tuple(objectives),
+        objectives=values,
         seconds=time.perf_counter() - begun,
         peak_rss_mib=memory.peak_mib,
     )

@@ -76,7 +76,7 @@ class UnrolledTraining(Workspace):
         flat = torch.cat([p.detach().flatten() for p in named.values()])
         self.point = AdamTrajectory.begin(flat).detached()
 
-    def matching_step(self) -> float:
+    def matching_step(self) -> Tensor:
         """Unroll from the current point, update the synthetic data, move on."""
         matching = self.task.matching
         x = self.synthetic.x.clone().requires_grad_()
@@ -89,12 +89,12 @@ class UnrolledTraining(Workspace):
         loss = torch.stack(losses).mean()
         learned = {"x": x, "y": y} if matching.learn_targets else {"x": x}
         gradients = torch.autograd.grad(loss, list(learned.values()))
-        everywhere = torch.arange(x.shape[2], device=self.device)
+        everywhere = torch.arange(x.shape[2])
         self.synthetic.adam_step(
             everywhere, dict(zip(learned, gradients, strict=True)), matching.learning_rate
         )
         self.point = point.detached()
-        return float(loss.detach())
+        return loss.detach()
 
     def train_surrogate(self) -> None:
         """Take ``inner_epochs`` further epochs of K subset steps without unrolling them."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from stemdist_ray.config import MatchingConfig
 from stemdist_ray.distillation.objective import location_weights, weighted_loss
 from stemdist_ray.distillation.partition import random_partition
 from stemdist_ray.distillation.state import SyntheticState
@@ -101,23 +102,28 @@ class Workspace(ABC):
         self.rng = numpy_generator(task.seed, "draws")
 
     @abstractmethod
-    def matching_step(self) -> float:
-        """Update the synthetic data once; returns the objective, mean over subsets."""
+    def matching_step(self) -> Tensor:
+        """Update the synthetic data once; returns the objective, mean over subsets.
+
+        It stays on the device: reading it would make the host wait for every step.
+        """
 
     @abstractmethod
     def train_surrogate(self) -> None:
         """Train the surrogate between two matching steps."""
 
     def subsets(self) -> list[Tensor]:
-        """Draw a random partition of the shard's locations into at most K subsets."""
+        """Draw a random partition of the shard's locations into at most K subsets.
+
+        The positions stay on the host, which needs them to gather the real windows.
+        """
         parts = random_partition(len(self.task.locations), self.num_subsets, self.rng)
-        return [torch.as_tensor(part, device=self.device) for part in parts]
+        return [torch.from_numpy(part) for part in parts]
 
     @property
     def num_subsets(self) -> int:
-        """K, or fewer where a subset would become too small to hold a graph."""
-        matching = self.task.matching
-        return max(1, min(matching.subsets, len(self.task.locations) // matching.smallest_subset))
+        """See :func:`subsets_that_fit`."""
+        return subsets_that_fit(self.task.matching, len(self.task.locations))
 
     def draw_real(self, count: int) -> npt.NDArray[np.int64]:
         """Draw window starts of the train split without replacement."""
@@ -130,11 +136,11 @@ class Workspace(ABC):
         if wanted is None or wanted >= have:
             return slice(None)
         rows = np.sort(self.rng.choice(have, wanted, replace=False))
-        return torch.as_tensor(rows, device=self.device)
+        return torch.from_numpy(rows)
 
     def real_loss(self, forward: Forward, subset: Tensor, starts: npt.NDArray[np.int64]) -> Tensor:
         """Weighted loss of the surrogate on real windows of a subset."""
-        clusters = self.task.locations[subset.cpu().numpy()]
+        clusters = self.task.locations[subset.numpy()]
         real = self.data.windows.batch(starts, clusters, self.device)
         forecast = forward(real.x, self.context[subset])
         weights = location_weights(self.cluster_size[subset])
@@ -152,6 +158,11 @@ class Workspace(ABC):
         rows = self.draw_synthetic()
         forecast = forward(x[rows], mean_window(x))
         return weighted_loss(forecast, y[rows], location_weights(self.cluster_size[subset]))
+
+
+def subsets_that_fit(matching: MatchingConfig, num_locations: int) -> int:
+    """K, or fewer where a subset would become too small to hold a graph."""
+    return max(1, min(matching.subsets, num_locations // matching.smallest_subset))
 
 
 def mean_window(x: Tensor) -> Tensor:

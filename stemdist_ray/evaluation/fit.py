@@ -85,7 +85,7 @@ def fit(
     steps, train_seconds = 0, 0.0
     with torch_seed(seed, "weights and dropout"):
         model = build_forecaster(forecaster, shape).to(device)
-        optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, foreach=True)
+        optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
         average = get_ema_multi_avg_fn(averaging)  # type: ignore[no-untyped-call]
         averaged = AveragedModel(model, multi_avg_fn=average)
         judged: Forecaster = averaged.module  # type: ignore[assignment]

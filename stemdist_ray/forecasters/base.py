@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
@@ -55,6 +56,7 @@ class Forecaster(nn.Module, ABC):
 
     Attributes:
         Options: Hyper-parameters that the configuration may set.
+        precision: Of a training step's products, "float32" or "bfloat16".
         summary: What it is, in a few words.
         source: Where it was published.
     """
@@ -66,6 +68,7 @@ class Forecaster(nn.Module, ABC):
     def __init__(self, shape: WindowShape) -> None:
         super().__init__()
         self.shape = shape
+        self.precision = "float32"
 
     @abstractmethod
     def encode(self, context: Tensor) -> Any:
@@ -84,8 +87,17 @@ class Forecaster(nn.Module, ABC):
         """
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        """Encode the locations and forecast; see :meth:`predict`."""
-        return self.predict(x, self.encode(context))
+        """Encode the locations and forecast; see :meth:`predict`.
+
+        This is what training calls. With ``precision`` = "bfloat16" the products of ``predict``
+        are computed in bfloat16 (torch's autocast), and with them those of its gradients of any
+        order. Which locations are neighbours is decided in float32: close strengths would tie.
+        """
+        state = self.encode(context)
+        if self.precision == "float32":
+            return self.predict(x, state)
+        with torch.autocast(x.device.type, torch.bfloat16):
+            return self.predict(x, state).to(x.dtype)
 
     def activation_floats(self) -> int:
         """Roughly how many numbers a forward pass keeps per window and location.

@@ -11,7 +11,7 @@ Axis letters: R rows (locations x windows), T steps, C channels, P operators.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -20,10 +20,20 @@ _Role = Literal["product", "left", "right"]
 
 
 class Bilinear(ABC):
-    """A bilinear map and its adjoints."""
+    """A bilinear map and its adjoints.
+
+    Attributes:
+        low_precision: Whether autocast may lower the precision of the operands.
+    """
+
+    low_precision: ClassVar[bool] = True
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
-        """Multiply; differentiable to any order."""
+        """Multiply; differentiable to any order. Under autocast, in its precision."""
+        if torch.is_autocast_enabled(a.device.type):
+            lower = torch.get_autocast_dtype(a.device.type)
+            wanted = lower if self.low_precision else torch.float32
+            a, b = a.to(wanted), b.to(wanted)
         out: Tensor = _Apply.apply(self, "product", a, b)  # type: ignore[no-untyped-call]
         return out
 
@@ -48,7 +58,8 @@ class _Apply(torch.autograd.Function):
         """Compute the map that ``role`` names."""
         ctx.op, ctx.role = op, role
         ctx.save_for_backward(p, q)
-        result: Tensor = getattr(op, role)(p, q)
+        with torch.autocast(p.device.type, enabled=False):  # the operands have their precision
+            result: Tensor = getattr(op, role)(p, q)
         return result
 
     @staticmethod

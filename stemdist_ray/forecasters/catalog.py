@@ -44,7 +44,9 @@ def build_forecaster(config: ForecasterConfig, shape: WindowShape) -> Forecaster
         ConfigError: Unknown name or options.
     """
     options = check_forecaster(config)
-    return FORECASTERS.get(config.name)(shape, options)  # type: ignore[call-arg, arg-type]
+    model = FORECASTERS.get(config.name)(shape, options)  # type: ignore[call-arg, arg-type]
+    model.precision = config.precision
+    return model
 
 
 def describe_forecasters() -> list[dict[str, Any]]:

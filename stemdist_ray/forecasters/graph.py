@@ -106,6 +106,8 @@ class NeighbourProduct(Bilinear):
         transposed: Multiply by its transpose.
     """
 
+    low_precision = False  # sparse products gain nothing from it
+
     def __init__(self, neighbours: Neighbours, transposed: bool) -> None:
         self.neighbours, self.transposed = neighbours, transposed
 
@@ -164,7 +166,8 @@ class SparseGraph(Graph):
         for direction, matrix in enumerate(self._matrices):
             state = x
             for hop in range(hops):
-                state = torch.mm(matrix, state, out=spread[2 * hop + direction])
+                # In place, torch writes the product where it belongs; mm(out=) would copy it there.
+                state = spread[2 * hop + direction].addmm_(matrix, state, beta=0)
         return spread
 
     @cached_property

@@ -149,10 +149,12 @@ class StepwiseLayerNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels, steps))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (N, W, T, C)."""
-        centred = x - _window_mean(x)
-        scale = torch.rsqrt(_window_mean(centred.square()) + 1e-5)
-        return centred * scale * self.weight.T + self.bias.T
+        """Normalise (N, W, T, C); the statistics are computed in the precision of the weights."""
+        x = x.to(self.weight.dtype)
+        mean = _window_mean(x)
+        scale = torch.rsqrt(_window_mean((x - mean).square()) + 1e-5) * self.weight.T
+        # Factor and shift are the same at every location: one pass over x applies both.
+        return torch.addcmul(self.bias.T - mean * scale, x, scale)
 
 
 def _window_mean(x: Tensor) -> Tensor:

@@ -129,7 +129,9 @@ class Mtgnn(Forecaster):
         bias = bias + torch.einsum("kco,c->o", kernel, self.enter.bias)
         kernel = torch.einsum("kco,cf->kfo", kernel, self.enter.weight)
         matrix = convolution_matrix(kernel, self.steps[0])[self.padding * raw.shape[3] :]
-        return gated((raw.flatten(2) @ matrix).view(*raw.shape[:2], -1, len(bias)) + bias)
+        rows = raw.flatten(2).flatten(0, 1)
+        pre = torch.addmm(bias.repeat(self.steps[1]), rows, matrix)
+        return gated(pre.view(*raw.shape[:2], -1, len(bias)))
 
     def _drop(self, x: Tensor) -> Tensor:
         return dropout(x, self.options.dropout, self.training)

@@ -85,7 +85,7 @@ class TrainingLoop:
         with torch_seed(work.seed, "weights"):  # the same on every worker
             self.model = build_forecaster(work.forecaster, work.shape).to(device)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(self.parameters, lr=config.learning_rate, foreach=True)
+        self.optimizer = torch.optim.Adam(self.parameters, lr=config.learning_rate, fused=True)
         average = get_ema_multi_avg_fn(config.averaging)  # type: ignore[no-untyped-call]
         self.averaged = AveragedModel(self.model, multi_avg_fn=average)
         self.best = Best()

@@ -110,7 +110,7 @@ def test_partition_is_redrawn_every_round(clustered):
     coordinator = make(clustered)
     state = start_state(clustered)
     first, second = (
-        [t.locations.tolist() for t in coordinator._shard_tasks(n, state)] for n in (1, 2)
+        [t.locations.tolist() for t in coordinator.shard_tasks(n, state)] for n in (1, 2)
     )
     assert first != second
     assert sorted(np.concatenate(first).tolist()) == list(range(8))
@@ -119,7 +119,7 @@ def test_partition_is_redrawn_every_round(clustered):
 def test_tasks_have_different_seeds(clustered):
     coordinator = make(clustered)
     state = start_state(clustered)
-    tasks = [*coordinator._shard_tasks(1, state), *coordinator._shard_tasks(2, state)]
+    tasks = [*coordinator.shard_tasks(1, state), *coordinator.shard_tasks(2, state)]
     tasks += [coordinator._refine_task(1, state), coordinator._refine_task(2, state)]
     assert len({t.seed for t in tasks}) == len(tasks)
 

@@ -62,6 +62,30 @@ def test_says_how_large_it_is(name):
     assert model.activation_floats() > 0
 
 
+def test_gradients_through_a_step_survive_bfloat16(name):
+    """The tolerance that makes bfloat16 fit for the objective "unrolled": cosine above 0.99."""
+    exact, rounded = through_a_step(name, "float32"), through_a_step(name, "bfloat16")
+    assert rounded.dtype == torch.float32
+    assert not torch.equal(exact, rounded)
+    cosine = torch.nn.functional.cosine_similarity(exact.flatten(), rounded.flatten(), dim=0)
+    assert cosine > 0.99
+
+
+def through_a_step(name, precision):
+    """Gradient for the inputs of a training step of the loss after it."""
+    torch.manual_seed(0)
+    model = build_forecaster(ForecasterConfig(name=name, precision=precision), SHAPE).eval()
+    x, y = torch.randn(8, 8, 30, 2, requires_grad=True), torch.randn(8, 5, 30)
+    real, named = torch.randn(8, 8, 30, 2), dict(model.named_parameters())
+    loss = (model(x, x.mean(0).transpose(0, 1)) - y).square().mean()
+    first = torch.autograd.grad(
+        loss, list(named.values()), create_graph=True, materialize_grads=True
+    )
+    moved = {n: p - 1e-2 * g for (n, p), g in zip(named.items(), first, strict=True)}
+    after = torch.func.functional_call(model, moved, (real, real.mean(0).transpose(0, 1)))
+    return torch.autograd.grad((after - y).square().mean(), x)[0]
+
+
 def test_base_class_is_abstract():
     with pytest.raises(TypeError, match="abstract"):
         Forecaster(SHAPE)
