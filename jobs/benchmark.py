@@ -49,6 +49,7 @@ def _parse() -> argparse.Namespace:
     one_round = commands.add_parser("round", help="one round of distilling 2,352 locations")
     one_round.set_defaults(run=_round)
     one_round.add_argument("--repeats", type=int, default=3, help="turns (default 3)")
+    one_round.add_argument("--source", help="distil this instead of 2,352 simulated locations")
     clustering = commands.add_parser("clustering", help="raw series against flattened windows")
     clustering.set_defaults(run=_clustering)
     clustering.add_argument(
@@ -78,7 +79,11 @@ def _round(args: argparse.Namespace) -> None:
     from stemdist_ray.benchmark.command import run_round_command
 
     run_round_command(
-        reference=REFERENCE, repeats=args.repeats, json_file=args.json, command=_command_line()
+        reference=REFERENCE,
+        source=args.source,
+        repeats=args.repeats,
+        json_file=args.json,
+        command=_command_line(),
     )
 
 

@@ -145,10 +145,14 @@ def test_make_demo(tmp_path):
 
 def test_benchmarks(tmp_path):
     commands = [shlex.split(c) for c in SHELL if "jobs/benchmark.py" in c]
-    assert [c[2] for c in commands] == ["kernels", "clustering"]
+    assert [c[2] for c in commands] == ["kernels", "round", "clustering"]
+    smaller = {
+        "kernels": ["--only", "42x40 training", "--repeats", "1"],
+        "round": ["--source", "sim:traffic?locations=60,steps=300", "--repeats", "1"],
+        "clustering": [],
+    }
     for command in commands:
-        small = ["--only", "42x40 training", "--repeats", "1"] if command[2] == "kernels" else []
-        arguments = [a for a in command[2:] if a != "--year"] + small
+        arguments = [a for a in command[2:] if a != "--year"] + smaller[command[2]]
         done = run([sys.executable, str(ROOT / "jobs" / "benchmark.py"), *arguments], tmp_path)
         assert done.returncode == 0, done.stderr
         written = json.loads((tmp_path / command[-1]).read_text())

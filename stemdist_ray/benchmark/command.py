@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from stemdist_ray.benchmark.kernels import (
     default_threads,
     run_kernels,
 )
-from stemdist_ray.benchmark.rounds import GBA, RoundCase, RoundResult, run_round
+from stemdist_ray.benchmark.rounds import GBA, RoundResult, run_round
 from stemdist_ray.benchmark.shares import GROUPS, REST, time_shares
 from stemdist_ray.environment import hardware, package_versions
 from stemdist_ray.errors import ConfigError
@@ -104,24 +104,26 @@ def run_clustering_command(year: bool, json_file: Path | None, command: str) -> 
 
 
 def run_round_command(
-    reference: str, repeats: int, json_file: Path | None, command: str, case: RoundCase = GBA
+    reference: str, source: str | None, repeats: int, json_file: Path | None, command: str
 ) -> None:
     """Measure one round of distilling and tell the result.
 
     Args:
         reference: "module:function" of the plain twin.
+        source: What is distilled, None = simulated traffic at 2,352 locations.
         repeats: Turns of the shard task that both ways run.
         json_file: Where to write the figures, None = nowhere.
         command: The command line, for the record.
-        case: What is distilled.
 
     Raises:
         ConfigError: ``repeats`` is below 1.
+        DataError: The source cannot be read.
     """
     if repeats < 1:
         raise ConfigError(f"--repeats takes a number from 1; found {repeats}")
     console = output_console()
     with console_reporter(console) as reporter:
+        case = GBA if source is None else replace(GBA, source=source)
         result = run_round(case, reference, repeats, reporter)
     console.print(round_table(result))
     if json_file is not None:
