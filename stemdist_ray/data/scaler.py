@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,37 @@ import numpy.typing as npt
 
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
+
+
+class Moments:
+    """Count, mean and sum of squared deviations per feature, added up block by block in float64.
+
+    Source: Chan, Golub & LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample
+    Variances" (1979).
+
+    Args:
+        features: F.
+    """
+
+    def __init__(self, features: int) -> None:
+        self.count = np.zeros(features)
+        self.mean = np.zeros(features)
+        self.squares = np.zeros(features)
+
+    def add(self, values: npt.NDArray[np.float32]) -> None:
+        """Add (T, N, F) readings; NaN is left out."""
+        for feature in range(values.shape[2]):
+            column = values[:, :, feature]
+            seen = column[~np.isnan(column)].astype(np.float64)
+            if seen.size == 0:
+                continue
+            before, total = self.count[feature], self.count[feature] + seen.size
+            mean = seen.mean()
+            apart = mean - self.mean[feature]
+            self.squares[feature] += np.square(seen - mean).sum()
+            self.squares[feature] += apart**2 * before * seen.size / total
+            self.mean[feature] += apart * seen.size / total
+            self.count[feature] = total
 
 
 @dataclass(frozen=True)
@@ -30,20 +62,28 @@ class Scaler:
         Raises:
             DataError: A feature has no observed train entry.
         """
-        means, stds = [], []
-        for feature, name in enumerate(series.feature_names):
-            column = series.values[:train_steps, :, feature]
-            seen = column[~np.isnan(column)].astype(np.float64)
-            if seen.size == 0:
+        moments = Moments(series.num_features)
+        moments.add(series.values[:train_steps])
+        return cls.of_moments(moments, series.feature_names, series.name, train_steps)
+
+    @classmethod
+    def of_moments(
+        cls, moments: Moments, features: Sequence[str], series: str, train_steps: int
+    ) -> Scaler:
+        """Make the scaler of train readings whose moments are known.
+
+        Raises:
+            DataError: A feature has no observed train entry.
+        """
+        for name, count in zip(features, moments.count, strict=True):
+            if count == 0:
                 raise DataError(
-                    f"{series.name}: feature {name!r} is never observed in the {train_steps} "
+                    f"{series}: feature {name!r} is never observed in the {train_steps} "
                     "train steps; drop the feature or use more steps"
                 )
-            std = float(seen.std())
-            means.append(float(seen.mean()))
-            # A constant feature carries no information; dividing by 1 keeps it at 0.
-            stds.append(std if std > 0 else 1.0)
-        return cls(tuple(means), tuple(stds))
+        std = np.sqrt(moments.squares / moments.count)
+        # A constant feature carries no information; dividing by 1 keeps it at 0.
+        return cls(tuple(moments.mean.tolist()), tuple(np.where(std > 0, std, 1.0).tolist()))
 
     def transform(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Scale (..., F) values; NaN stays NaN."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +27,7 @@ class SpatioTemporalSeries:
         feature_names: F unique strings.
         units: Unit per feature, "" where unknown.
         name: What the series is called in reports.
+        part_of_more: It is a block of a longer series, which may hold no reading at all.
 
     Raises:
         DataError: Shapes disagree, ids repeat, times do not increase, or a
@@ -41,6 +43,7 @@ class SpatioTemporalSeries:
     units: tuple[str, ...] = ()
     name: str = "series"
     attributes: dict[str, Any] = field(default_factory=dict, compare=False)
+    part_of_more: bool = field(default=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         values = np.asarray(self.values, dtype=np.float32)
@@ -52,6 +55,8 @@ class SpatioTemporalSeries:
                 f"them empty; found {np.shape(self.values)}"
             )
         mask = _resolve_mask(values, self.mask, self.name)
+        if mask is not None and not self.part_of_more and not mask.any():
+            raise DataError(f"{self.name}: every entry is missing; nothing can be learned from it")
         if mask is not None:
             values = np.where(mask, values, np.float32(np.nan))
         _, locations, features = values.shape
@@ -89,9 +94,7 @@ class SpatioTemporalSeries:
     @property
     def sampling_step(self) -> np.timedelta64 | None:
         """Median time between steps, None without time stamps or with one step."""
-        if self.times is None or len(self.times) < 2:
-            return None
-        return np.timedelta64(int(np.median(np.diff(self.times).astype(np.int64))), "ns")
+        return sampling_step(self.times)
 
     @property
     def missing_share(self) -> float:
@@ -100,19 +103,49 @@ class SpatioTemporalSeries:
 
     def content_hash(self) -> str:
         """Return a hash of readings, mask, time stamps and location ids."""
-        digest = hashlib.blake2b(digest_size=16)
-        digest.update(repr(self.values.shape).encode())
-        digest.update(np.ascontiguousarray(np.nan_to_num(self.values, nan=0.0)).data)
-        if self.mask is not None:
-            digest.update(np.packbits(self.mask).data)
-        if self.times is not None:
-            digest.update(np.ascontiguousarray(self.times.astype(np.int64)).data)
-        digest.update("\0".join((*self.location_ids, *self.feature_names)).encode())
-        return digest.hexdigest()
+        masks = [] if self.mask is None else [self.mask]
+        names = (*self.location_ids, *self.feature_names)
+        return content_hash(self.values.shape, [self.values], masks, self.times, names)
 
     def with_changes(self, **changes: Any) -> SpatioTemporalSeries:
         """Return a copy with the given fields replaced (and validated again)."""
         return replace(self, **changes)
+
+
+def content_hash(
+    shape: tuple[int, ...],
+    values: Iterable[npt.NDArray[np.float32]],
+    masks: Iterable[npt.NDArray[np.bool_]],
+    times: npt.NDArray[np.datetime64] | None,
+    names: Sequence[str],
+) -> str:
+    """Hash a series that is at hand in blocks of steps.
+
+    Args:
+        shape: (T, N, F).
+        values: Blocks of readings, NaN where missing.
+        masks: Blocks of the mask, of a multiple of 8 entries each but the last; none where
+            everything was observed.
+        times: (T,) or None.
+        names: Locations, then features.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr(tuple(shape)).encode())
+    for block in values:
+        digest.update(np.ascontiguousarray(np.nan_to_num(block, nan=0.0)).data)
+    for mask in masks:
+        digest.update(np.packbits(mask).data)
+    if times is not None:
+        digest.update(np.ascontiguousarray(times.astype(np.int64)).data)
+    digest.update("\0".join(names).encode())
+    return digest.hexdigest()
+
+
+def sampling_step(times: npt.NDArray[np.datetime64] | None) -> np.timedelta64 | None:
+    """Median time between steps, None without time stamps or with one step."""
+    if times is None or len(times) < 2:
+        return None
+    return np.timedelta64(int(np.median(np.diff(times).astype(np.int64))), "ns")
 
 
 def _default_features(count: int) -> tuple[str, ...]:
@@ -147,8 +180,6 @@ def _resolve_mask(
             f"{name}: infinite reading at (step, location, feature) = {where}; "
             "replace it, or make it NaN if it means missing"
         )
-    if not observed.any():
-        raise DataError(f"{name}: every entry is missing; nothing can be learned from it")
     return None if observed.all() else observed
 
 

@@ -174,6 +174,28 @@ def window_starts(bounds: tuple[int, int], lookback: int, horizon: int) -> npt.N
     return np.arange(start, max(start, stop - lookback - horizon + 1), dtype=np.int64)
 
 
+def split_starts(
+    name: str, steps: int, config: DataConfig
+) -> tuple[dict[SplitName, npt.NDArray[np.int64]], int]:
+    """Window starts of every split of a series called ``name``, and the steps of train.
+
+    Raises:
+        DataError: A split is too short for one window.
+    """
+    bounds = split_bounds(steps, config.split)
+    starts: dict[SplitName, npt.NDArray[np.int64]] = {}
+    for split in SPLITS:
+        starts[split] = window_starts(bounds[split], config.lookback, config.horizon)
+        if len(starts[split]) == 0:
+            length = bounds[split][1] - bounds[split][0]
+            raise DataError(
+                f"{name}: the {split} split has {length} steps but one window needs "
+                f"{config.lookback} + {config.horizon}; use a longer series, a smaller "
+                "lookback or horizon, or another data.split"
+            )
+    return starts, bounds["train"][1]
+
+
 def evenly_spaced(count: int, wanted: int) -> npt.NDArray[np.int64]:
     """Positions of ``min(wanted, count)`` distinct, evenly spaced items out of ``count``."""
     wanted = min(wanted, count)
@@ -203,18 +225,7 @@ def prepare(series: SpatioTemporalSeries, config: DataConfig) -> PreparedData:
     """
     target = resolve_target(series, config.target)
     full = append_covariates(series, config.covariates)
-    bounds = split_bounds(full.num_steps, config.split)
-    starts: dict[SplitName, npt.NDArray[np.int64]] = {}
-    for name in SPLITS:
-        starts[name] = window_starts(bounds[name], config.lookback, config.horizon)
-        if len(starts[name]) == 0:
-            length = bounds[name][1] - bounds[name][0]
-            raise DataError(
-                f"{series.name}: the {name} split has {length} steps but one window needs "
-                f"{config.lookback} + {config.horizon}; use a longer series, a smaller "
-                "lookback or horizon, or another data.split"
-            )
-    train_steps = bounds["train"][1]
+    starts, train_steps = split_starts(series.name, full.num_steps, config)
     scaler = Scaler.fit(full, train_steps)
     scaled = scaler.transform(full.values)
     if full.mask is not None:

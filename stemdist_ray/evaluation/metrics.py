@@ -6,7 +6,7 @@ Axis letters: W windows, H horizon, N locations.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,10 @@ class Metrics:
     per_horizon: dict[str, tuple[float, ...]]
 
 
+TargetBatch = tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]
+"""(W, H, N) targets in original units, and whether they were observed."""
+
+
 @dataclass
 class TargetStatistics:
     """How far the targets of a split lie from their mean; computed once per split.
@@ -60,31 +64,33 @@ class TargetStatistics:
 
     @classmethod
     def collect(
-        cls, rows: Sequence[npt.NDArray[np.float32]], observed: Sequence[npt.NDArray[np.bool_]]
+        cls, batches: Callable[[], Iterable[TargetBatch]], horizon: int
     ) -> TargetStatistics:
-        """Collect from one (W, N) array of targets and of masks per horizon step."""
-        counts = np.array([m.sum() for m in observed], dtype=np.float64)
-        sums = np.array(
-            [np.where(m, y, 0).sum(dtype=np.float64) for y, m in zip(rows, observed, strict=True)]
-        )
+        """Collect from batches of windows, which are asked for twice.
+
+        Args:
+            batches: Gives (W, H, N) targets in original units, and which of them were observed.
+            horizon: H.
+        """
+        counts, sums = np.zeros(horizon), np.zeros(horizon)
+        for y, seen in batches():
+            counts += seen.sum(axis=(0, 2))
+            sums += np.where(seen, y, 0).sum(axis=(0, 2), dtype=np.float64)
         mean = float(sums.sum() / max(counts.sum(), 1))
         step_mean = sums / np.maximum(counts, 1)
-
-        def total(
-            center: float, y: npt.NDArray[np.float32], m: npt.NDArray[np.bool_]
-        ) -> tuple[float, float]:
-            gap = np.where(m, y.astype(np.float64) - center, 0.0)
-            return float(np.abs(gap).sum()), float(np.square(gap).sum())
-
-        overall = [total(mean, y, m) for y, m in zip(rows, observed, strict=True)]
-        steps = [total(c, y, m) for c, y, m in zip(step_mean.tolist(), rows, observed, strict=True)]
+        totals = np.zeros((4, horizon))
+        for y, seen in batches():
+            for row, center in ((0, np.full(horizon, mean)), (2, step_mean)):
+                gap = np.where(seen, y.astype(np.float64) - center[:, None], 0.0)
+                totals[row] += np.abs(gap).sum(axis=(0, 2))
+                totals[row + 1] += np.square(gap).sum(axis=(0, 2))
         return cls(
             mean=mean,
             step_mean=step_mean,
-            absolute=sum(a for a, _ in overall),
-            squared=sum(s for _, s in overall),
-            step_absolute=np.array([a for a, _ in steps]),
-            step_squared=np.array([s for _, s in steps]),
+            absolute=float(totals[0].sum()),
+            squared=float(totals[1].sum()),
+            step_absolute=totals[2],
+            step_squared=totals[3],
         )
 
 

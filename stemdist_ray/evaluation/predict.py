@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from stemdist_ray.data.windows import PreparedData
-from stemdist_ray.evaluation.metrics import ErrorSums, Metrics, TargetStatistics
+from stemdist_ray.evaluation.metrics import ErrorSums, Metrics, TargetBatch, TargetStatistics
 from stemdist_ray.forecasters.base import Forecaster
 
 MEMORY_BUDGET = 96 * 2**20  # bytes of activations per batch; more only falls out of the caches
@@ -40,15 +40,16 @@ class EvaluationWindows:
     def of(cls, data: PreparedData, starts: npt.NDArray[np.int64]) -> EvaluationWindows:
         """Collect the target statistics of the windows that begin at ``starts``."""
         windows = data.windows
-        target = windows.inputs[:, :, windows.target]
-        mask = None if windows.input_mask is None else windows.input_mask[:, :, windows.target]
-        rows, seen = [], []
-        for step in range(windows.horizon):
-            at = starts + windows.lookback + step
-            values = data.scaler.inverse(target[at], windows.target)
-            rows.append(values)
-            seen.append(np.ones(values.shape, bool) if mask is None else mask[at])
-        return cls(data, starts, TargetStatistics.collect(rows, seen))
+        numbers = (windows.lookback + windows.horizon) * windows.num_locations
+
+        def targets() -> Iterator[TargetBatch]:
+            for some in batches(starts, max(1, MEMORY_BUDGET // (8 * numbers))):
+                batch = windows.batch(some)
+                y = data.scaler.inverse(batch.y.numpy(), windows.target)
+                seen = batch.observed
+                yield y, np.ones(y.shape, bool) if seen is None else seen.numpy()
+
+        return cls(data, starts, TargetStatistics.collect(targets, windows.horizon))
 
     def compact(self) -> EvaluationWindows:
         """The same windows over a series that holds nothing else, to be sent elsewhere."""

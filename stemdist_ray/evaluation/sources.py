@@ -48,7 +48,7 @@ class TrainingStep:
 
     def targets(self) -> int:
         """How many observed targets the step holds."""
-        return self.y.numel() if self.observed is None else int(self.observed.sum())
+        return self.y.numel() if self.observed is None else int(self.observed.count_nonzero())
 
     def pieces(self, size: int) -> Iterator[tuple[float, TrainingStep]]:
         """Cut the windows into pieces, so that a large step needs the memory of a small one.

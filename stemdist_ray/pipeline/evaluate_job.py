@@ -11,7 +11,6 @@ from typing import Any
 from stemdist_ray.artifact.dataset import EVALUATION, SyntheticDataset
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig
-from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.windows import prepare
 from stemdist_ray.environment import hardware, package_versions
 from stemdist_ray.errors import ConfigError
@@ -168,7 +167,7 @@ def opened_comparison(
     # Coordinates play no part here, and their file may be elsewhere by now.
     data_config = dataset.config.data.model_copy(update={"locations_file": None})
     job = read_input(source, data_config)
-    check_fits(dataset, job.series, job.description, reporter)
+    check_fits(dataset, job.series.location_ids, job.description, reporter)
     with torch_threads(config.worker.coordinator_threads):
         comparison = Comparison(
             data=prepare(job.series, data_config),
@@ -186,7 +185,7 @@ def opened_comparison(
 
 def check_fits(
     dataset: SyntheticDataset,
-    series: SpatioTemporalSeries,
+    location_ids: tuple[str, ...],
     description: dict[str, Any],
     reporter: Reporter,
 ) -> None:
@@ -195,9 +194,9 @@ def check_fits(
     Raises:
         ConfigError: It has other locations. Changed readings are allowed, and said.
     """
-    if series.location_ids != dataset.location_ids:
+    if location_ids != dataset.location_ids:
         raise ConfigError(
-            f"{description['source']} has {series.num_locations} locations that are not those the "
+            f"{description['source']} has {len(location_ids)} locations that are not those the "
             f"data set was distilled from ({len(dataset.location_ids)} of "
             f"{dataset.manifest['source']['source']}); evaluate with that source"
         )

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from stemdist_ray.config import DataConfig
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.source import load_source
+from stemdist_ray.data.streaming import stream_source
+from stemdist_ray.data.windows import PreparedData, prepare
+from stemdist_ray.errors import DataError
+from stemdist_ray.progress import Reporter
+from stemdist_ray.training.config import TrainConfig
 
 Source = str | Path | SpatioTemporalSeries
 
@@ -38,6 +46,52 @@ def read_input(source: Source, config: DataConfig) -> JobInput:
         loaded = load_source(source, config)
         series, kind, text = loaded.series, loaded.format, str(source)
     return JobInput(series, {"source": text, "format": kind} | describe_series(series))
+
+
+@dataclass(frozen=True)
+class TrainingInput:
+    """A prepared series, in memory or in mapped files, and what is recorded of it.
+
+    Args:
+        data: Scaled and split.
+        location_ids: N strings.
+        feature_names: F strings, without covariates.
+        description: Source, name, format, sizes, content hash.
+    """
+
+    data: PreparedData
+    location_ids: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    description: dict[str, Any]
+
+
+@contextmanager
+def training_input(
+    source: Source, config: TrainConfig, folder: Path, reporter: Reporter
+) -> Iterator[TrainingInput]:
+    """Read a source whole, or stream it into files that are gone when the block ends.
+
+    Args:
+        source: The series.
+        config: ``data``, and whether to stream.
+        folder: Output folder; the files of a streamed series lie beside it.
+        reporter: Is told where the files are.
+
+    Raises:
+        DataError: It cannot be read, or not in blocks.
+    """
+    if not config.streaming:
+        job = read_input(source, config.data)
+        ids, names = job.series.location_ids, job.series.feature_names
+        yield TrainingInput(prepare(job.series, config.data), ids, names, job.description)
+        return
+    if isinstance(source, SpatioTemporalSeries):
+        raise DataError(f"{source.name} is in memory already; leave streaming out")
+    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f"{folder.name}.series-", dir=folder.absolute().parent) as files:
+        reporter.say(f"streaming {source} into {files}")
+        got = stream_source(source, config.data, Path(files))
+        yield TrainingInput(got.data, got.location_ids, got.feature_names, got.description)
 
 
 def describe_series(series: SpatioTemporalSeries) -> dict[str, Any]:

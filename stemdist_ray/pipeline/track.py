@@ -29,14 +29,13 @@ def describe_run(
         name=folder.name,
         params=flatten(config.model_dump(mode="json")),
         tags=tags,
-        dataset=dataset_of(job),
+        dataset=dataset_of(job.description),
         existing_run_id=existing,
     )
 
 
-def dataset_of(job: JobInput) -> dict[str, Any]:
-    """The input of a job as trackers record it."""
-    about = job.description
+def dataset_of(about: dict[str, Any]) -> dict[str, Any]:
+    """The input of a job as trackers record it, from its description."""
     return {
         "name": about["name"],
         "digest": about["hash"],

@@ -11,7 +11,6 @@ from typing import Any
 from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.artifact.trained import TrainedForecaster
 from stemdist_ray.config import flatten
-from stemdist_ray.data.windows import PreparedData, prepare
 from stemdist_ray.environment import git_commit, hardware, package_versions
 from stemdist_ray.errors import ArtifactError, ExecutionError
 from stemdist_ray.evaluation.metrics import METRIC_NAMES, Metrics, Summary
@@ -20,7 +19,7 @@ from stemdist_ray.files import write_json
 from stemdist_ray.forecasters import build_forecaster, check_forecaster
 from stemdist_ray.pipeline.evaluate_job import check_fits
 from stemdist_ray.pipeline.folders import make_folder
-from stemdist_ray.pipeline.inputs import JobInput, Source, read_input
+from stemdist_ray.pipeline.inputs import Source, TrainingInput, training_input
 from stemdist_ray.pipeline.track import dataset_of, ended, remember_run, remembered_run
 from stemdist_ray.progress import Reporter, SilentReporter
 from stemdist_ray.threads import torch_threads
@@ -98,14 +97,26 @@ def train_forecaster(
     if dataset is not None:
         data_config = dataset.config.data.model_copy(update={"locations_file": None})
         config = config.model_copy(update={"data": data_config})
-    job = read_input(source, config.data)
-    if dataset is not None:
-        check_fits(dataset, job.series, job.description, reporter)
-    data = prepare(job.series, config.data)
+    with training_input(source, config, folder, reporter) as job:
+        if dataset is not None:
+            check_fits(dataset, job.location_ids, job.description, reporter)
+        return _train(job, folder, config, dataset, distilled, register_as, resume, reporter)
+
+
+def _train(
+    job: TrainingInput,
+    folder: Path,
+    config: TrainConfig,
+    dataset: SyntheticDataset | None,
+    distilled: str | Path | None,
+    register_as: str | None,
+    resume: bool,
+    reporter: Reporter,
+) -> TrainResult:
     windows = None
     if dataset is not None:
         windows = DistilledWindows(dataset.x, dataset.y, dataset.cluster_size)
-    work = training_work(config, data, windows, _hash(job, windows))
+    work = training_work(config, job.data, windows, _hash(job, windows))
     make_folder(folder, resume=resume)
     tracker = create_tracker(config.tracking, folder.absolute().parent)
     existing = remembered_run(folder) if resume else None
@@ -115,7 +126,7 @@ def train_forecaster(
         reporter.say(f"training {config.forecaster.name} on {_what(job, dataset)}")
         begun = time.perf_counter()
         state = _run(work, config, folder / CHECKPOINTS)
-        result = _finish(folder, config, job, data, work, state, tracker)
+        result = _finish(folder, config, job, work, state, tracker)
         reporter.say(
             f"epoch {result.best_epoch} of {state['epoch']} kept, validation relative RMSE "
             f"{result.validation:.4f}, test {result.test.relative_rmse:.4f}; "
@@ -125,7 +136,7 @@ def train_forecaster(
     return TrainResult(**{**vars(result), "model_uri": uri})
 
 
-def _hash(job: JobInput, distilled: DistilledWindows | None) -> str:
+def _hash(job: TrainingInput, distilled: DistilledWindows | None) -> str:
     """Of all readings that a training uses."""
     digest = hashlib.blake2b(str(job.description["hash"]).encode(), digest_size=16)
     if distilled is not None:
@@ -148,13 +159,13 @@ def _run(work: TrainingWork, config: TrainConfig, checkpoints: Path) -> dict[str
 def _finish(
     folder: Path,
     config: TrainConfig,
-    job: JobInput,
-    data: PreparedData,
+    job: TrainingInput,
     work: TrainingWork,
     state: dict[str, Any],
     tracker: Tracker,
 ) -> TrainResult:
     """Build the best model, test it, write it down."""
+    data = job.data
     model = build_forecaster(config.forecaster, work.shape)
     model.load_state_dict(state["best_weights"])
     test = score_forecaster(model, EvaluationWindows.of(data, data.starts["test"]), work.context)
@@ -165,8 +176,8 @@ def _finish(
         config=config.forecaster,
         scaler=data.scaler,
         context=work.context,
-        location_ids=job.series.location_ids,
-        feature_names=(*job.series.feature_names, *config.data.covariates),
+        location_ids=job.location_ids,
+        feature_names=(*job.feature_names, *config.data.covariates),
         unit=data.target_unit,
     )
     trained.save(folder / MODEL)
@@ -190,7 +201,7 @@ def _finish(
     return result
 
 
-def _record(result: TrainResult, config: TrainConfig, job: JobInput) -> dict[str, Any]:
+def _record(result: TrainResult, config: TrainConfig, job: TrainingInput) -> dict[str, Any]:
     return {
         "source": job.description,
         "test": Summary.of([result.test]).to_json(),
@@ -207,7 +218,7 @@ def _record(result: TrainResult, config: TrainConfig, job: JobInput) -> dict[str
 def _describe(
     folder: Path,
     config: TrainConfig,
-    job: JobInput,
+    job: TrainingInput,
     distilled: str | Path | None,
     existing: str | None,
 ) -> RunDescription:
@@ -219,12 +230,12 @@ def _describe(
         name=folder.name,
         params=flatten(config.model_dump(mode="json")),
         tags=tags if commit is None else {**tags, "git.commit": commit},
-        dataset=dataset_of(job),
+        dataset=dataset_of(job.description),
         existing_run_id=existing,
     )
 
 
-def _what(job: JobInput, dataset: SyntheticDataset | None) -> str:
+def _what(job: TrainingInput, dataset: SyntheticDataset | None) -> str:
     name = job.description["source"]
     if dataset is None:
         return f"all train windows of {name}"

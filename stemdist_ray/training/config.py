@@ -59,6 +59,11 @@ class TrainConfig(Section):
 
     seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of weights, order, dropout")
     data: DataConfig = DataConfig()
+    streaming: bool = Field(
+        False,
+        description="for series larger than memory: read the source block by block and keep the "
+        "scaled readings in a file beside the output (parquet, zarr, netcdf, canonical folders)",
+    )
     forecaster: ForecasterConfig = ForecasterConfig()
     training: TrainingConfig = TrainingConfig()
     worker: TrainWorkerConfig = TrainWorkerConfig()

@@ -110,7 +110,8 @@ class TrainingLoop:
             self._train_epoch()
             self.seconds += time.perf_counter() - begun
             record: dict[str, float] = {"epoch": self.epoch, "train_seconds": self.seconds}
-            if self.epoch % config.check_every == 0 or self.epoch == config.epochs:
+            looked = self.epoch % config.check_every == 0 or self.epoch == config.epochs
+            if looked:
                 judged: Forecaster = self.averaged.module  # type: ignore[assignment]
                 metrics = self._judge(judged)
                 self.best.consider(self.epoch, metrics, judged)
@@ -120,7 +121,8 @@ class TrainingLoop:
                     f"training {self.work.forecaster.name} never reached a finite validation "
                     f"error; lower training.learning_rate (now {config.learning_rate})"
                 )
-            self.group.report(record, self._state() if self.group.rank == 0 else None)
+            if looked:  # a checkpoint costs Ray Train about a second, whatever its size
+                self.group.report(record, self._state() if self.group.rank == 0 else None)
 
     def _train_epoch(self) -> None:
         self.model.train()

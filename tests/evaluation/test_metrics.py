@@ -8,9 +8,9 @@ from stemdist_ray.evaluation.metrics import METRIC_NAMES, ErrorSums, Summary, Ta
 
 def score(forecast, target, observed=None, pieces=1):
     horizon = target.shape[1]
-    rows = [target[:, h] for h in range(horizon)]
     seen = np.ones(target.shape, bool) if observed is None else observed
-    statistics = TargetStatistics.collect(rows, [seen[:, h] for h in range(horizon)])
+    cuts = np.array_split(np.arange(len(target)), pieces)
+    statistics = TargetStatistics.collect(lambda: ((target[c], seen[c]) for c in cuts), horizon)
     sums = ErrorSums(horizon)
     for part in np.array_split(np.arange(len(target)), pieces):
         sums.add(forecast[part], target[part], None if observed is None else observed[part])

@@ -6,13 +6,15 @@ import time
 import psutil
 import pytest
 
+from stemdist_ray.data.streaming import stream_source
+from stemdist_ray.data.writers import write_series
 from stemdist_ray.errors import DivergenceError, ExecutionError
 from stemdist_ray.execution.ray_train import train_on_ray
 from stemdist_ray.training.config import TrainWorkerConfig
 from stemdist_ray.training.work import training_work
-from tests.training.conftest import alone, assert_close, gappy, train_config
+from tests.training.conftest import alone, assert_close, gappy, gappy_series, train_config
 
-__all__ = ["gappy", "train_config"]
+__all__ = ["gappy", "gappy_series", "train_config"]
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("local_ray"), pytest.mark.timeout(300)]
 
@@ -23,8 +25,12 @@ def with_training(config, **changes):
     return config.model_validate(tree)
 
 
-def test_two_workers_equal_one_even_when_one_is_killed(train_config, gappy, tmp_path):
+def test_two_workers_equal_one_even_when_one_is_killed(train_config, gappy, gappy_series, tmp_path):
+    """The workers map the files of a streamed series; the one of comparison holds it in memory."""
     config = with_training(train_config, epochs=60, patience=0)
+    path, files = write_series(gappy_series, tmp_path / "series.zarr"), tmp_path / "files"
+    files.mkdir()
+    streamed = training_work(config, stream_source(path, config.data, files).data, None, "hash")
     work = training_work(config, gappy, None, "hash")
     folder, killed = tmp_path / "checkpoints", []
 
@@ -40,7 +46,7 @@ def test_two_workers_equal_one_even_when_one_is_killed(train_config, gappy, tmp_
 
     killer = threading.Thread(target=kill_one_worker)
     killer.start()
-    state = train_on_ray(work, TrainWorkerConfig(num_workers=2), folder)
+    state = train_on_ray(streamed, TrainWorkerConfig(num_workers=2), folder)
     killer.join()
     assert killed
     assert_close(state, alone(work, tmp_path / "state.pt"))

@@ -1,10 +1,17 @@
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+import zarr
 
 from stemdist_ray import SyntheticDataset, TrainConfig, TrainedForecaster, train_forecaster
-from stemdist_ray.errors import ArtifactError, ConfigError, ExecutionError
+from stemdist_ray.data import streaming
+from stemdist_ray.data.writers import write_series
+from stemdist_ray.errors import ArtifactError, ConfigError, DataError, ExecutionError
+from stemdist_ray.progress import SilentReporter
 
 
 def config(**more):
@@ -69,3 +76,70 @@ def test_resume_refuses_another_forecaster(traffic, tmp_path):
 def test_registering_needs_tracking(traffic, tmp_path):
     with pytest.raises(ExecutionError, match="turn tracking on"):
         train_forecaster(traffic, tmp_path / "run", config(), register_as="x")
+
+
+@pytest.mark.parametrize("name", ["series.parquet", "series.zarr"])
+def test_streamed_training_equals_training_in_memory(traffic, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(streaming, "BLOCK", 24 * 4 * 50)
+    path = write_series(traffic, tmp_path / name)
+    whole = train_forecaster(path, tmp_path / "whole", config())
+    lines = []
+    reporter = SilentReporter()
+    reporter.say = lines.append
+    streamed = train_forecaster(
+        path, tmp_path / "streamed", config(streaming=True), reporter=reporter
+    )
+    assert streamed.test.relative_rmse == pytest.approx(whole.test.relative_rmse, rel=1e-5)
+    for (epoch, error), (other, wanted) in zip(streamed.history, whole.history, strict=True):
+        assert epoch == other
+        assert error == pytest.approx(wanted, rel=1e-5)
+    assert lines[0].startswith(f"streaming {path} into")
+    left = sorted(p.name for p in tmp_path.iterdir())
+    assert left == sorted([name, "streamed", "whole"])  # the files are gone
+
+
+def test_a_series_in_memory_is_not_streamed(traffic, tmp_path):
+    with pytest.raises(DataError, match="in memory already"):
+        train_forecaster(traffic, tmp_path / "run", config(streaming=True))
+    assert not (tmp_path / "run").exists()
+
+
+LIMITED = """
+import resource, sys
+from stemdist_ray import TrainConfig, train_forecaster
+limit = int(sys.argv[3]) * 2**20
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+config = TrainConfig(
+    forecaster={"name": "dlinear"},
+    streaming=sys.argv[4] == "streaming",
+    training={"epochs": 1, "batch": 32, "validation_windows": 8},
+    worker={"num_workers": 0},
+    tracking={"enabled": False},
+)
+train_forecaster(sys.argv[1], sys.argv[2], config)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA holds mappings on Linux only")
+@pytest.mark.parametrize(("way", "fits"), [("streaming", True), ("whole", False)])
+def test_a_series_larger_than_memory(tmp_path, way, fits):
+    """A series of 1.5 GiB where the process may hold 1.4 GiB, libraries and model included."""
+    steps, locations = 24_000, 16_777
+    path = tmp_path / "large.zarr"
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    values = group.create_array(
+        "speed", shape=(steps, locations), chunks=(500, locations), dtype="f4", compressors=None
+    )
+    values.attrs["_ARRAY_DIMENSIONS"] = ["time", "location"]
+    rng = np.random.default_rng(0)
+    for first in range(0, steps, 500):
+        values[first : first + 500] = rng.random((500, locations), dtype=np.float32)
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(path), str(tmp_path / "run"), "1400", way],
+        capture_output=True, text=True, check=False, timeout=580,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert (done.returncode == 0) == fits, done.stderr[-2000:]
+    if not fits:
+        assert "Unable to allocate" in done.stderr or "MemoryError" in done.stderr

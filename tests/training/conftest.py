@@ -72,9 +72,13 @@ def train_config():
 
 
 @pytest.fixture
-def gappy(train_config):
-    series = simulate_traffic(TrafficParameters(locations=8, steps=300, missing=0.1))
-    return prepare(series, train_config.data)
+def gappy_series():
+    return simulate_traffic(TrafficParameters(locations=8, steps=300, missing=0.1))
+
+
+@pytest.fixture
+def gappy(train_config, gappy_series):
+    return prepare(gappy_series, train_config.data)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,8 @@ class Reader:
         magic: First bytes it recognises where the ending says nothing.
         recognises_folder: Whether a folder is in this format, None = it reads files only.
         read: Turns a path into a series.
+        stream: Turns a path into consecutive blocks of steps of at most that many bytes, for
+            files larger than memory; None = the format cannot be read in blocks.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Reader:
     magic: tuple[bytes, ...]
     read: Callable[[Path], SpatioTemporalSeries]
     recognises_folder: Callable[[Path], bool] | None = None
+    stream: Callable[[Path, int], Iterator[SpatioTemporalSeries]] | None = None
 
 
 READERS: dict[str, Reader] = {}
@@ -81,7 +84,14 @@ def _known() -> str:
     )
 
 
-def table_to_series(table: pd.DataFrame, path: Path, name: str) -> SpatioTemporalSeries:
+def steps_per_block(block_bytes: int, locations: int, features: int) -> int:
+    """How many steps of float32 readings fit a block (at least one)."""
+    return max(1, block_bytes // (4 * locations * features))
+
+
+def table_to_series(
+    table: pd.DataFrame, path: Path, name: str, part_of_more: bool = False
+) -> SpatioTemporalSeries:
     """Turn a wide table (a row per step, a column per location) into a series.
 
     The time stamps come from a datetime index, or from a first column that is
@@ -98,6 +108,7 @@ def table_to_series(table: pd.DataFrame, path: Path, name: str) -> SpatioTempora
         times=times,
         location_ids=tuple(str(c) for c in table.columns),
         name=name,
+        part_of_more=part_of_more,
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from stemdist_ray.data.readers.base import Reader, register_reader
+from stemdist_ray.data.readers.base import Reader, register_reader, steps_per_block
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
@@ -30,6 +32,16 @@ def read_canonical(path: Path) -> SpatioTemporalSeries:
     Raises:
         DataError: A file is missing, damaged or of another version.
     """
+    return next(_parts(path, None))
+
+
+def stream_canonical(path: Path, block_bytes: int) -> Iterator[SpatioTemporalSeries]:
+    """Read a canonical folder in blocks of steps; see :func:`read_canonical`."""
+    return _parts(path, block_bytes)
+
+
+def _parts(path: Path, block_bytes: int | None) -> Iterator[SpatioTemporalSeries]:
+    """Blocks of the folder, or all of it as one."""
     try:
         meta = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
         if meta.get("version") != VERSION:
@@ -38,29 +50,36 @@ def read_canonical(path: Path) -> SpatioTemporalSeries:
             steps = pa.ipc.open_file(file).read_all()
         with pa.memory_map(str(path / "locations.arrow")) as file:
             places = pa.ipc.open_file(file).read_all()
-        shape = (len(steps), len(places), len(meta["feature_names"]))
-        values = steps["value"].combine_chunks().storage.flatten()
-        observed = None
-        if "observed" in steps.column_names:
-            flags = steps["observed"].combine_chunks().storage.flatten()
-            observed = flags.to_numpy().reshape(shape) != 0
-        times = steps["time"].to_numpy() if "time" in steps.column_names else None
+        sizes = (len(places), len(meta["feature_names"]))
+        count = len(steps) if block_bytes is None else steps_per_block(block_bytes, *sizes)
         coordinates = None
         if "coordinate_0" in places.column_names:
             pair = [places[f"coordinate_{i}"].to_numpy() for i in (0, 1)]
             coordinates = np.stack(pair, axis=1)
-        return SpatioTemporalSeries(
-            values=values.to_numpy().reshape(shape),
-            mask=observed,
-            times=times,
-            location_ids=tuple(places["id"].to_pylist()),
-            coordinates=coordinates,
-            feature_names=tuple(meta["feature_names"]),
-            units=tuple(meta["units"]),
-            name=meta["name"],
-        )
+        for first in range(0, len(steps), count):
+            rows = steps.slice(first, count)
+            observed = _numbers(rows, "observed", sizes)
+            yield SpatioTemporalSeries(
+                values=_numbers(rows, "value", sizes),
+                mask=None if observed is None else observed != 0,
+                times=rows["time"].to_numpy() if "time" in rows.column_names else None,
+                location_ids=tuple(places["id"].to_pylist()),
+                coordinates=coordinates,
+                feature_names=tuple(meta["feature_names"]),
+                units=tuple(meta["units"]),
+                name=meta["name"],
+                part_of_more=block_bytes is not None,
+            )
     except (OSError, KeyError, ValueError, AttributeError, pa.ArrowException) as error:
         raise DataError(f"{path}: damaged folder: {error}") from error
 
 
-register_reader(Reader("canonical", (), (), read_canonical, is_canonical))
+def _numbers(rows: pa.Table, name: str, sizes: tuple[int, int]) -> Any:
+    """A column of (N, F) tensors as one (T, N, F) array, None where there is no such column."""
+    if name not in rows.column_names:
+        return None
+    flat = rows[name].combine_chunks().storage.flatten()
+    return flat.to_numpy().reshape(len(rows), *sizes)
+
+
+register_reader(Reader("canonical", (), (), read_canonical, is_canonical, stream=stream_canonical))

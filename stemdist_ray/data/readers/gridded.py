@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from stemdist_ray.data.readers.base import steps_per_block
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
@@ -17,7 +19,21 @@ _LATITUDE = ("latitude", "lat", "y")
 _LONGITUDE = ("longitude", "lon", "lng", "x")
 
 
-def dataset_to_series(dataset: xr.Dataset, path: Path) -> SpatioTemporalSeries:
+def dataset_blocks(
+    dataset: xr.Dataset, path: Path, block_bytes: int
+) -> Iterator[SpatioTemporalSeries]:
+    """Load a lazily opened data set in blocks of steps; see :func:`dataset_to_series`."""
+    time = time_dimension(dataset, path)
+    numbers_per_step = sum(v[{time: 0}].size for v in dataset.data_vars.values() if time in v.dims)
+    steps = steps_per_block(block_bytes, max(1, numbers_per_step), 1)
+    for first in range(0, dataset.sizes[time], steps):
+        block = dataset.isel({time: slice(first, first + steps)}).load()
+        yield dataset_to_series(block, path, part_of_more=True)
+
+
+def dataset_to_series(
+    dataset: xr.Dataset, path: Path, part_of_more: bool = False
+) -> SpatioTemporalSeries:
     """Turn variables over time into features, and all other dimensions into locations.
 
     xarray has unpacked packed integers and turned fill values into NaN by now.
@@ -25,7 +41,7 @@ def dataset_to_series(dataset: xr.Dataset, path: Path) -> SpatioTemporalSeries:
     Raises:
         DataError: No time dimension, or variables on different grids.
     """
-    time = _time_dimension(dataset, path)
+    time = time_dimension(dataset, path)
     names = [
         str(n)
         for n, v in dataset.data_vars.items()
@@ -56,6 +72,7 @@ def dataset_to_series(dataset: xr.Dataset, path: Path) -> SpatioTemporalSeries:
         feature_names=tuple(names),
         units=tuple(str(dataset[n].attrs.get("units", "")) for n in names),
         name=path.name,
+        part_of_more=part_of_more,
     )
 
 
@@ -65,7 +82,12 @@ def _ordered(names: list[str], dataset: xr.Dataset) -> list[str]:
     return wanted if sorted(wanted) == sorted(names) else names
 
 
-def _time_dimension(dataset: xr.Dataset, path: Path) -> str:
+def time_dimension(dataset: xr.Dataset, path: Path) -> str:
+    """Find the dimension that is time: by its time stamps, else by its name.
+
+    Raises:
+        DataError: There is none.
+    """
     for name in dataset.sizes:
         if name in dataset.coords and np.issubdtype(dataset[name].dtype, np.datetime64):
             return str(name)

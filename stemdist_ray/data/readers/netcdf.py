@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import xarray as xr
 
 from stemdist_ray.data.readers.base import Reader, register_reader
-from stemdist_ray.data.readers.gridded import dataset_to_series
+from stemdist_ray.data.readers.gridded import dataset_blocks, dataset_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
@@ -18,14 +20,34 @@ def read_netcdf(path: Path) -> SpatioTemporalSeries:
     Raises:
         DataError: The file is damaged or holds no variable over time.
     """
+    with _opened(path) as dataset:
+        return dataset_to_series(dataset.load(), path)
+
+
+def stream_netcdf(path: Path, block_bytes: int) -> Iterator[SpatioTemporalSeries]:
+    """Read a NetCDF file in blocks of steps; see :func:`read_netcdf`."""
+    with _opened(path) as dataset:
+        yield from dataset_blocks(dataset, path, block_bytes)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[xr.Dataset]:
     with path.open("rb") as file:
         engine = "h5netcdf" if file.read(4) == b"\x89HDF" else "scipy"
     try:
         with xr.open_dataset(path, engine=engine) as dataset:
-            return dataset_to_series(dataset.load(), path)
+            yield dataset
     except (OSError, TypeError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read as NetCDF: {reason}") from error
 
 
-register_reader(Reader("netcdf", (".nc", ".nc4", ".cdf"), (b"CDF\x01", b"CDF\x02"), read_netcdf))
+register_reader(
+    Reader(
+        "netcdf",
+        (".nc", ".nc4", ".cdf"),
+        (b"CDF\x01", b"CDF\x02"),
+        read_netcdf,
+        stream=stream_netcdf,
+    )
+)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import xarray as xr
 from zarr.errors import BaseZarrError
 
 from stemdist_ray.data.readers.base import Reader, register_reader
-from stemdist_ray.data.readers.gridded import dataset_to_series
+from stemdist_ray.data.readers.gridded import dataset_blocks, dataset_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
@@ -24,14 +26,25 @@ def read_zarr(path: Path) -> SpatioTemporalSeries:
     Raises:
         DataError: The group is damaged or holds no variable over time.
     """
+    with _opened(path) as dataset:
+        return dataset_to_series(dataset.load(), path)
+
+
+def stream_zarr(path: Path, block_bytes: int) -> Iterator[SpatioTemporalSeries]:
+    """Read a Zarr group in blocks of steps; see :func:`read_zarr`."""
+    with _opened(path) as dataset:
+        yield from dataset_blocks(dataset, path, block_bytes)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[xr.Dataset]:
     try:
-        with xr.open_zarr(path, consolidated=False) as dataset:
+        with xr.open_zarr(path, consolidated=False, chunks=None) as dataset:
             # Variables are listed in no particular order; make it one.
-            ordered = dataset[sorted(map(str, dataset.data_vars))]
-            return dataset_to_series(ordered.load(), path)
+            yield dataset[sorted(map(str, dataset.data_vars))]
     except (OSError, TypeError, ValueError, KeyError, BaseZarrError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read as Zarr: {reason}") from error
 
 
-register_reader(Reader("zarr", (".zarr",), (), read_zarr, is_zarr))
+register_reader(Reader("zarr", (".zarr",), (), read_zarr, is_zarr, stream_zarr))

@@ -1,0 +1,242 @@
+"""Series larger than memory: read block by block, scaled into a file, windows taken lazily.
+
+Why not a stream of ready windows (as Ray Data would hand them out): windows overlap, so every
+reading would be written and sent L + H times, and shuffling them needs a copy of all. A mapped file
+holds each reading once; a step touches only the pages of its windows.
+
+Axis letters: T steps, N locations, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from stemdist_ray.config import DataConfig
+from stemdist_ray.data.covariates import append_covariates
+from stemdist_ray.data.mapped import open_mapped, rewrite
+from stemdist_ray.data.readers import READERS, find_reader
+from stemdist_ray.data.scaler import Moments, Scaler
+from stemdist_ray.data.series import SpatioTemporalSeries, content_hash, sampling_step
+from stemdist_ray.data.source import with_missing_values, with_time_stamps
+from stemdist_ray.data.windows import PreparedData, WindowedSeries, resolve_target, split_starts
+from stemdist_ray.errors import DataError
+
+BLOCK = 64 * 2**20  # bytes of readings held at once
+
+
+@dataclass(frozen=True)
+class StreamedSource:
+    """A series that was streamed into files, ready for training.
+
+    Args:
+        data: Scaled and split; its arrays are mapped files.
+        location_ids: N strings.
+        feature_names: F strings, without covariates.
+        description: What manifests say of a source: its name, format, sizes, content hash.
+    """
+
+    data: PreparedData
+    location_ids: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    description: dict[str, Any]
+
+
+def stream_source(source: str | Path, config: DataConfig, folder: Path) -> StreamedSource:
+    """Read a source block by block and prepare it like :func:`stemdist_ray.data.windows.prepare`.
+
+    Args:
+        source: A path in a format that can be read in blocks.
+        config: Data settings; the locations file plays no part.
+        folder: An empty folder for the scaled readings (as large as the series in float32, and a
+            quarter more where readings are missing).
+
+    Raises:
+        DataError: The format cannot be read in blocks, or the series cannot be used.
+    """
+    path = Path(source)
+    if str(source).startswith(("sim:", "demo")) and not path.exists():
+        raise DataError(f"{source} is simulated in memory; streaming is for files")
+    reader = find_reader(path)
+    if reader.stream is None:
+        known = ", ".join(sorted(r.name for r in READERS.values() if r.stream is not None))
+        raise DataError(
+            f"{path}: {reader.name} cannot be read in blocks; formats that can: {known}. Leave "
+            "streaming out to read it into memory"
+        )
+    blocks = _configured(reader.stream(path, BLOCK), config)
+    raw = _write_blocks(blocks, folder, len(config.covariates))
+    description = _describe(raw)  # before the readings are scaled in place
+    return StreamedSource(
+        data=_scale(raw, config),
+        location_ids=raw.first.location_ids,
+        feature_names=raw.own_features,
+        description={"source": str(source), "format": reader.name} | description,
+    )
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """What the first pass left behind.
+
+    Args:
+        first: The first block, for everything that all blocks share.
+        own_features: Without covariates.
+        shape: (T, N, F), covariates included.
+        times: (T,) or None.
+        values: File of float32, NaN where missing.
+        observed: File of one byte per entry.
+        missing: How many entries of the series itself are missing.
+    """
+
+    first: SpatioTemporalSeries
+    own_features: tuple[str, ...]
+    shape: tuple[int, int, int]
+    times: npt.NDArray[np.datetime64] | None
+    values: Path
+    observed: Path
+    missing: int
+
+    @property
+    def steps_per_block(self) -> int:
+        """A multiple of 8, so that the bits of a block's mask fill whole bytes."""
+        steps = BLOCK // (4 * self.shape[1] * self.shape[2])
+        return max(8, steps // 8 * 8)
+
+    def map(self) -> npt.NDArray[np.float32]:
+        """The readings."""
+        return open_mapped(self.values, self.shape, "<f4")
+
+    def map_observed(self) -> npt.NDArray[np.bool_] | None:
+        """The mask, None where nothing is missing."""
+        return open_mapped(self.observed, self.shape, "|b1") if self.missing else None
+
+    def blocks(self) -> Iterator[slice]:
+        """Cut the steps into blocks."""
+        for first in range(0, self.shape[0], self.steps_per_block):
+            yield slice(first, min(self.shape[0], first + self.steps_per_block))
+
+
+def _configured(
+    blocks: Iterator[SpatioTemporalSeries], config: DataConfig
+) -> Iterator[SpatioTemporalSeries]:
+    """Apply the data settings to every block."""
+    start = config.start
+    for block in blocks:
+        ready = with_missing_values(block, config.missing_values)
+        ready = with_time_stamps(ready, start, config.sampling_step)
+        if start is not None and ready.times is not None:
+            following = pd.date_range(ready.times[-1], periods=2, freq=config.sampling_step)
+            start = str(following[1])
+        yield append_covariates(ready, config.covariates)
+
+
+def _write_blocks(blocks: Iterator[SpatioTemporalSeries], folder: Path, covariates: int) -> _Raw:
+    values, observed = folder / "values.f32", folder / "observed.u8"
+    first, steps, missing = None, 0, 0
+    stamps: list[npt.NDArray[np.datetime64]] = []
+    with ExitStack() as stack:
+        numbers, flags = (stack.enter_context(p.open("wb")) for p in (values, observed))
+        for block in blocks:
+            _check_next(block, first, stamps)
+            first = first or block
+            steps += block.num_steps
+            seen = np.ones(block.values.shape, bool) if block.mask is None else block.mask
+            missing += int(np.count_nonzero(~seen))
+            numbers.write(block.values.data)
+            flags.write(np.ascontiguousarray(seen).data)
+            if block.times is not None:
+                stamps.append(block.times)
+    if first is None:
+        raise DataError(f"{folder}: the source holds no step")
+    shape = (steps, first.num_locations, first.num_features)
+    own = first.num_features - covariates
+    if missing == steps * first.num_locations * own:
+        raise DataError(f"{first.name}: every entry is missing; nothing can be learned from it")
+    return _Raw(
+        first=first,
+        own_features=first.feature_names[:own],
+        shape=shape,
+        times=np.concatenate(stamps) if stamps else None,
+        values=values,
+        observed=observed,
+        missing=missing,
+    )
+
+
+def _check_next(
+    block: SpatioTemporalSeries,
+    first: SpatioTemporalSeries | None,
+    stamps: list[npt.NDArray[np.datetime64]],
+) -> None:
+    if first is None:
+        return
+    if block.location_ids != first.location_ids or block.feature_names != first.feature_names:
+        raise DataError(f"{first.name}: locations or features change from one block to the next")
+    if stamps and block.times is not None and block.times[0] <= stamps[-1][-1]:
+        raise DataError(
+            f"{first.name}: time stamps must increase; {block.times[0]} follows {stamps[-1][-1]}. "
+            "Sort the rows by time to stream them"
+        )
+
+
+def _scale(raw: _Raw, config: DataConfig) -> PreparedData:
+    """Fit the scaler on train, scale the file in place, index the windows."""
+    first = raw.first
+    target = resolve_target(first, config.target)
+    starts, train_steps = split_starts(first.name, raw.shape[0], config)
+    numbers, moments = raw.map(), Moments(len(first.feature_names))
+    for rows in raw.blocks():
+        if rows.start < train_steps:
+            moments.add(np.asarray(numbers[rows.start : min(rows.stop, train_steps)]))
+    scaler = Scaler.of_moments(moments, first.feature_names, first.name, train_steps)
+    rewrite(
+        raw.values,
+        raw.shape,
+        raw.steps_per_block,
+        lambda block: np.nan_to_num(scaler.transform(block), copy=False, nan=0.0),
+    )
+    mask = raw.map_observed()
+    return PreparedData(
+        windows=WindowedSeries(raw.map(), mask, target, config.lookback, config.horizon),
+        starts=starts,
+        scaler=scaler,
+        train_steps=train_steps,
+        times=raw.times,
+        target_name=first.feature_names[target],
+        target_unit=first.units[target],
+    )
+
+
+def _describe(raw: _Raw) -> dict[str, Any]:
+    """What :func:`stemdist_ray.pipeline.inputs.describe_series` says of a series in memory."""
+    own, times = len(raw.own_features), raw.times
+    steps, locations, _ = raw.shape
+    numbers, mask = raw.map(), raw.map_observed()
+    step = sampling_step(times)
+    return {
+        "name": raw.first.name,
+        "steps": steps,
+        "locations": locations,
+        "features": list(raw.own_features),
+        "units": list(raw.first.units[:own]),
+        "first_time": None if times is None else str(times[0]),
+        "last_time": None if times is None else str(times[-1]),
+        "sampling_seconds": None if step is None else float(step.astype("int64")) / 1e9,
+        "missing_share": raw.missing / (steps * locations * own),
+        "has_coordinates": raw.first.coordinates is not None,
+        "hash": content_hash(
+            (steps, locations, own),
+            (numbers[rows, :, :own] for rows in raw.blocks()),
+            () if mask is None else (mask[rows, :, :own] for rows in raw.blocks()),
+            times,
+            (*raw.first.location_ids, *raw.own_features),
+        ),
+    }
