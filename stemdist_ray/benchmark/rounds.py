@@ -17,7 +17,7 @@ from torch import Tensor
 from stemdist_ray.benchmark.timing import Pair, time_pair
 from stemdist_ray.config import DistillConfig, ForecasterConfig, build_config
 from stemdist_ray.data.windows import prepare
-from stemdist_ray.distillation.coordinator import Coordinator, RoundRecord
+from stemdist_ray.distillation.coordinator import Coordinator, Judgement, RoundRecord
 from stemdist_ray.distillation.shard import run_shard
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.distillation.task import ClusteredData, ShardTask
@@ -122,7 +122,11 @@ def _round(
         with clock.stage("start workers"):
             executor = stack.enter_context(open_executor(clustered, config))
         coordinator = Coordinator(
-            config, clustered, executor, judge=lambda state: 0.0, save=lambda state: None
+            config,
+            clustered,
+            executor,
+            judge=lambda state: Judgement(0.0, 0.0),
+            save=lambda state: None,
         )
         with clock.stage("round"):
             state = coordinator.run(coordinator.start(start))

@@ -47,6 +47,19 @@ class Executor(Protocol):
 
 
 @dataclass(frozen=True)
+class Judgement:
+    """What a judge says of synthetic data.
+
+    Args:
+        error: Validation relative RMSE of evaluators trained on them, mean over repeats.
+        train_seconds: What training one of them took, mean over repeats.
+    """
+
+    error: float
+    train_seconds: float
+
+
+@dataclass(frozen=True)
 class RoundRecord:
     """What one round did.
 
@@ -59,6 +72,7 @@ class RoundRecord:
         validation_seconds: Wall time of the validation.
         worker_peak_mib: Highest resident memory of a process that ran a task.
         validation: Validation relative RMSE, or None when the round was not validated.
+        evaluator_seconds: What training one evaluator took then.
     """
 
     round: int
@@ -68,6 +82,7 @@ class RoundRecord:
     validation_seconds: float
     worker_peak_mib: float
     validation: float | None
+    evaluator_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +132,7 @@ class Coordinator:
         config: The run's configuration.
         data: The clustered series (for the number of clusters; tasks read it in the workers).
         executor: Runs the tasks.
-        judge: Gives the validation relative RMSE of synthetic data.
+        judge: Trains evaluators on synthetic data and judges them on validation.
         save: Writes a checkpoint.
         device: Where tasks compute, "cpu" or "cuda".
         observers: Are told what happens.
@@ -126,7 +141,7 @@ class Coordinator:
     config: DistillConfig
     data: ClusteredData
     executor: Executor
-    judge: Callable[[SyntheticState], float]
+    judge: Callable[[SyntheticState], Judgement]
     save: Callable[[RunState], None]
     device: str = "cpu"
     observers: Sequence[RunObserver] = field(default_factory=tuple)
@@ -136,10 +151,11 @@ class Coordinator:
     ) -> RunState:
         """Judge the start and make it round 0."""
         begun = time.perf_counter()
-        score = self.judge(synthetic)
-        record = RoundRecord(0, None, 0.0, 0.0, time.perf_counter() - begun, 0.0, score)
+        said = self.judge(synthetic)
+        seconds = time.perf_counter() - begun
+        record = RoundRecord(0, None, 0.0, 0.0, seconds, 0.0, said.error, said.train_seconds)
         state = RunState(
-            0, synthetic, synthetic, 0, score, (record,), teachers=dict(teachers or {})
+            0, synthetic, synthetic, 0, said.error, (record,), teachers=dict(teachers or {})
         )
         self._close_round(record, state)
         return state
@@ -164,7 +180,7 @@ class Coordinator:
             synthetic = refined[0].state
             updates = [*updates, *refined]
         seconds, begun = time.perf_counter() - begun, time.perf_counter()
-        score = self.judge(synthetic) if self._is_validated(number) else None
+        said = self.judge(synthetic) if self._is_validated(number) else None
         record = RoundRecord(
             round=number,
             objective=float(np.mean([value for u in updates for value in u.objectives])),
@@ -172,7 +188,8 @@ class Coordinator:
             task_seconds=sum(u.seconds for u in updates),
             validation_seconds=time.perf_counter() - begun,
             worker_peak_mib=max(u.peak_rss_mib for u in updates),
-            validation=score,
+            validation=None if said is None else said.error,
+            evaluator_seconds=None if said is None else said.train_seconds,
         )
         state = self._judged(state, record, synthetic)
         self._close_round(record, state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +15,20 @@ from stemdist_ray.artifact.checkpoint import CheckpointStore
 from stemdist_ray.artifact.dataset import EXAMPLES, SyntheticDataset
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig
-from stemdist_ray.data.windows import PreparedData, prepare
-from stemdist_ray.distillation.coordinator import Coordinator, RoundRecord, RunState
+from stemdist_ray.data.windows import PreparedData
+from stemdist_ray.distillation.coordinator import (
+    Coordinator,
+    RoundRecord,
+    RunObserver,
+    RunState,
+)
 from stemdist_ray.distillation.task import ClusteredData
 from stemdist_ray.errors import ConfigError, ExecutionError
 from stemdist_ray.execution.serial import SerialExecutor
 from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.memory import PeakMemory
 from stemdist_ray.pipeline.folders import check_folder, make_folder
-from stemdist_ray.pipeline.inputs import JobInput, Source, read_input
+from stemdist_ray.pipeline.inputs import JobInput, PreparedInput, Source, prepare_input
 from stemdist_ray.pipeline.judge import SyntheticJudge
 from stemdist_ray.pipeline.manifest import build_manifest
 from stemdist_ray.pipeline.observe import ProgressObserver, TrackingObserver
@@ -40,6 +46,8 @@ from stemdist_ray.stages import StageClock
 from stemdist_ray.threads import torch_threads
 from stemdist_ray.tracking.base import Tracker
 from stemdist_ray.tracking.mlflow import create_tracker
+
+Clusterer = Callable[[DistillConfig, PreparedData], Clustering]
 
 
 @dataclass(frozen=True)
@@ -64,24 +72,28 @@ class DistillResult:
 
 
 def distill(
-    source: Source,
+    source: Source | PreparedInput,
     out: str | Path,
     config: DistillConfig | None = None,
     *,
     resume: bool = False,
     overwrite: bool = False,
     reporter: Reporter | None = None,
+    observers: Sequence[RunObserver] = (),
+    cluster: Clusterer = cluster_prepared,
 ) -> DistillResult:
     """Distil a source into a folder.
 
     Args:
-        source: Path, ``demo``, ``sim:...`` or a series.
+        source: Path, ``demo``, ``sim:...``, a series, or one that was prepared for many runs.
         out: Folder of the artifact; its checkpoint lives there while the run goes on.
         config: Settings; with ``resume`` and None, those of the checkpoint.
         resume: Go on from the checkpoint in ``out``. More rounds may be asked for;
             all other settings that change the result must be the same.
         overwrite: Move an existing ``out`` aside to ``<out>.previous`` first.
         reporter: Told of progress; silent when None.
+        observers: Are told of every task and round, besides progress and tracking.
+        cluster: Clusters the locations; a pure function of settings and data.
 
     Raises:
         DataError: The source cannot be used.
@@ -97,7 +109,7 @@ def distill(
     check_folder(folder, resume=resume, overwrite=overwrite)
     check_forecaster(config.forecaster)
     compute_device(config)
-    return _DistillJob(source, folder, config, reporter, resume).run()
+    return _DistillJob(source, folder, config, reporter, resume, observers, cluster).run()
 
 
 @dataclass(frozen=True)
@@ -115,10 +127,18 @@ class _DistillJob:
     """One run of the main job; the steps in order, each timed."""
 
     def __init__(
-        self, source: Source, folder: Path, config: DistillConfig, reporter: Reporter, resume: bool
+        self,
+        source: Source | PreparedInput,
+        folder: Path,
+        config: DistillConfig,
+        reporter: Reporter,
+        resume: bool,
+        observers: Sequence[RunObserver],
+        cluster: Clusterer,
     ) -> None:
         self.source, self.folder, self.config = source, folder, config
         self.reporter, self.resume = reporter, resume
+        self.observers, self.cluster = observers, cluster
         self.store, self.clock = CheckpointStore(folder), StageClock()
 
     def run(self) -> DistillResult:
@@ -137,15 +157,15 @@ class _DistillJob:
     def _prepare(self) -> _Prepared:
         config, state = self.config, None
         with self.clock.stage("read"):
-            job = read_input(self.source, config.data)
-            data = prepare(job.series, config.data)
+            ready = prepare_input(self.source, config.data)
+            job, data = ready.job, ready.data
         if self.resume:
             self._check_same_readings(job)
             state, clustering = self.store.load(config)
         make_folder(self.folder, resume=self.resume)
         with self.clock.stage("cluster"):
             if not self.resume:
-                clustering = cluster_prepared(config, data)
+                clustering = self.cluster(config, data)
             clustered = clustered_data(data, clustering)
         train = len(data.starts["train"])
         self.reporter.say(
@@ -181,6 +201,7 @@ class _DistillJob:
                 observers=[
                     ProgressObserver(self.reporter, config.rounds),
                     TrackingObserver(tracker),
+                    *self.observers,
                 ],
             )
             if state is None:

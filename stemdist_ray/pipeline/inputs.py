@@ -14,7 +14,7 @@ from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.source import load_source
 from stemdist_ray.data.streaming import stream_source
 from stemdist_ray.data.windows import PreparedData, prepare
-from stemdist_ray.errors import DataError
+from stemdist_ray.errors import ConfigError, DataError
 from stemdist_ray.progress import Reporter
 from stemdist_ray.training.config import TrainConfig
 
@@ -46,6 +46,36 @@ def read_input(source: Source, config: DataConfig) -> JobInput:
         loaded = load_source(source, config)
         series, kind, text = loaded.series, loaded.format, str(source)
     return JobInput(series, {"source": text, "format": kind} | describe_series(series))
+
+
+@dataclass(frozen=True)
+class PreparedInput:
+    """A source that was read and prepared once, for many runs.
+
+    Args:
+        job: The series and what is recorded of it.
+        data: The same scaled and split.
+        config: The data settings it was prepared with.
+    """
+
+    job: JobInput
+    data: PreparedData
+    config: DataConfig
+
+
+def prepare_input(source: Source | PreparedInput, config: DataConfig) -> PreparedInput:
+    """Read and prepare a source, unless that was done already.
+
+    Raises:
+        DataError: It cannot be read.
+        ConfigError: It was prepared with other data settings.
+    """
+    if isinstance(source, PreparedInput):
+        if source.config != config:
+            raise ConfigError("the source was prepared with other data settings than those given")
+        return source
+    job = read_input(source, config)
+    return PreparedInput(job, prepare(job.series, config), config)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import torch
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.windows import PreparedData, evenly_spaced
-from stemdist_ray.distillation.coordinator import Executor
+from stemdist_ray.distillation.coordinator import Executor, Judgement
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.distillation.task import ClusteredData
 from stemdist_ray.evaluation.fit import fit
@@ -63,8 +63,8 @@ class JudgeTask:
     device: str
 
 
-def train_and_judge(data: ClusteredData, task: JudgeTask) -> float:
-    """Train one evaluator on synthetic data; returns its validation relative RMSE."""
+def train_and_judge(data: ClusteredData, task: JudgeTask) -> Judgement:
+    """Train one evaluator on synthetic data and judge it on the validation windows."""
     del data  # the clustered train series: evaluators never see it
     config, series = task.config.validation, task.windows.data.windows
     with torch_threads(task.config.worker.threads):
@@ -86,7 +86,7 @@ def train_and_judge(data: ClusteredData, task: JudgeTask) -> float:
             seed=task.seed,
             device=task.device,
         )
-    return result.validation.relative_rmse
+    return Judgement(result.validation.relative_rmse, result.train_seconds)
 
 
 class SyntheticJudge:
@@ -116,8 +116,8 @@ class SyntheticJudge:
         self.windows = judging_windows(data, config).compact()
         self.context = data.encoder_input()
 
-    def __call__(self, synthetic: SyntheticState) -> float:
-        """Train and judge; lower is better."""
+    def __call__(self, synthetic: SyntheticState) -> Judgement:
+        """Train and judge."""
         repeats = self.config.validation.repeats
         tasks = [
             JudgeTask(
@@ -133,4 +133,8 @@ class SyntheticJudge:
             )
             for repeat in range(repeats)
         ]
-        return float(np.mean(self.executor.run(train_and_judge, tasks, lambda score: None)))
+        said = self.executor.run(train_and_judge, tasks, lambda judgement: None)
+        return Judgement(
+            error=float(np.mean([j.error for j in said])),
+            train_seconds=float(np.mean([j.train_seconds for j in said])),
+        )

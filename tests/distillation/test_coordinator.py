@@ -6,6 +6,7 @@ import pytest
 from stemdist_ray.config import build_config
 from stemdist_ray.distillation.coordinator import (
     Coordinator,
+    Judgement,
     RoundRecord,
     RunObserver,
     out_of_patience,
@@ -42,7 +43,7 @@ def make(clustered, scores=None, saved=None, observer=None, **changes):
         config=config,
         data=clustered,
         executor=SerialExecutor(clustered),
-        judge=lambda state: next(queue) if queue else float(np.abs(state.x).mean()),
+        judge=lambda state: Judgement(next(queue) if queue else float(np.abs(state.x).mean()), 0.0),
         save=(saved.append if saved is not None else lambda state: None),
         observers=[observer] if observer else (),
     )

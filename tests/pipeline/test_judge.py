@@ -15,10 +15,11 @@ def test_judge_repeats_and_sees_the_data(traffic, tiny_config):
     clustered = clustered_data(data, clustering)
     state = initial_state(tiny_config, data, clustered)
     judge = SyntheticJudge(data, clustering, tiny_config, SerialExecutor(clustered))
-    assert judge(state) == judge(state)
-    assert np.isfinite(judge(state))
+    assert judge(state).error == judge(state).error
+    assert np.isfinite(judge(state).error)
+    assert judge(state).train_seconds > 0
     noise = np.random.default_rng(0).normal(size=state.x.shape).astype(np.float32)
-    assert judge(SyntheticState.fresh(noise, state.y)) != judge(state)
+    assert judge(SyntheticState.fresh(noise, state.y)).error != judge(state).error
 
 
 def test_device(tiny_config):
