@@ -26,6 +26,7 @@ from stemdist_ray.cli_options import (
     data_layer,
     drop_unset,
 )
+from stemdist_ray.cli_tune import tune
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.exits import exit_codes, prepare_process
 from stemdist_ray.progress import output_console
@@ -51,6 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 console = output_console()
+app.command()(tune)
 
 
 @app.command()

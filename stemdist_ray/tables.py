@@ -9,6 +9,7 @@ from rich.table import Table
 
 from stemdist_ray.evaluation.compare import MethodResult
 from stemdist_ray.pipeline import CrossEvaluation, EvaluationResult
+from stemdist_ray.tuning.finish import SweepResult
 
 ROW_TITLES = {
     "distilled": "distilled",
@@ -87,6 +88,39 @@ def _cross_caption(result: CrossEvaluation) -> str:
         f"seeds; optimiser steps ({result.protocol}): {taken}; val. = rel. RMSE on validation"
         f"{failed}"
     )
+
+
+def sweep_table(result: SweepResult) -> Table:
+    """The front of a sweep, smallest error first."""
+    chosen = {r.id for r in result.chosen}
+    failed = sum(r.status == "failed" for r in result.trials)
+    caption = (
+        f"{len(result.trials)} trials, {failed} failed; val. = rel. RMSE on validation, which the "
+        "choice was made by; the test split was read once, for the chosen points"
+    )
+    table = _table("trials that no other one beats", caption)
+    table.add_column("trial", justify="right")
+    names = sorted({name for r in result.front for name in r.point})
+    for name in (*names, "windows", "locations", "KiB", "train s", "val.", "test"):
+        table.add_column(name, justify="right")
+    for record in result.front:
+        metrics = record.metrics
+        test = record.test if record.id in chosen else None
+        table.add_row(
+            str(record.number),
+            *(_setting(record.point.get(name)) for name in names),
+            f"{metrics['windows']:.0f}",
+            f"{metrics['locations']:.0f}",
+            f"{metrics['bytes'] / 1024:.1f}",
+            f"{metrics['train_seconds']:.2f}",
+            f"{metrics['error']:.3f}",
+            "" if test is None else f"{test['mean']:.3f} ±{test['std']:.3f}",
+        )
+    return table
+
+
+def _setting(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _cells(row: MethodResult) -> list[str]:

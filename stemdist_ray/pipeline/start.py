@@ -21,9 +21,13 @@ from stemdist_ray.seeding import numpy_generator
 
 def cluster_prepared(config: DistillConfig, data: PreparedData) -> Clustering:
     """Cluster the locations by their train windows."""
-    wanted = max(1, round(config.spatial_ratio * data.windows.num_locations))
     vectors = location_vectors(data.windows, data.starts["train"])
-    return cluster_locations(vectors, wanted, config.clustering, config.seed)
+    return cluster_locations(vectors, num_clusters(config, data), config.clustering, config.seed)
+
+
+def num_clusters(config: DistillConfig, data: PreparedData) -> int:
+    """N_S, at least one."""
+    return max(1, round(config.spatial_ratio * data.windows.num_locations))
 
 
 def num_synthetic_windows(config: DistillConfig, data: PreparedData) -> int:

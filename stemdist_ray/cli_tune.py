@@ -1,0 +1,103 @@
+"""``stemdist tune``: the options of a sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stemdist_ray.cli_options import (
+    LocationsOption,
+    MissingOption,
+    SetOption,
+    SourceArgument,
+    StartOption,
+    StepOption,
+    TrackingOption,
+    assignments,
+    data_layer,
+    drop_unset,
+)
+from stemdist_ray.config import merge_layers
+from stemdist_ray.progress import output_console
+from stemdist_ray.yaml_files import read_yaml
+
+
+def tune(
+    source: SourceArgument,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the sweep.")],
+    config_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", help="YAML file with preset, config (of the trials) and search settings."
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Preset of the trials: standard, paper or demo.  [default: standard]"),
+    ] = None,
+    trials: Annotated[int | None, typer.Option(help="Points tried.  [default: 20]")] = None,
+    concurrent: Annotated[
+        int | None, typer.Option(help="Trials at a time.  [default: as many as fit]")
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            help="spatial ratio x temporal ratio of every trial: search the balance only."
+        ),
+    ] = None,
+    searcher: Annotated[
+        str | None, typer.Option(help="random, grid, tpe or nsga2.  [default: tpe]")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="asha, median or none.  [default: asha]")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Ray actors per trial; 0 = none.  [default: as many as fit]"),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of trials and search.")] = None,
+    settings: SetOption = None,
+    tracking_uri: TrackingOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the sweep in --out, as it was begun.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Move an existing --out aside first.")
+    ] = False,
+    missing: MissingOption = None,
+    start: StartOption = None,
+    step: StepOption = None,
+    locations: LocationsOption = None,
+) -> None:
+    """Search compression ratios and settings for SOURCE, many distillations, into --out."""
+    from stemdist_ray.tune_jobs import TuneFile, run_tune
+
+    flags: dict[str, Any] = {
+        "source": source,
+        "out": out,
+        "preset": preset,
+        "config": {
+            "seed": seed,
+            "worker": {"num_workers": workers},
+            "tracking": {"uri": tracking_uri},
+            "data": data_layer(missing, start, step, locations),
+        },
+        "search": {
+            "trials": trials,
+            "concurrent": concurrent,
+            "budget": budget,
+            "searcher": searcher,
+            "scheduler": scheduler,
+            "seed": seed,
+        },
+    }
+    switches = {"resume": resume or None, "overwrite": overwrite or None}
+    trial_settings = {"config": assignments(settings)}
+    tree = merge_layers(read_yaml(config_file), trial_settings, drop_unset({**flags, **switches}))
+    if resume and not (out / "sweep.json").exists():
+        from stemdist_ray.tuning.records import SweepStore
+
+        SweepStore(out).read_settings()  # says that there is nothing to go on with
+    run_tune(TuneFile.parse(tree), output_console())

@@ -1,0 +1,1 @@
+"""Search compression ratios and settings: many distillations, compared on validation."""
