@@ -247,15 +247,17 @@ def evaluate(
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder written by distill.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run or a sweep.")],
     output: Annotated[
         Path | None, typer.Option("--output", help="HTML file.  [default: DIR/report.html]")
     ] = None,
 ) -> None:
-    """Write an HTML report of DIR, with pictures."""
+    """Write an HTML report of a run or a sweep in DIR, with pictures."""
     from stemdist_ray.report.html import write_report
+    from stemdist_ray.report.sweep import is_sweep, write_sweep_report
 
-    typer.echo(f"wrote {write_report(folder, output)}")
+    write = write_sweep_report if is_sweep(folder) else write_report
+    typer.echo(f"wrote {write(folder, output)}")
 
 
 @app.command()

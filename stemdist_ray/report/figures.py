@@ -53,7 +53,8 @@ class Picture:
     png: bytes
 
 
-def _picture(figure: Figure, name: str, title: str, alt: str) -> Picture:
+def picture(figure: Figure, name: str, title: str, alt: str) -> Picture:
+    """Draw a figure as SVG and PNG."""
     svg, png = io.StringIO(), io.BytesIO()
     # No date and ids from the name: the same data give the same file, and figures on one page do
     # not share ids.
@@ -64,7 +65,8 @@ def _picture(figure: Figure, name: str, title: str, alt: str) -> Picture:
     return Picture(name, title, alt, text[text.index("<svg") :], png.getvalue())
 
 
-def _axes(width: float = 6.4, height: float = 3.4) -> tuple[Figure, Axes]:
+def new_axes(width: float = 6.4, height: float = 3.4) -> tuple[Figure, Axes]:
+    """A figure with one plain pair of axes; sizes in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     _plain(axes)
@@ -102,7 +104,7 @@ def convergence(history: Sequence[dict[str, Any]], best_round: int, objective: s
         f"Validation relative RMSE goes from {start:.3f} at the start to {best:.3f} in "
         f"round {best_round}, the one kept (ringed)."
     )
-    return _picture(figure, "convergence", "Convergence", alt)
+    return picture(figure, "convergence", "Convergence", alt)
 
 
 def example_windows(examples: dict[str, npt.NDArray[Any]], unit: str) -> Picture:
@@ -132,14 +134,14 @@ def example_windows(examples: dict[str, npt.NDArray[Any]], unit: str) -> Picture
         f"{count} synthetic windows before and after learning; inputs moved by {gap:.3g} "
         f"{unit} on average."
     )
-    return _picture(figure, "windows", "Real against synthetic windows", alt)
+    return picture(figure, "windows", "Real against synthetic windows", alt)
 
 
 def error_per_horizon(
     rows: dict[str, dict[str, Any]], titles: dict[str, str], unit: str
 ) -> Picture:
     """RMSE per horizon step, trained rows solid, trivial ones dotted."""
-    figure, axes = _axes()
+    figure, axes = new_axes()
     for name, row in rows.items():
         mean = np.array(row["per_horizon"]["rmse"]["mean"], dtype=float)
         std = np.array(row["per_horizon"]["rmse"]["std"], dtype=float)
@@ -155,12 +157,12 @@ def error_per_horizon(
     figure.legend(loc="outside right upper", fontsize=8, frameon=False)
     first, last = (rows["distilled"]["per_horizon"]["rmse"]["mean"][i] for i in (0, -1))
     alt = f"Test RMSE of the distilled row grows from {first:.3g} at step 1 to {last:.3g} {unit}."
-    return _picture(figure, "horizon", "Error per horizon step", alt)
+    return picture(figure, "horizon", "Error per horizon step", alt)
 
 
 def cluster_sizes(sizes: npt.NDArray[np.int64]) -> Picture:
     """How many real locations each synthetic one stands for."""
-    figure, axes = _axes(height=2.6)
+    figure, axes = new_axes(height=2.6)
     ordered = np.sort(sizes)[::-1]
     axes.bar(np.arange(len(ordered)), ordered, width=1.0, color=BLUE)
     axes.set_xlabel("synthetic locations, largest first")
@@ -169,12 +171,12 @@ def cluster_sizes(sizes: npt.NDArray[np.int64]) -> Picture:
         f"{len(sizes)} clusters of {sizes.min()} to {sizes.max()} real locations, "
         f"median {np.median(sizes):g}."
     )
-    return _picture(figure, "clusters", "Cluster sizes", alt)
+    return picture(figure, "clusters", "Cluster sizes", alt)
 
 
 def cluster_map(coordinates: npt.NDArray[np.float64], assignment: npt.NDArray[np.int64]) -> Picture:
     """Where the clusters lie; neighbouring cluster numbers get different colours."""
-    figure, axes = _axes(6.4, 5.0)
+    figure, axes = new_axes(6.4, 5.0)
     count = int(assignment.max()) + 1
     # Shuffled hues: consecutive clusters are often neighbours and would look alike.
     shade = np.random.default_rng(0).permutation(count)[assignment]
@@ -192,7 +194,7 @@ def cluster_map(coordinates: npt.NDArray[np.float64], assignment: npt.NDArray[np
     axes.set_xlabel("longitude or x")
     axes.set_ylabel("latitude or y")
     alt = f"Map of {len(assignment)} locations coloured by their cluster, {count} clusters."
-    return _picture(figure, "map", "Cluster map", alt)
+    return picture(figure, "map", "Cluster map", alt)
 
 
 def cross_architecture(
@@ -201,7 +203,7 @@ def cross_architecture(
     titles: dict[str, str],
 ) -> Picture:
     """Test relative RMSE of every forecaster, by what it was trained on."""
-    figure, axes = _axes(height=1.2 + 0.42 * len(forecasters))
+    figure, axes = new_axes(height=1.2 + 0.42 * len(forecasters))
     names = list(forecasters)[::-1]  # the first one on top
     trained_on = list(next(iter(forecasters.values())))
     for index, row in enumerate(trained_on):
@@ -229,4 +231,4 @@ def cross_architecture(
         f"Test relative RMSE of {len(names)} forecasters; trained on the distilled data {first} "
         f"has the lowest, {own[first]:.3f}; {titles[best]} is at {bound:.3f}."
     )
-    return _picture(figure, "cross_architecture", "Other forecasters on the same data", alt)
+    return picture(figure, "cross_architecture", "Other forecasters on the same data", alt)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from stemdist_ray.artifact.dataset import CROSS_EVALUATION, EVALUATION, EXAMPLES, SyntheticDataset
 from stemdist_ray.config import flatten
 from stemdist_ray.errors import ArtifactError
+from stemdist_ray.evaluation.cost import break_even
 from stemdist_ray.files import replacing_file, write_text
 from stemdist_ray.report import figures
 from stemdist_ray.report.figures import Picture
@@ -51,36 +52,63 @@ def write_report(folder: Path, output: Path | None = None) -> Path:
     Raises:
         ArtifactError: The folder is not a complete artifact.
     """
-    dataset = SyntheticDataset.load(folder)
-    evaluation = _read_table(folder / EVALUATION)
-    cross = _read_table(folder / CROSS_EVALUATION)
-    pictures = _pictures(folder, dataset, evaluation)
+    view = run_view(folder)
+    cross = read_table(folder / CROSS_EVALUATION)
     if cross is not None and cross["forecasters"]:
-        pictures.append(figures.cross_architecture(cross["forecasters"], cross["naive"], _TITLES))
-    for picture in pictures:
-        write_text(folder / "figures" / f"{picture.name}.svg", picture.svg)
-        with replacing_file(folder / "figures" / f"{picture.name}.png") as aside:
-            aside.write_bytes(picture.png)
-    template = resources.files("stemdist_ray.report").joinpath("report.html.j2").read_text("utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    page = environment.from_string(template).render(
-        manifest=dataset.manifest,
-        headline=_headline(dataset.manifest, evaluation),
-        rows=_table_rows(evaluation) if evaluation else [],
-        repeats=evaluation["repeats"] if evaluation else 0,
-        steps=evaluation["optimizer_steps"] if evaluation else 0,
-        forecaster=evaluation["forecaster"] if evaluation else "",
-        cross_rows=_cross_rows(cross) if cross else [],
-        cross=cross,
-        pictures=pictures,
-        settings=flatten(dataset.manifest["config"]),
-    )
+        view["pictures"].append(
+            figures.cross_architecture(cross["forecasters"], cross["naive"], _TITLES)
+        )
+    save_pictures(folder / "figures", view["pictures"])
     target = output or folder / "report.html"
-    write_text(target, page)
+    more = {"cross_rows": _cross_rows(cross) if cross else [], "cross": cross}
+    write_text(target, render("report.html.j2", view | more))
     return target
 
 
-def _read_table(path: Path) -> dict[str, Any] | None:
+def run_view(folder: Path) -> dict[str, Any]:
+    """All that a page says of one distilled data set, figures included.
+
+    Raises:
+        ArtifactError: The folder is not a complete artifact.
+    """
+    dataset = SyntheticDataset.load(folder)
+    evaluation = read_table(folder / EVALUATION)
+    return {
+        "manifest": dataset.manifest,
+        "headline": _headline(dataset.manifest, evaluation),
+        "rows": _table_rows(evaluation) if evaluation else [],
+        "repeats": evaluation["repeats"] if evaluation else 0,
+        "steps": evaluation["optimizer_steps"] if evaluation else 0,
+        "forecaster": evaluation["forecaster"] if evaluation else "",
+        "pictures": _pictures(folder, dataset, evaluation),
+        "settings": flatten(dataset.manifest["config"]),
+    }
+
+
+def render(template: str, view: Mapping[str, Any]) -> str:
+    """Fill a template of this package."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("stemdist_ray.report", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(template).render(view)
+
+
+def save_pictures(folder: Path, pictures: Sequence[Picture]) -> None:
+    """Write figures as SVG and PNG."""
+    for picture in pictures:
+        write_text(folder / f"{picture.name}.svg", picture.svg)
+        with replacing_file(folder / f"{picture.name}.png") as aside:
+            aside.write_bytes(picture.png)
+
+
+def read_table(path: Path) -> dict[str, Any] | None:
+    """Read a result table, None where there is none.
+
+    Raises:
+        ArtifactError: It is damaged.
+    """
     if not path.exists():
         return None
     try:
@@ -173,8 +201,13 @@ def _headline(manifest: dict[str, Any], evaluation: dict[str, Any] | None) -> st
         f"{manifest['source']['name']} became {size['windows']} x {size['locations']}: "
         f"{size['real_bytes'] / size['bytes']:,.0f} times smaller."
     )
+    return f"{smaller} {outcome(manifest, evaluation)}"
+
+
+def outcome(manifest: dict[str, Any], evaluation: dict[str, Any] | None) -> str:
+    """What training on the distilled data gives beside the alternatives, and when it pays."""
     if evaluation is None:
-        return f"{smaller} Not evaluated yet: run stemdist evaluate."
+        return "Not evaluated yet: run stemdist evaluate."
     own = evaluation["relative_rmse"]["mean"]
     rivals = evaluation_rows(evaluation)
     naive = min(evaluation["naive"], key=lambda n: evaluation["naive"][n]["relative_rmse"]["mean"])
@@ -184,6 +217,31 @@ def _headline(manifest: dict[str, Any], evaluation: dict[str, Any] | None) -> st
         if name in rivals
     ]
     return (
-        f"{smaller} A forecaster trained on them reaches a test relative RMSE of {own:.3f}; "
-        f"{', '.join(parts)}. Lower is better."
+        f"A forecaster trained on them reaches a test relative RMSE of {own:.3f}; "
+        f"{', '.join(parts)}. Lower is better. {_pays(manifest, evaluation)}"
     )
+
+
+def _pays(manifest: dict[str, Any], evaluation: dict[str, Any]) -> str:
+    """After how many trained models distilling has saved time."""
+    full = evaluation.get("full_data")
+    spent = sum(stage["seconds"] for stage in manifest["stages"].values())
+    if full is None:
+        return (
+            f"Distilling took {spent:.0f} s; stemdist evaluate --full-data measures after how many "
+            "trained models it pays."
+        )
+    models = break_even(spent, full["train_seconds"], evaluation["train_seconds"])
+    if models is None:
+        return "Training on the full data is as fast: distilling saves no time here."
+    return (
+        f"Distilling took {spent:.0f} s; one training takes {evaluation['train_seconds']:.1f} s "
+        f"instead of {full['train_seconds']:.1f} s on the full data, so it pays from the "
+        f"{models}{_ordinal(models)} model on."
+    )
+
+
+def _ordinal(number: int) -> str:
+    if number % 100 in (11, 12, 13):
+        return "th"
+    return {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")

@@ -92,8 +92,8 @@ class SearchConfig(Section):
     def _check(self) -> SearchConfig:
         if not self.objectives or len(set(self.objectives)) != len(self.objectives):
             raise ValueError(f"objectives: one to three different ones; found {self.objectives}")
-        if "error" not in self.objectives:
-            raise ValueError("objectives: the error must be among them")
+        if self.objectives[0] != "error":
+            raise ValueError("objectives: the error comes first")
         if self.budget is not None and "spatial_ratio" not in self.space:
             raise ValueError("a budget searches the balance: space needs spatial_ratio")
         return self

@@ -17,6 +17,7 @@ from stemdist_ray.pipeline.distill_job import distill
 from stemdist_ray.pipeline.evaluate_job import evaluate
 from stemdist_ray.pipeline.inputs import PreparedInput
 from stemdist_ray.progress import Reporter
+from stemdist_ray.report.sweep import write_sweep_report
 from stemdist_ray.tracking.base import Tracker
 from stemdist_ray.tuning.config import SearchConfig
 from stemdist_ray.tuning.pareto import pareto_front, spread
@@ -160,3 +161,5 @@ def _track(store: SweepStore, result: SweepResult, tracker: Tracker) -> None:
     for path in (store.settings, store.results, store.trials_csv, store.front_csv):
         tracker.log_artifact(path)
     tracker.log_artifact(store.best, "best")
+    tracker.log_artifact(write_sweep_report(store.folder))
+    tracker.log_artifact(store.folder / "figures", "figures")
