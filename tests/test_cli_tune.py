@@ -1,0 +1,56 @@
+import pytest
+from typer.testing import CliRunner
+
+from stemdist_ray import tune_jobs
+from stemdist_ray.cli import app
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    jobs = []
+    monkeypatch.setattr(tune_jobs, "run_tune", lambda job, console: jobs.append(job))
+    return jobs
+
+
+def tune(*arguments):
+    return CliRunner().invoke(app, ["tune", *map(str, arguments)])
+
+
+def test_options_override_the_file(asked, tmp_path):
+    (tmp_path / "s.yaml").write_text(
+        "preset: demo\nconfig: {rounds: 2}\nsearch: {trials: 9, seed: 4, scheduler: none}\n"
+    )
+    done = tune(
+        "demo", "--out", tmp_path / "o", "--config", tmp_path / "s.yaml", "--trials", 3,
+        "--concurrent", 2, "--budget", 0.005, "--set", "matching.steps=2", "--workers", 0,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    (job,) = asked
+    assert (job.source, job.out, job.preset) == ("demo", tmp_path / "o", "demo")
+    assert (job.search.trials, job.search.concurrent, job.search.budget) == (3, 2, 0.005)
+    assert (job.search.seed, job.search.scheduler) == (4, "none")
+    assert job.config == {"rounds": 2, "matching": {"steps": 2}, "worker": {"num_workers": 0}}
+    assert not job.resume
+
+
+def test_without_a_file(asked, tmp_path):
+    done = tune("demo", "--out", tmp_path / "o", "--preset", "demo", "--searcher", "grid")
+    assert done.exit_code == 0, done.output
+    assert asked[0].search.searcher == "grid"
+    assert asked[0].search.trials == 20
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--resume"], "holds no sweep"),
+        (["--budget", "2"], "search.budget"),
+        (["--searcher", "luck"], "search.searcher"),
+    ],
+)
+def test_bad_input_is_one_line(asked, tmp_path, options, words):
+    done = tune("demo", "--out", tmp_path / "o", *options)
+    assert done.exit_code == 2
+    assert words in done.output
+    assert len(done.output.strip().splitlines()) == 1
+    assert asked == []
