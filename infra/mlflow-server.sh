@@ -10,7 +10,7 @@ if [ -n "${AWS_SECRET_ACCESS_KEY_FILE:-}" ]; then
   AWS_SECRET_ACCESS_KEY=$(cat "$AWS_SECRET_ACCESS_KEY_FILE")
   export AWS_SECRET_ACCESS_KEY
 fi
-URI="postgresql://mlflow:${POSTGRES_PASSWORD}@${POSTGRES_HOST}:5432/mlflow"
+URI="postgresql+psycopg2://mlflow:${POSTGRES_PASSWORD}@${POSTGRES_HOST}:5432/mlflow"
 export MLFLOW_BACKEND_STORE_URI="$URI" MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
 umask 077
 cat > /tmp/basic_auth.ini <<INI

@@ -123,3 +123,34 @@ def test_train_on_distilled_data_as_a_ray_job(head, tmp_path):
     trained = TrainedForecaster.load(tmp_path / "runs" / "forecaster" / "model")
     recent = read_series(source).values[-trained.model.shape.lookback :]
     assert trained.forecast(recent).shape == (trained.model.shape.horizon, 24)
+
+
+def test_a_sweep_as_a_ray_job(head, tmp_path):
+    settings = {k: v for k, v in TINY.items() if k not in ("spatial_ratio", "tracking")}
+    tree = {
+        "source": "sim:traffic?locations=24,steps=400,seed=3",
+        "out": str(tmp_path / "runs" / "ratios"),
+        "preset": "demo",
+        "resume": True,
+        "config": {**settings, "worker": {"num_workers": 1}},
+        "search": {
+            "space": {"spatial_ratio": {"log": [0.1, 0.5], "points": 2}},
+            "searcher": "grid", "scheduler": "none", "evaluate_points": 1, "concurrent": 2,
+        },
+    }  # fmt: skip
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(tree))
+    done = submit(head, "tuning/search.py", tmp_path / "sweep.yaml")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "2 trials, 2 at a time, each distils on 1 workers" in done.stdout
+    assert "trial 2/2: finished" in done.stdout
+    assert "trials that no other one beats" in done.stdout
+    data = SyntheticDataset.load(tmp_path / "runs" / "ratios" / "best")
+    assert data.config.worker.num_workers == 1
+    assert (tmp_path / "runs" / "ratios" / "report.html").exists()
+
+    tree["config"]["worker"] = {"num_workers": 9}
+    tree["out"] = str(tmp_path / "runs" / "large")
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(tree))
+    refused = submit(head, "tuning/search.py", tmp_path / "sweep.yaml")
+    assert refused.returncode != 0
+    assert "one trial wants 9.5 CPU" in refused.stdout + refused.stderr
