@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         train_forecaster,
     )
     from stemdist_ray.training.config import TrainConfig
+    from stemdist_ray.tuning.finish import SweepResult
+    from stemdist_ray.tuning.sweep import SweepConfig, search
 
 __version__ = "0.1.0"
 
@@ -47,6 +49,8 @@ __all__ = [
     "ForecasterOptions",
     "SpatioTemporalSeries",
     "StemdistError",
+    "SweepConfig",
+    "SweepResult",
     "SyntheticDataset",
     "TrainConfig",
     "TrainResult",
@@ -58,6 +62,7 @@ __all__ = [
     "evaluate_forecasters",
     "read_series",
     "register_forecaster",
+    "search",
     "train_forecaster",
 ]
 
@@ -82,6 +87,9 @@ _HOMES = {
     "evaluate": "pipeline",
     "evaluate_forecasters": "pipeline",
     "train_forecaster": "pipeline",
+    "SweepConfig": "tuning.sweep",
+    "SweepResult": "tuning.finish",
+    "search": "tuning.sweep",
 }
 
 

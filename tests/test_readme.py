@@ -50,7 +50,10 @@ def test_blocks_are_where_we_look_for_them():
 def test_own_data(tmp_path):
     commands = [shlex.split(c) for c in SHELL if c.startswith("stemdist")]
     names = [c[1] for c in commands]
-    assert names == ["describe", "distill", "evaluate", "report", "ui", "forecasters", "evaluate"]
+    assert names == [
+        *("describe", "distill", "evaluate", "report", "ui"),
+        *("tune", "report", "forecasters", "evaluate"),
+    ]
     user_interface = commands.pop(names.index("ui"))
     source = "sim:traffic?locations=24,steps=400,seed=3"
     for command in commands:
@@ -58,10 +61,15 @@ def test_own_data(tmp_path):
         if command[1] == "distill":
             # Only the size of the work is changed; ratios are given in the README.
             arguments += [s for s in SETTINGS if "ratio" not in s and "tracking" not in s]
+        if command[1] == "tune":
+            arguments = ["2" if a == "20" else a for a in arguments] + ["--concurrent", "2"]
+            arguments += [s for s in SETTINGS if "ratio" not in s and "tracking" not in s]
         done = run(arguments, tmp_path)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs" / "mine.json").exists()
     assert (tmp_path / "runs" / "mine" / "report.html").exists()
+    assert (tmp_path / "runs" / "ratios" / "report.html").exists()
+    assert len((tmp_path / "runs" / "ratios" / "trials.csv").read_text().splitlines()) == 3
     assert "stid,distilled," in (tmp_path / "runs" / "mine.csv").read_text()
     check_ui(user_interface, tmp_path)
 
@@ -117,7 +125,7 @@ print(result.dataset.config.forecaster.name)
 def test_cluster_commands_are_those_of_the_integration_test():
     commands = [c for c in SHELL if c.startswith("ray job submit")]
     script = (ROOT / "tests" / "integration" / "test_ray_job.py").read_text()
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         words = shlex.split(command)
         assert words[:6] == ["ray", "job", "submit", "--working-dir", ".", "--"]
