@@ -225,7 +225,10 @@ def outcome(manifest: dict[str, Any], evaluation: dict[str, Any] | None) -> str:
 def _pays(manifest: dict[str, Any], evaluation: dict[str, Any]) -> str:
     """After how many trained models distilling has saved time."""
     full = evaluation.get("full_data")
-    spent = sum(stage["seconds"] for stage in manifest["stages"].values())
+    stages = {name: stage["seconds"] for name, stage in manifest["stages"].items()}
+    # The stages of a run that was resumed are those of its last process; rounds are all known.
+    rounds = sum(r["seconds"] + r["validation_seconds"] for r in manifest["history"])
+    spent = sum(stages.values()) - stages["distill"] + max(stages["distill"], rounds)
     if full is None:
         return (
             f"Distilling took {spent:.0f} s; stemdist evaluate --full-data measures after how many "

@@ -73,6 +73,8 @@ def finish_sweep(
         _complete(store, prepared, settings(records[index].point), records[index])
     for index in chosen:
         record = records[index]
+        if record.test is not None:  # a sweep that goes on has looked already
+            continue
         reporter.say(f"evaluating trial {record.number} on the test split")
         config = _quiet(settings(record.point))
         table = evaluate(

@@ -4,7 +4,7 @@ import pytest
 
 from stemdist_ray import evaluate, evaluate_forecasters
 from stemdist_ray.errors import ArtifactError
-from stemdist_ray.report.html import evaluation_rows, write_report
+from stemdist_ray.report.html import evaluation_rows, outcome, write_report
 
 
 @pytest.fixture
@@ -58,3 +58,24 @@ def test_rows_in_order():
     tree = {"random_subset": 1, "centroid": 2, "node_sampled": 3, "full_data": None}
     rows = evaluation_rows({**tree, "naive": {"ridge": 4}})
     assert list(rows) == ["distilled", "random_subset", "centroid", "node_sampled", "ridge"]
+
+
+@pytest.mark.parametrize(
+    ("full", "words"),
+    [
+        (None, "--full-data measures after how many"),
+        (12.0, "took 100 s; one training takes 2.0 s instead of 12.0 s on the full data, so it pays "
+         "from the 10th model on."),
+        (1.0, "saves no time here"),
+    ],
+)  # fmt: skip
+def test_when_distilling_pays(full, words):
+    rounds = [{"seconds": 50.0, "validation_seconds": 40.0}]
+    manifest = {
+        "stages": {"read": {"seconds": 10.0}, "distill": {"seconds": 5.0}},
+        "history": rounds,
+    }
+    row = {"relative_rmse": {"mean": 0.5}}
+    evaluation = {**row, "train_seconds": 2.0, "naive": {"ridge": row}}
+    evaluation["full_data"] = None if full is None else {**row, "train_seconds": full}
+    assert words in outcome(manifest, evaluation)

@@ -5,6 +5,7 @@ import pytest
 from stemdist_ray.pipeline.inputs import prepare_input
 from stemdist_ray.progress import SilentReporter
 from stemdist_ray.tracking.base import NullTracker
+from stemdist_ray.tuning import finish
 from stemdist_ray.tuning.finish import finish_sweep
 from stemdist_ray.tuning.records import SweepStore, TrialRecord, with_report
 from stemdist_ray.tuning.trial import distill_point
@@ -50,3 +51,17 @@ def test_a_trial_that_was_stopped_early_is_completed_when_chosen(shared):
     assert [row["status"] for row in rows] == ["running", "running", "failed"]
     assert rows[2]["reason"] == "why"
     assert [row["id"] for row in csv.DictReader(store.front_csv.open())] == ["a", "b"]
+
+
+def test_the_test_split_is_not_read_again(sweep, shared, monkeypatch):
+    result, _ = sweep
+    monkeypatch.setattr(finish, "evaluate", None)
+    again = finish_sweep(
+        SweepStore(result.path),
+        shared.source,
+        shared.space.search,
+        shared.settings,
+        NullTracker(),
+        SilentReporter(),
+    )
+    assert again.chosen == result.chosen
