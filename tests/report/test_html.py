@@ -64,8 +64,8 @@ def test_rows_in_order():
     ("full", "words"),
     [
         (None, "--full-data measures after how many"),
-        (12.0, "took 100 s; one training takes 2.0 s instead of 12.0 s on the full data, so it pays "
-         "from the 10th model on."),
+        (12.0, "took 100 s; one training takes 2.0 s instead of 12.0 s on the full data, so it "
+         "pays from the 10th model on."),
         (1.0, "saves no time here"),
     ],
 )  # fmt: skip
