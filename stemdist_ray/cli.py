@@ -253,10 +253,10 @@ def report(
     ] = None,
 ) -> None:
     """Write an HTML report of a run or a sweep in DIR, with pictures."""
-    from stemdist_ray.report.html import write_report
+    from stemdist_ray.pipeline.report_job import report_run
     from stemdist_ray.report.sweep import is_sweep, write_sweep_report
 
-    write = write_sweep_report if is_sweep(folder) else write_report
+    write = write_sweep_report if is_sweep(folder) else report_run
     typer.echo(f"wrote {write(folder, output)}")
 
 
