@@ -151,6 +151,7 @@ def test_make_demo(tmp_path):
     assert (tmp_path / "runs" / "demo" / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_benchmarks(tmp_path):
     commands = [shlex.split(c) for c in SHELL if "jobs/benchmark.py" in c]
     assert [c[2] for c in commands] == ["kernels", "round", "clustering"]

@@ -60,6 +60,7 @@ def test_job_refuses_with_one_line(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_clustering_prints_a_table_and_writes_the_figures(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(module, "COMPARED", ClusteringCase(60, 300, 6, 20, compare=True))
     path = tmp_path / "clustering.json"

@@ -30,6 +30,7 @@ def test_training_step_does_less_arithmetic_than_the_reference():
     assert 0 < fast < plain
 
 
+@pytest.mark.slow  # a fresh process for every peak of memory
 def test_results_hold_both_sides():
     cases = (Case("training_step", 2, 6), Case("evaluation", 2, 6, compare=False))
     results, peak = run_kernels(TWIN, cases, 1, "cpu", SilentReporter())

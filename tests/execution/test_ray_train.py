@@ -27,7 +27,7 @@ def with_training(config, **changes):
 
 def test_two_workers_equal_one_even_when_one_is_killed(train_config, gappy, gappy_series, tmp_path):
     """The workers map the files of a streamed series; the one of comparison holds it in memory."""
-    config = with_training(train_config, epochs=60, patience=0)
+    config = with_training(train_config, epochs=30, patience=0)
     path, files = write_series(gappy_series, tmp_path / "series.zarr"), tmp_path / "files"
     files.mkdir()
     streamed = training_work(config, stream_source(path, config.data, files).data, None, "hash")
@@ -51,7 +51,7 @@ def test_two_workers_equal_one_even_when_one_is_killed(train_config, gappy, gapp
     assert killed
     assert_close(state, alone(work, tmp_path / "state.pt"))
 
-    more = training_work(with_training(config, epochs=62), gappy, None, "hash")
+    more = training_work(with_training(config, epochs=32), gappy, None, "hash")
     resumed = train_on_ray(more, TrainWorkerConfig(num_workers=1), folder)
     assert_close(resumed, alone(more, tmp_path / "state.pt"))
 
