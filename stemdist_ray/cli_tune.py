@@ -73,6 +73,7 @@ def tune(
 ) -> None:
     """Search compression ratios and settings for SOURCE, many distillations, into --out."""
     from stemdist_ray.tune_jobs import TuneFile, run_tune
+    from stemdist_ray.tuning.records import SweepStore
 
     flags: dict[str, Any] = {
         "source": source,
@@ -96,8 +97,6 @@ def tune(
     switches = {"resume": resume or None, "overwrite": overwrite or None}
     trial_settings = {"config": assignments(settings)}
     tree = merge_layers(read_yaml(config_file), trial_settings, drop_unset({**flags, **switches}))
-    if resume and not (out / "sweep.json").exists():
-        from stemdist_ray.tuning.records import SweepStore
-
-        SweepStore(out).read_settings()  # says that there is nothing to go on with
+    if resume:
+        SweepStore(out).read_settings()  # says if there is nothing to go on with
     run_tune(TuneFile.parse(tree), output_console())

@@ -33,11 +33,11 @@ BLOCK = 64 * 2**20  # bytes of readings held at once
 
 
 @dataclass(frozen=True)
-class StreamedSource:
-    """A series that was streamed into files, ready for training.
+class PreparedSource:
+    """A series that is ready for training, in memory or in mapped files.
 
     Args:
-        data: Scaled and split; its arrays are mapped files.
+        data: Scaled and split.
         location_ids: N strings.
         feature_names: F strings, without covariates.
         description: What manifests say of a source: its name, format, sizes, content hash.
@@ -49,7 +49,7 @@ class StreamedSource:
     description: dict[str, Any]
 
 
-def stream_source(source: str | Path, config: DataConfig, folder: Path) -> StreamedSource:
+def stream_source(source: str | Path, config: DataConfig, folder: Path) -> PreparedSource:
     """Read a source block by block and prepare it like :func:`stemdist_ray.data.windows.prepare`.
 
     Args:
@@ -74,7 +74,7 @@ def stream_source(source: str | Path, config: DataConfig, folder: Path) -> Strea
     blocks = _configured(reader.stream(path, BLOCK), config)
     raw = _write_blocks(blocks, folder, len(config.covariates))
     description = _describe(raw)  # before the readings are scaled in place
-    return StreamedSource(
+    return PreparedSource(
         data=_scale(raw, config),
         location_ids=raw.first.location_ids,
         feature_names=raw.own_features,

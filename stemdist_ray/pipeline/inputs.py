@@ -12,7 +12,7 @@ from typing import Any
 from stemdist_ray.config import DataConfig
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.source import load_source
-from stemdist_ray.data.streaming import stream_source
+from stemdist_ray.data.streaming import PreparedSource, stream_source
 from stemdist_ray.data.windows import PreparedData, prepare
 from stemdist_ray.errors import ConfigError, DataError
 from stemdist_ray.progress import Reporter
@@ -78,27 +78,10 @@ def prepare_input(source: Source | PreparedInput, config: DataConfig) -> Prepare
     return PreparedInput(job, prepare(job.series, config), config)
 
 
-@dataclass(frozen=True)
-class TrainingInput:
-    """A prepared series, in memory or in mapped files, and what is recorded of it.
-
-    Args:
-        data: Scaled and split.
-        location_ids: N strings.
-        feature_names: F strings, without covariates.
-        description: Source, name, format, sizes, content hash.
-    """
-
-    data: PreparedData
-    location_ids: tuple[str, ...]
-    feature_names: tuple[str, ...]
-    description: dict[str, Any]
-
-
 @contextmanager
 def training_input(
     source: Source, config: TrainConfig, folder: Path, reporter: Reporter
-) -> Iterator[TrainingInput]:
+) -> Iterator[PreparedSource]:
     """Read a source whole, or stream it into files that are gone when the block ends.
 
     Args:
@@ -111,17 +94,16 @@ def training_input(
         DataError: It cannot be read, or not in blocks.
     """
     if not config.streaming:
-        job = read_input(source, config.data)
-        ids, names = job.series.location_ids, job.series.feature_names
-        yield TrainingInput(prepare(job.series, config.data), ids, names, job.description)
+        ready = prepare_input(source, config.data)
+        series, about = ready.job.series, ready.job.description
+        yield PreparedSource(ready.data, series.location_ids, series.feature_names, about)
         return
     if isinstance(source, SpatioTemporalSeries):
         raise DataError(f"{source.name} is in memory already; leave streaming out")
     folder.absolute().parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f"{folder.name}.series-", dir=folder.absolute().parent) as files:
         reporter.say(f"streaming {source} into {files}")
-        got = stream_source(source, config.data, Path(files))
-        yield TrainingInput(got.data, got.location_ids, got.feature_names, got.description)
+        yield stream_source(source, config.data, Path(files))
 
 
 def describe_series(series: SpatioTemporalSeries) -> dict[str, Any]:

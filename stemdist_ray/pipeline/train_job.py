@@ -11,6 +11,7 @@ from typing import Any
 from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.artifact.trained import TrainedForecaster
 from stemdist_ray.config import flatten
+from stemdist_ray.data.streaming import PreparedSource
 from stemdist_ray.environment import git_commit, hardware, package_versions
 from stemdist_ray.errors import ArtifactError, ExecutionError
 from stemdist_ray.evaluation.metrics import METRIC_NAMES, Metrics, Summary
@@ -19,7 +20,7 @@ from stemdist_ray.files import write_json
 from stemdist_ray.forecasters import build_forecaster, check_forecaster
 from stemdist_ray.pipeline.evaluate_job import check_fits
 from stemdist_ray.pipeline.folders import make_folder
-from stemdist_ray.pipeline.inputs import Source, TrainingInput, training_input
+from stemdist_ray.pipeline.inputs import Source, training_input
 from stemdist_ray.pipeline.track import dataset_of, ended, remember_run, remembered_run
 from stemdist_ray.progress import Reporter, SilentReporter
 from stemdist_ray.threads import torch_threads
@@ -104,7 +105,7 @@ def train_forecaster(
 
 
 def _train(
-    job: TrainingInput,
+    job: PreparedSource,
     folder: Path,
     config: TrainConfig,
     dataset: SyntheticDataset | None,
@@ -136,7 +137,7 @@ def _train(
     return TrainResult(**{**vars(result), "model_uri": uri})
 
 
-def _hash(job: TrainingInput, distilled: DistilledWindows | None) -> str:
+def _hash(job: PreparedSource, distilled: DistilledWindows | None) -> str:
     """Of all readings that a training uses."""
     digest = hashlib.blake2b(str(job.description["hash"]).encode(), digest_size=16)
     if distilled is not None:
@@ -159,7 +160,7 @@ def _run(work: TrainingWork, config: TrainConfig, checkpoints: Path) -> dict[str
 def _finish(
     folder: Path,
     config: TrainConfig,
-    job: TrainingInput,
+    job: PreparedSource,
     work: TrainingWork,
     state: dict[str, Any],
     tracker: Tracker,
@@ -201,7 +202,7 @@ def _finish(
     return result
 
 
-def _record(result: TrainResult, config: TrainConfig, job: TrainingInput) -> dict[str, Any]:
+def _record(result: TrainResult, config: TrainConfig, job: PreparedSource) -> dict[str, Any]:
     return {
         "source": job.description,
         "test": Summary.of([result.test]).to_json(),
@@ -218,7 +219,7 @@ def _record(result: TrainResult, config: TrainConfig, job: TrainingInput) -> dic
 def _describe(
     folder: Path,
     config: TrainConfig,
-    job: TrainingInput,
+    job: PreparedSource,
     distilled: str | Path | None,
     existing: str | None,
 ) -> RunDescription:
@@ -235,7 +236,7 @@ def _describe(
     )
 
 
-def _what(job: TrainingInput, dataset: SyntheticDataset | None) -> str:
+def _what(job: PreparedSource, dataset: SyntheticDataset | None) -> str:
     name = job.description["source"]
     if dataset is None:
         return f"all train windows of {name}"

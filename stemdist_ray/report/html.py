@@ -76,6 +76,7 @@ def run_view(folder: Path) -> dict[str, Any]:
     return {
         "manifest": dataset.manifest,
         "headline": _headline(dataset.manifest, evaluation),
+        "outcome": outcome(dataset.manifest, evaluation),
         "rows": _table_rows(evaluation) if evaluation else [],
         "repeats": evaluation["repeats"] if evaluation else 0,
         "steps": evaluation["optimizer_steps"] if evaluation else 0,

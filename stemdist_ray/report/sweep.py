@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stemdist_ray.artifact.dataset import EVALUATION
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.files import write_text
 from stemdist_ray.report import sweep_figures
-from stemdist_ray.report.html import outcome, read_table, render, run_view, save_pictures
+from stemdist_ray.report.html import render, run_view, save_pictures
 
 SETTINGS, RESULTS, BEST = "sweep.json", "results.json", "best"
 _COSTS = ("windows", "locations", "KiB", "train s", "distil s", "validation", "test")
@@ -54,7 +53,6 @@ def write_sweep_report(folder: Path, output: Path | None = None) -> Path:
         **best,
         "source": tree["source"],
         "headline": _headline(tree, by_id, best["manifest"]),
-        "best_headline": outcome(best["manifest"], read_table(folder / BEST / EVALUATION)),
         "best_number": by_id[tree["best"]]["number"],
         "sweep_pictures": pictures,
         "objectives": ", ".join(tree["objectives"][1:]) or "nothing else",

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.files import write_json
+from stemdist_ray.report.sweep import BEST, RESULTS, SETTINGS
 
 Status = Literal["running", "finished", "stopped", "failed"]
 OBJECTIVES = ("error", "bytes", "train_seconds")
@@ -76,11 +77,11 @@ class SweepStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
-        self.settings = self.folder / "sweep.json"
-        self.results = self.folder / "results.json"
+        self.settings = self.folder / SETTINGS
+        self.results = self.folder / RESULTS
         self.trials_csv = self.folder / "trials.csv"
         self.front_csv = self.folder / "pareto.csv"
-        self.best = self.folder / "best"
+        self.best = self.folder / BEST
         self.experiment = self.folder / "tune"
         self.clusterings = self.folder / "clusterings"
         self._records = self.folder / "records"

@@ -86,14 +86,15 @@ def distill_point(
     if failure.exists():
         raise StemdistError(failure.read_text(encoding="utf-8"))
     folder = store.trial(identifier)
+    begun = CheckpointStore(folder).exists()
     observer = ReportObserver(report)
     try:
         result = distill(
             shared.source,
             folder,
             shared.settings(point),
-            resume=CheckpointStore(folder).exists(),
-            overwrite=not CheckpointStore(folder).exists(),
+            resume=begun,
+            overwrite=not begun,
             observers=[observer],
             cluster=stored_clusterings(store.clusterings),
         )
