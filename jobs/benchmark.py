@@ -17,7 +17,7 @@ from pathlib import Path
 # The package and the reference in tests/ are found without being installed.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from stemdist_ray.exits import exit_codes, prepare_process
+from stemdist_ray.cli.exits import exit_codes, prepare_process
 
 REFERENCE = "tests.reference.mtgnn:plain_twin"
 
@@ -61,7 +61,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _kernels(args: argparse.Namespace) -> None:
-    from stemdist_ray.benchmark.command import run_kernels_command
+    from jobs.benchmarks.command import run_kernels_command
 
     run_kernels_command(
         reference=REFERENCE,
@@ -76,7 +76,7 @@ def _kernels(args: argparse.Namespace) -> None:
 
 
 def _round(args: argparse.Namespace) -> None:
-    from stemdist_ray.benchmark.command import run_round_command
+    from jobs.benchmarks.command import run_round_command
 
     run_round_command(
         reference=REFERENCE,
@@ -88,7 +88,7 @@ def _round(args: argparse.Namespace) -> None:
 
 
 def _clustering(args: argparse.Namespace) -> None:
-    from stemdist_ray.benchmark.command import run_clustering_command
+    from jobs.benchmarks.command import run_clustering_command
 
     run_clustering_command(year=args.year, json_file=args.json, command=_command_line())
 

@@ -11,16 +11,14 @@ from pathlib import Path
 # The job's working directory holds the package; it need not be installed on the cluster.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from stemdist_ray.entry import read_job_file
-from stemdist_ray.exits import exit_codes, prepare_process
+from stemdist_ray.cli.entry import job_process, read_job_file
 
 
 def main() -> None:
     """Parse, build, run."""
-    prepare_process()
-    with exit_codes():
+    with job_process():
         job, console = read_job_file(__doc__ or "")
-        from stemdist_ray.jobs import run_evaluate
+        from stemdist_ray.cli.jobs import run_evaluate
 
         run_evaluate(job.evaluate_job(), console)
 

@@ -11,16 +11,15 @@ from pathlib import Path
 # The job's working directory holds the package; it need not be installed on the cluster.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from stemdist_ray.entry import parse_config_option
-from stemdist_ray.exits import exit_codes, prepare_process
+from stemdist_ray.cli.entry import job_process, parse_options
 
 
 def main() -> None:
     """Parse, build, run."""
-    prepare_process()
-    with exit_codes():
-        tree, console = parse_config_option(__doc__ or "")
-        from stemdist_ray.train_jobs import TrainFile, run_train
+    with job_process():
+        tree, console = parse_options(__doc__ or "")
+        from stemdist_ray.cli.files import TrainFile
+        from stemdist_ray.cli.train_jobs import run_train
 
         run_train(TrainFile.parse(tree), console)
 

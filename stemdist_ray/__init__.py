@@ -14,7 +14,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if TYPE_CHECKING:
     from stemdist_ray.artifact.dataset import SyntheticDataset
     from stemdist_ray.artifact.trained import TrainedForecaster
-    from stemdist_ray.config import DistillConfig, build_config
+    from stemdist_ray.config import DistillConfig, TrainConfig, build_config
+    from stemdist_ray.data.prepared import PreparedSource, prepare_source
     from stemdist_ray.data.series import SpatioTemporalSeries
     from stemdist_ray.data.source import read_series
     from stemdist_ray.errors import StemdistError
@@ -27,16 +28,15 @@ if TYPE_CHECKING:
     from stemdist_ray.pipeline import (
         CrossEvaluation,
         DistillResult,
-        EvaluationResult,
+        Evaluation,
         TrainResult,
         distill,
         evaluate,
         evaluate_forecasters,
         train_forecaster,
     )
-    from stemdist_ray.training.config import TrainConfig
-    from stemdist_ray.tuning.finish import SweepResult
-    from stemdist_ray.tuning.sweep import SweepConfig, search
+    from stemdist_ray.sweeps.finish import SweepResult
+    from stemdist_ray.sweeps.sweep import SweepConfig, search
 
 __version__ = "0.1.0"
 
@@ -44,9 +44,10 @@ __all__ = [
     "CrossEvaluation",
     "DistillConfig",
     "DistillResult",
-    "EvaluationResult",
+    "Evaluation",
     "Forecaster",
     "ForecasterOptions",
+    "PreparedSource",
     "SpatioTemporalSeries",
     "StemdistError",
     "SweepConfig",
@@ -60,6 +61,7 @@ __all__ = [
     "distill",
     "evaluate",
     "evaluate_forecasters",
+    "prepare_source",
     "read_series",
     "register_forecaster",
     "search",
@@ -71,6 +73,8 @@ _HOMES = {
     "DistillConfig": "config",
     "build_config": "config",
     "SpatioTemporalSeries": "data.series",
+    "PreparedSource": "data.prepared",
+    "prepare_source": "data.prepared",
     "read_series": "data.source",
     "StemdistError": "errors",
     "Forecaster": "forecasters",
@@ -79,17 +83,17 @@ _HOMES = {
     "register_forecaster": "forecasters",
     "CrossEvaluation": "pipeline",
     "DistillResult": "pipeline",
-    "EvaluationResult": "pipeline",
-    "TrainConfig": "training.config",
+    "Evaluation": "pipeline",
+    "TrainConfig": "config",
     "TrainResult": "pipeline",
     "TrainedForecaster": "artifact.trained",
     "distill": "pipeline",
     "evaluate": "pipeline",
     "evaluate_forecasters": "pipeline",
     "train_forecaster": "pipeline",
-    "SweepConfig": "tuning.sweep",
-    "SweepResult": "tuning.finish",
-    "search": "tuning.sweep",
+    "SweepConfig": "sweeps.sweep",
+    "SweepResult": "sweeps.finish",
+    "search": "sweeps.sweep",
 }
 
 

@@ -27,3 +27,7 @@ class ExecutionError(StemdistError):
 
 class DivergenceError(StemdistError):
     """The optimisation produced values that are not finite."""
+
+
+class DependencyError(StemdistError):
+    """An optional package that is needed for what was asked for is not installed."""

@@ -23,6 +23,7 @@ from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.simulate import TrafficParameters, simulate_traffic
 
 ROOT = Path(__file__).resolve().parent.parent
+GOLDEN = ROOT / "tests" / "golden"
 REAL_DATA = Path(os.environ.get("STEMDIST_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 torch.set_num_threads(1)

@@ -1,32 +1,73 @@
-"""Every command in the README does what it says."""
+"""Every command, Python block, file and link in the READMEs does what it says."""
 
 import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
+from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
+from stemdist_ray import __version__
+from stemdist_ray.cli.files import JobFile, TrainFile, TuneFile
 from stemdist_ray.config import flatten
+from stemdist_ray.config.yaml_files import read_yaml
 from tests.conftest import ROOT, TINY
 
-TEXT = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, re.DOTALL)
-SHELL = [
-    line.split("#")[0].strip()
-    for kind, block in BLOCKS
-    if kind == "sh"
-    for line in block.splitlines()
-    if line.strip()
-]
-PYTHON = [block for kind, block in BLOCKS if kind == "python"]
-SETTINGS = [f"--set={k}={json.dumps(v)}" for k, v in flatten(TINY).items()]
+README = "README.md"
+FOLDERS = ("stemdist_ray", "jobs", "tuning", "infra", "tests")
+PAGES = {
+    name: (ROOT / name).read_text()
+    for name in (README, *(f"{folder}/README.md" for folder in FOLDERS), "CONTRIBUTING.md")
+}
 BIN = Path(sys.executable).parent
+SOURCE = "sim:traffic?locations=24,steps=400,seed=3"
+
+
+def blocks(page, kind):
+    return re.findall(rf"^```{kind}\n(.*?)^```", PAGES[page], re.DOTALL | re.MULTILINE)
+
+
+def shell_lines():
+    """(page, command) of every line in every shell block; the same command only once."""
+    lines = {}
+    for page in PAGES:
+        for block in blocks(page, "sh"):
+            for line in block.splitlines():
+                command = line.split(" #")[0].strip()
+                if command:
+                    lines.setdefault(command, page)
+    return [(page, command) for command, page in lines.items()]
+
+
+SHELL = shell_lines()
+STEMDIST = [(page, command) for page, command in SHELL if command.startswith("stemdist ")]
+PYTHON = [(page, block) for page in PAGES for block in blocks(page, "python")]
+
+
+def settings(*left_out):
+    """Settings of a tiny run, but for some: the size of the work changes, not what is asked for."""
+    kept = {k: v for k, v in flatten(TINY).items() if not any(part in k for part in left_out)}
+    return [f"--set={name}={json.dumps(value)}" for name, value in kept.items()]
+
+
+TINY_RUN = settings("ratio", "tracking")
+TINY_EVALUATION = ["--set=evaluation.epochs=1", "--set=evaluation.repeats=1"]
+SMALLER = {
+    "distill": TINY_RUN,
+    "evaluate": TINY_EVALUATION,
+    "train": ["--epochs=1", "--workers=0"],
+    "tune": [*TINY_RUN, *TINY_EVALUATION, "--set=rounds=1", "--set=tracking.enabled=false"],
+}
+FEWER = {"--trials": "1", "--rounds": "3"}
 
 
 def environment(folder):
@@ -34,111 +75,342 @@ def environment(folder):
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "HOME": str(folder)}
 
 
-def run(command, folder, **options):
+def run(command, folder):
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=folder,
-        env=environment(folder), **options,
-    )  # fmt: skip
+        command, capture_output=True, text=True, check=False, cwd=folder, env=environment(folder)
+    )
 
 
-def test_blocks_are_where_we_look_for_them():
-    assert len(PYTHON) == 3
-    assert "make demo" in SHELL
-    assert "make test" in SHELL
+class Workplace:
+    """A folder in which documented commands run, after those whose results they need.
+
+    Args:
+        folder: The folder.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.run = cache(self._run)
+
+    def _run(self, command):
+        self.make_ready(command)
+        done = run(tiny(command), self.folder)
+        assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        return done.stdout
+
+    def make_ready(self, command):
+        """Run what makes the folders that a command names."""
+        for word in words(command):
+            maker = self.maker(word)
+            if maker not in (None, command):
+                self.run(maker)
+
+    @staticmethod
+    def maker(folder):
+        """The first documented command that writes a folder; of ``runs`` itself, any that does."""
+        for _, command in STEMDIST:
+            out = words(command)[words(command).index("--out") + 1] if "--out" in command else ""
+            if out == folder or (folder == "runs" and out):
+                return command
+        return None
 
 
-def test_own_data(tmp_path):
-    commands = [shlex.split(c) for c in SHELL if c.startswith("stemdist")]
-    names = [c[1] for c in commands]
-    assert names == [
-        *("describe", "distill", "evaluate", "report", "ui"),
-        *("tune", "report", "forecasters", "evaluate"),
+def words(command):
+    return shlex.split(command)
+
+
+def tiny(command):
+    """The command on a small source, with little work."""
+    arguments = [SOURCE if word == "SOURCE" else word for word in words(command)]
+    for flag, number in FEWER.items():
+        if flag in arguments:
+            arguments[arguments.index(flag) + 1] = number
+    smaller = SMALLER.get(arguments[1], [])
+    given = {word.removeprefix("--") for word in arguments}
+    return [
+        *arguments,
+        *(s for s in smaller if s.removeprefix("--set=").split("=")[0] not in given),
     ]
-    user_interface = commands.pop(names.index("ui"))
-    source = "sim:traffic?locations=24,steps=400,seed=3"
-    for command in commands:
-        arguments = [source if a == "SOURCE" else a for a in command]
-        if command[1] == "distill":
-            # Only the size of the work is changed; ratios are given in the README.
-            arguments += [s for s in SETTINGS if "ratio" not in s and "tracking" not in s]
-        if command[1] == "tune":
-            arguments = ["2" if a == "20" else a for a in arguments] + ["--concurrent", "2"]
-            arguments += [s for s in SETTINGS if "ratio" not in s and "tracking" not in s]
-        done = run(arguments, tmp_path)
-        assert done.returncode == 0, done.stderr
-    assert (tmp_path / "runs" / "mine.json").exists()
-    assert (tmp_path / "runs" / "mine" / "report.html").exists()
-    assert (tmp_path / "runs" / "ratios" / "report.html").exists()
-    assert len((tmp_path / "runs" / "ratios" / "trials.csv").read_text().splitlines()) == 3
-    assert "stid,distilled," in (tmp_path / "runs" / "mine.csv").read_text()
-    check_ui(user_interface, tmp_path)
 
 
-def check_ui(command, folder):
-    port = "25123"
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    return Workplace(tmp_path_factory.mktemp("workplace"))
+
+
+def is_slow(page, command):
+    """Other ways to call what the first page calls already."""
+    on_first_page = {words(c)[1] for p, c in STEMDIST if p == README}
+    return page != README and words(command)[1] in on_first_page
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, marks=[pytest.mark.slow] if is_slow(page, command) else [])
+        for page, command in STEMDIST
+        if words(command)[1] != "ui"
+    ],
+)
+def test_stemdist_commands(workplace, command):
+    workplace.run(command)
+    arguments = words(command)
+    for flag in ("--json", "--csv", "--out"):
+        if flag in arguments:
+            assert (workplace.folder / arguments[arguments.index(flag) + 1]).exists()
+    if arguments[1] == "report":
+        assert (workplace.folder / arguments[2] / "report.html").exists()
+
+
+def test_what_the_commands_are():
+    """Each command of the command line is shown where people look for it first, or further on."""
+    shown = {words(command)[1] for page, command in STEMDIST if page == README}
+    assert shown == {"describe", "distill", "evaluate", "report", "train", "ui", "tune"}
+    assert {"forecasters"} <= {words(command)[1] for _, command in STEMDIST}
+    assert {"make demo", "make test"} <= {command for page, command in SHELL if page == README}
+
+
+def test_sweep(workplace):
+    (command,) = [c for page, c in STEMDIST if page == README and c.startswith("stemdist tune")]
+    workplace.run(command)
+    folder = workplace.folder / "runs" / "ratios"
+    assert len((folder / "trials.csv").read_text().splitlines()) == 2
+    assert (folder / "report.html").exists()
+    assert (folder / "best" / "synthetic.parquet").exists()
+
+
+@pytest.mark.slow
+def test_cross_architecture_table(workplace):
+    (command,) = [c for _, c in STEMDIST if "--forecaster all" in c]
+    workplace.run(command)
+    assert "stid,distilled," in (workplace.folder / "runs" / "mine.csv").read_text()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_user_interface(workplace):
+    command = next(c for _, c in STEMDIST if words(c)[1] == "ui")
+    workplace.make_ready(command)
+    port = free_port()
     process = subprocess.Popen(
-        [*command, "--port", port], cwd=folder, env=environment(folder),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        [*words(command), "--port", str(port)], cwd=workplace.folder,
+        env=environment(workplace.folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )  # fmt: skip
     try:
         answer = None
-        for _ in range(180):
-            time.sleep(0.5)
+        while answer is None:
             assert process.poll() is None
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as page:
                     answer = page.read()
-                    break
             except OSError:
-                continue
+                time.sleep(0.5)
         assert answer == b"OK"
     finally:
         os.killpg(process.pid, 15)
         process.wait(timeout=30)
 
 
-def test_python_interface(tmp_path):
-    done = run([sys.executable, "-c", PYTHON[0]], tmp_path)
+def python_block(text):
+    """The one block with that text, on a small source."""
+    (found,) = [block for _, block in PYTHON if text in block]
+    return found.replace('read_series("demo")', f"read_series({SOURCE!r})")
+
+
+def test_every_python_block_is_run_below():
+    used = ("from_python", "demo-stid", "register_forecaster", "register_reader", "register_row")
+    assert len({python_block(text) for text in used}) == len(PYTHON)
+
+
+def test_python_interface(workplace):
+    done = run([sys.executable, "-c", python_block("from_python")], workplace.folder)
     assert done.returncode == 0, done.stderr
-    assert 0.1 < float(done.stdout) < 2
+    errors = dict(line.split() for line in done.stdout.splitlines())
+    assert {"distilled", "random_subset", "ridge"} <= set(errors)
+    assert all(0.1 < float(error) < 2 for error in errors.values())
 
 
-def test_train_and_load_back(tmp_path):
-    done = run([sys.executable, "-c", PYTHON[1]], tmp_path)
+def test_train_and_load_back(workplace):
+    done = run([sys.executable, "-c", python_block("demo-stid")], workplace.folder)
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"\(12, \d+\)", done.stdout.splitlines()[-1])
+    assert done.stdout.splitlines()[-1] == "(12, 24)"
 
 
-def test_own_forecaster(tmp_path):
+def test_own_reader_forecaster_and_row(tmp_path):
+    """All three in one run: a file of a new format, distilled and compared by new code."""
     use = f"""
-from stemdist_ray import build_config, distill
-tiny = {TINY!r}
-config = build_config("demo", {{**tiny, "forecaster": {{"name": "mine"}}}})
-result = distill("sim:traffic?locations=24,steps=400,seed=3", "run", config)
-print(result.dataset.config.forecaster.name)
+from stemdist_ray import build_config, distill, evaluate, read_series
+
+values = read_series({SOURCE!r}).values[:, :, 0]
+Path("readings.ssv").write_text("\\n".join(";".join(map(str, row)) for row in values.tolist()))
+config = build_config("demo", {{**{TINY!r}, "forecaster": {{"name": "mine"}}}})
+result = distill("readings.ssv", "run", config)
+Path("damaged.ssv").write_text("1;2\\n3;x\\n")
+try:
+    read_semicolons(Path("damaged.ssv"))
+except DataError as error:
+    print(error)
+table = evaluate(result.path, "readings.ssv")
+print(result.dataset.manifest.source.format, table.forecaster, *table.rows)
 """
-    done = run([sys.executable, "-c", PYTHON[2] + use], tmp_path)
+    extensions = ("register_forecaster", "register_reader", "register_row")
+    program = "\n".join([*map(python_block, extensions), use])
+    done = run([sys.executable, "-c", program], tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "mine"
+    error, names = done.stdout.splitlines()
+    assert error.startswith("damaged.ssv: expected numbers with semicolons between")
+    rows = ("distilled", "random_subset", "latest", "centroid", "node_sampled")
+    assert names.split() == ["semicolons", "mine", *rows]
 
 
-def test_cluster_commands_are_those_of_the_integration_test():
-    commands = [c for c in SHELL if c.startswith("ray job submit")]
+def cluster_commands():
+    return [(page, command) for page, command in SHELL if command.startswith("ray job submit")]
+
+
+@pytest.mark.parametrize(("page", "command"), cluster_commands())
+def test_cluster_commands_are_those_of_the_integration_test(page, command):
     script = (ROOT / "tests" / "integration" / "test_ray_job.py").read_text()
-    assert len(commands) == 4
-    for command in commands:
-        words = shlex.split(command)
-        assert words[:6] == ["ray", "job", "submit", "--working-dir", ".", "--"]
-        assert words[7] in script
-        assert (ROOT / words[-1]).exists()
+    before, job = words(command.split(" -- ")[0]), words(command.split(" -- ")[1])
+    assert before[:3] == ["ray", "job", "submit"]
+    assert before[-2:] == ["--working-dir", "."]
+    assert job[0] == "python"
+    assert job[1] in script
+    options = dict(zip(job[2::2], job[3::2], strict=True))
+    assert options.pop("--config") == "FILE" or (ROOT / words(command)[-3]).exists()
+    # What is relative is lost with the job; FILE holds an absolute path.
+    out = options.pop("--out", None)
+    assert options == {}
+    assert out is None or out.startswith("$PWD/")
+    assert (out is not None) or "--config FILE" in command, page
 
 
-def test_files_and_targets_that_are_named_exist():
+def test_scripts_that_are_submitted():
+    scripts = {words(command.split(" -- ")[1])[1] for _, command in cluster_commands()}
+    wanted = {"jobs/distill.py", "jobs/evaluate.py", "jobs/train.py", "tuning/search.py"}
+    assert scripts == wanted
+
+
+@pytest.mark.parametrize(
+    ("folder", "model"), [("jobs", (JobFile, TrainFile)), ("tuning", (TuneFile,))]
+)
+def test_tables_of_job_files_name_every_key(folder, model):
+    text = PAGES[f"{folder}/README.md"]
+    for kind in model:
+        for key in kind.model_fields:
+            assert f"`{key}`" in text, key
+    if folder == "tuning":
+        for key in TuneFile.model_fields["search"].annotation.model_fields:
+            assert f"`{key}`" in text, key
+
+
+def test_shipped_job_files_are_named():
+    for folder in ("jobs", "tuning"):
+        for path in (ROOT / folder / "configs").glob("*.yaml"):
+            assert read_yaml(path)["out"]
+            assert f"{folder}/configs/{path.name}" in PAGES[f"{folder}/README.md"]
+
+
+KNOWN = (
+    "stemdist ", "make ", "ray ", "python jobs/benchmark.py ", "python -m pytest ",
+    "export RAY_AUTH_MODE=token && ray ", "infra/make-secrets.sh ", "docker compose ", "kubectl ",
+)  # fmt: skip
+
+
+def test_every_shell_line_is_of_a_kind_that_is_checked():
+    assert [(page, c) for page, c in SHELL if not c.startswith(KNOWN)] == []
+
+
+def test_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text()
-    for target in set(re.findall(r"`?make ([a-z-]+)", TEXT)):
+    targets = {command.split()[1] for _, command in SHELL if command.startswith("make ")}
+    for text in PAGES.values():
+        targets |= set(re.findall(r"`make ([a-z-]+)", text))
+    assert {"demo", "test", "test-all", "lint", "install"} <= targets
+    for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-    for name in ("CONTRIBUTING.md", "CITATION.cff", "LICENSE", "CHANGELOG.md", "constraints.txt"):
-        assert (ROOT / name).exists()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_are_named_exist(page):
+    names = re.findall(rf"(?<![\w./-])(?:{'|'.join(FOLDERS)})/[\w./-]+", PAGES[page])
+    names += re.findall(r"\b[A-Z]+\.(?:md|cff)\b", PAGES[page])
+    for name in names:
+        secret = name.startswith("infra/secrets/")  # infra/make-secrets.sh writes them
+        assert secret or (ROOT / name.rstrip(".")).exists(), name
+
+
+def anchors(path):
+    titles = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CHANGELOG.md"])
+def test_relative_links_resolve(page):
+    links = re.findall(r"\]\(([^)\s]+)\)", (ROOT / page).read_text())
+    for link in links:
+        if link.startswith(("http://", "https://")):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / name if name else ROOT / page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_folder_has_a_page_and_the_first_page_links_to_it():
+    tracked = [p.parent.name for p in ROOT.glob("*/README.md")]
+    assert set(FOLDERS) <= set(tracked)
+    for folder in FOLDERS:
+        assert f"({folder}/README.md)" in PAGES[README]
+    assert "(CONTRIBUTING.md)" in PAGES[README]
+
+
+def test_packages_are_named_in_the_order_of_imports():
+    table = PAGES["stemdist_ray/README.md"].split("## Where things live")[1].split("\n## ")[0]
+    named = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    package = ROOT / "stemdist_ray"
+    folders = {p.parent.name for p in package.glob("*/__init__.py")}
+    files = {p.stem for p in package.glob("*.py")} - {"__init__"}
+    assert sorted(named) == sorted(folders | files)
+    place = {name: index for index, name in enumerate(named)}
+    for name in named:
+        for path in package.glob(f"{name}/**/*.py" if name in folders else f"{name}.py"):
+            for other in re.findall(r"(?:from|import) stemdist_ray\.(\w+)", path.read_text()):
+                assert place[other] <= place[name], f"{path} imports {other}"
+
+
+def test_every_forecaster_and_search_setting_is_named():
+    from stemdist_ray.forecasters import FORECASTERS
+
+    text = PAGES["stemdist_ray/README.md"].lower().replace(" ", "").replace("-", "")
+    for name in FORECASTERS:
+        assert name.replace("_", "") in text, name
+
+
+def test_extras_exist():
+    tree = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = tree["project"]["optional-dependencies"]
+    listed = PAGES[README].split("Extras add the\nrest:")[1].split("Where an")[0]
+    for name in re.findall(r"`(\w+)`", listed):
+        assert name in extras, name
+
+
+def test_the_first_page_is_short():
+    assert len(PAGES[README].split()) <= 1250
+
+
+def test_one_version_everywhere():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    entry = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert citation["version"] == __version__
+    assert entry is not None
+    assert entry[1] == __version__
+    assert "version" in project["dynamic"]
 
 
 @pytest.mark.slow
@@ -146,23 +418,29 @@ def test_files_and_targets_that_are_named_exist():
 def test_make_demo(tmp_path):
     done = run(["make", "-C", str(ROOT), "demo", f"RUNS={tmp_path}/runs"], tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    for words in ("round 3/3", "ridge on lags", "look further:"):
-        assert words in done.stdout
+    for text in ("round 3/3", "ridge on lags", "look further:"):
+        assert text in done.stdout
     assert (tmp_path / "runs" / "demo" / "report.html").exists()
 
 
+BENCHMARKS = [command for _, command in SHELL if "jobs/benchmark.py" in command]
+SMALLER_BENCHMARKS = {
+    "kernels": ["--only", "42x40 training", "--repeats", "1"],
+    "round": ["--source", "sim:traffic?locations=60,steps=300", "--repeats", "1"],
+    "clustering": [],
+}
+
+
+def test_benchmarks_are_shown():
+    assert [words(command)[2] for command in BENCHMARKS] == list(SMALLER_BENCHMARKS)
+
+
 @pytest.mark.slow
-def test_benchmarks(tmp_path):
-    commands = [shlex.split(c) for c in SHELL if "jobs/benchmark.py" in c]
-    assert [c[2] for c in commands] == ["kernels", "round", "clustering"]
-    smaller = {
-        "kernels": ["--only", "42x40 training", "--repeats", "1"],
-        "round": ["--source", "sim:traffic?locations=60,steps=300", "--repeats", "1"],
-        "clustering": [],
-    }
-    for command in commands:
-        arguments = [a for a in command[2:] if a != "--year"] + smaller[command[2]]
-        done = run([sys.executable, str(ROOT / "jobs" / "benchmark.py"), *arguments], tmp_path)
-        assert done.returncode == 0, done.stderr
-        written = json.loads((tmp_path / command[-1]).read_text())
-        assert all(ratio > 0 for ratio in written["ratios"].values())
+@pytest.mark.parametrize("command", BENCHMARKS)
+def test_benchmarks(tmp_path, command):
+    script, *arguments = [word for word in words(command)[1:] if word != "--year"]
+    arguments += SMALLER_BENCHMARKS[arguments[0]]
+    done = run([sys.executable, str(ROOT / script), *arguments], tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = json.loads((tmp_path / words(command)[-1]).read_text())
+    assert all(ratio > 0 for ratio in written["ratios"].values())

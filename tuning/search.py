@@ -11,16 +11,15 @@ from pathlib import Path
 # The job's working directory holds the package; it need not be installed on the cluster.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from stemdist_ray.entry import parse_config_option
-from stemdist_ray.exits import exit_codes, prepare_process
+from stemdist_ray.cli.entry import job_process, parse_options
 
 
 def main() -> None:
     """Parse, build, run."""
-    prepare_process()
-    with exit_codes():
-        tree, console = parse_config_option(__doc__ or "")
-        from stemdist_ray.tune_jobs import TuneFile, run_tune
+    with job_process():
+        tree, console = parse_options(__doc__ or "")
+        from stemdist_ray.cli.files import TuneFile
+        from stemdist_ray.cli.tune_jobs import run_tune
 
         run_tune(TuneFile.parse(tree), console)
 

@@ -3,35 +3,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from stemdist_ray.artifact.manifest import Manifest
 
 
-def dataset_card(manifest: dict[str, Any]) -> str:
+def dataset_card(manifest: Manifest) -> str:
     """Write the card of an artifact as Markdown, from its manifest."""
-    source, size, scaler = manifest["source"], manifest["size"], manifest["scaler"]
-    target = manifest["target"]
-    unit = f" ({target['unit']})" if target["unit"] else ""
-    result = manifest["result"]
-    versions = ", ".join(f"{k} {v}" for k, v in manifest["versions"].items())
+    source, size, scaler = manifest.source, manifest.size, manifest.scaler
+    target, result, config = manifest.target, manifest.result, manifest.config
+    unit = f" ({target.unit})" if target.unit else ""
+    versions = ", ".join(f"{k} {v}" for k, v in manifest.versions.items())
     stages = "\n".join(
-        f"| {name} | {stage['seconds']:.1f} | {stage['peak_rss_mib']:.0f} |"
-        for name, stage in manifest["stages"].items()
+        f"| {name} | {stage.seconds:.1f} | {stage.peak_rss_mib:.0f} |"
+        for name, stage in manifest.stages.items()
     )
-    return f"""# Distilled data set: {source["name"]}
+    return f"""# Distilled data set: {source.name}
 
-{size["windows"]} synthetic windows of {size["locations"]} synthetic locations, learned from
-{size["real_windows"]} train windows of {size["real_locations"]} real locations
-(spatial ratio {manifest["spatial_ratio"]:g}, temporal ratio {manifest["temporal_ratio"]:g}).
-{_bytes(size["bytes"])} of tensors; the train windows they stand for take {_bytes(size["real_bytes"])}.
+{size.windows} synthetic windows of {size.locations} synthetic locations, learned from
+{size.real_windows} train windows of {size.real_locations} real locations
+(spatial ratio {manifest.spatial_ratio:g}, temporal ratio {manifest.temporal_ratio:g}).
+{_bytes(size.bytes)} of tensors; the train windows they stand for take {_bytes(size.real_bytes)}.
 
-- **Forecasts**: {target["name"]}{unit}, {size["lookback"]} steps in, {size["horizon"]} steps out.
-- **Source**: `{source["source"]}`, {source["steps"]} steps, content hash `{source["hash"]}`.
-- **Method**: STemDist (arXiv:2603.10410), {manifest["config"]["num_shards"]} shards,
-  {result["rounds"]} rounds, seed {manifest["config"]["seed"]}; round {result["best_round"]} was kept
-  (validation relative RMSE {result["best_validation"]:.4f}; start
-  {result["start_validation"]:.4f}).
-- **First targets**: {_first_targets(result["teachers"])}.
-- **Splits**: train, validation, test = {manifest["config"]["data"]["split"]} in time order. Scaler,
+- **Forecasts**: {target.name}{unit}, {size.lookback} steps in, {size.horizon} steps out.
+- **Source**: `{source.source}`, {source.steps} steps, content hash `{source.hash}`.
+- **Method**: STemDist (arXiv:2603.10410), {config.num_shards} shards,
+  {result.rounds} rounds, seed {config.seed}; round {result.best_round} was kept
+  (validation relative RMSE {result.best_validation:.4f}; start
+  {result.start_validation:.4f}).
+- **First targets**: {_first_targets(result.teachers)}.
+- **Splits**: train, validation, test = {list(config.data.split)} in time order. Scaler,
   clusters and synthetic data come from train; validation chose teacher and round; test was not read.
 
 ## Files
@@ -44,8 +43,8 @@ def dataset_card(manifest: dict[str, Any]) -> str:
 | `encoder_input.parquet` | mean train window of every real location: what lets a forecaster run on them |
 | `manifest.json` | configuration, scaler, metrics, versions, costs |
 
-Values are scaled: reading = value * std + mean, with mean {scaler["mean"]} and std {scaler["std"]}
-per feature ({", ".join(scaler["features"])}).
+Values are scaled: reading = value * std + mean, with mean {list(scaler.mean)} and std {list(scaler.std)}
+per feature ({", ".join(scaler.features)}).
 
 ## Use
 

@@ -4,20 +4,45 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stemdist_ray.clustering.kmeans import Clustering
-from stemdist_ray.config import JUDGE_SETTINGS, DistillConfig, flatten
-from stemdist_ray.distillation.coordinator import RoundRecord, RunState
+from stemdist_ray.config import DistillConfig, build_config, describe_differences
+from stemdist_ray.config.stored import upgrade_settings
+from stemdist_ray.data.describe import SourceDescription
+from stemdist_ray.distillation.run_state import RoundRecord, RunState, resumed
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.errors import ArtifactError, ConfigError
-from stemdist_ray.files import replacing_folder, write_json
+from stemdist_ray.system.files import replacing_folder, write_json
+from stemdist_ray.system.stages import StageRecord
 
-_VERSION = 2
+CHECKPOINT = "checkpoint"
+_VERSION = 3
+_OLD_VERSION = 2  # of artifacts of schema version 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that is written down after a round.
+
+    Args:
+        state: Of the rounds.
+        clustering: Of the locations.
+        config: Settings of the run.
+        source: What is distilled.
+        stages: What the run's stages have cost the driver so far.
+    """
+
+    state: RunState
+    clustering: Clustering
+    config: DistillConfig
+    source: SourceDescription
+    stages: Mapping[str, StageRecord] = field(default_factory=dict)
 
 
 class CheckpointStore:
@@ -28,16 +53,15 @@ class CheckpointStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "checkpoint"
+        self.path = folder / CHECKPOINT
 
     def exists(self) -> bool:
         """Whether there is something to resume."""
         return (self.path / "state.json").exists()
 
-    def save(
-        self, state: RunState, clustering: Clustering, config: DistillConfig, source: dict[str, Any]
-    ) -> None:
-        """Replace the checkpoint by the given state."""
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replace the checkpoint by another."""
+        state, clustering, config = checkpoint.state, checkpoint.clustering, checkpoint.config
         with replacing_folder(self.path) as aside:
             np.savez(aside / "synthetic.npz", **state.synthetic.arrays())  # type: ignore[arg-type]
             np.savez(aside / "best.npz", **state.best.arrays())  # type: ignore[arg-type]
@@ -50,72 +74,112 @@ class CheckpointStore:
                 "version": _VERSION,
                 "round": state.round,
                 "best_round": state.best_round,
-                "best_score": state.best_score,
+                "best_score": state.best_error,
+                "final_error": state.final_error,
                 "stopped_early": state.stopped_early,
                 "teachers": dict(state.teachers),
                 "inertia": clustering.inertia,
                 "history": [asdict(record) for record in state.history],
-                "source": source,
+                "source": checkpoint.source.to_json(),
                 "config": config.model_dump(mode="json"),
                 "digest": config.algorithm_digest(),
+                "stages": {name: asdict(record) for name, record in checkpoint.stages.items()},
             }
             write_json(aside / "state.json", tree)
 
-    def describe(self) -> dict[str, Any]:
-        """Read the JSON part.
+    def config(self) -> DistillConfig:
+        """The settings that the run was begun with.
 
         Raises:
             ArtifactError: There is no checkpoint, or it is damaged or of another version.
         """
-        path = self.path / "state.json"
+        tree = self._describe()
         try:
-            tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise ArtifactError(
-                f"nothing to resume: {self.path} holds no checkpoint; leave out --resume"
-            ) from error
-        except (OSError, ValueError) as error:
-            raise ArtifactError(f"checkpoint {path} is damaged: {error}") from error
-        if tree.get("version") != _VERSION:
-            raise ArtifactError(
-                f"checkpoint {path} has version {tree.get('version')}, expected {_VERSION}; "
-                "it was written by another release of stemdist_ray"
-            )
-        return tree
+            return build_config("standard", tree["config"])
+        except (ConfigError, KeyError) as error:
+            raise ArtifactError(f"checkpoint {self.path} is damaged: {error}") from error
 
-    def load(self, config: DistillConfig) -> tuple[RunState, Clustering]:
-        """Read the checkpoint of a run with this configuration.
+    def load(self) -> Checkpoint:
+        """Read the checkpoint.
+
+        Raises:
+            ArtifactError: Missing, damaged or of another version.
+        """
+        tree, config = self._describe(), self.config()
+        try:
+            with np.load(self.path / "clustering.npz", allow_pickle=False) as file:
+                clustering = Clustering(file["assignment"], file["cluster_size"], tree["inertia"])
+            state = RunState(
+                round=tree["round"],
+                synthetic=self._arrays("synthetic"),
+                best=self._arrays("best"),
+                best_round=tree["best_round"],
+                best_error=tree["best_score"],
+                history=tuple(RoundRecord(**record) for record in tree["history"]),
+                stopped_early=tree["stopped_early"],
+                teachers=tree["teachers"],
+                final_error=tree.get("final_error"),
+            )
+            return Checkpoint(
+                state=state,
+                clustering=clustering,
+                config=config,
+                source=SourceDescription.from_json(tree["source"]),
+                stages={n: StageRecord(**r) for n, r in tree.get("stages", {}).items()},
+            )
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"checkpoint {self.path} is damaged: {error!r}") from error
+
+    def resume(self, config: DistillConfig, source: SourceDescription) -> Checkpoint:
+        """Read the checkpoint of a run, to go on with other rounds, workers or patience.
+
+        Args:
+            config: The settings to go on with.
+            source: What they are to be used on.
+
+        Returns:
+            The checkpoint, its state as an undisturbed run with ``config`` would have it.
 
         Raises:
             ArtifactError: Missing or damaged.
-            ConfigError: It was made under settings that give another result.
+            ConfigError: It was made from other readings, or under settings that give another
+                result.
         """
-        tree = self.describe()
-        if tree["digest"] != config.algorithm_digest():
+        checkpoint, folder = self.load(), self.path.parent
+        if checkpoint.source.hash != source.hash:
             raise ConfigError(
-                f"cannot resume {self.path.parent}: it was begun with other settings: "
-                f"{describe_differences(tree['config'], config.model_dump(mode='json'))}; "
-                "resume without those options, or start anew in another folder"
+                f"cannot resume {folder}: the readings of {source.source} are not those it was "
+                f"begun with (content hash {source.hash}, then {checkpoint.source.hash}); start "
+                "anew in another folder"
             )
+        differences = describe_differences(checkpoint.config.deciding(), config.deciding())
+        if differences:
+            raise ConfigError(
+                f"cannot resume {folder}: it was begun with other settings: {differences}; resume "
+                "without those options, or start anew in another folder"
+            )
+        return replace(checkpoint, state=resumed(checkpoint.state, config), config=config)
+
+    def _describe(self) -> dict[str, Any]:
+        """The JSON part, its settings as those of this release."""
+        path = self.path / "state.json"
         try:
-            synthetic, best = self._arrays("synthetic"), self._arrays("best")
-            with np.load(self.path / "clustering.npz", allow_pickle=False) as file:
-                clustering = Clustering(file["assignment"], file["cluster_size"], tree["inertia"])
-            history = tuple(RoundRecord(**record) for record in tree["history"])
-            state = RunState(
-                round=tree["round"],
-                synthetic=synthetic,
-                best=best,
-                best_round=tree["best_round"],
-                best_score=tree["best_score"],
-                history=history,
-                # Asking for more rounds is asking to go on.
-                stopped_early=tree["stopped_early"] and config.rounds <= tree["config"]["rounds"],
-                teachers=tree["teachers"],
+            tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            version = tree.get("version")
+        except FileNotFoundError as error:
+            raise ArtifactError(
+                f"nothing to resume: {self.path} holds no checkpoint; leave out resume=True"
+            ) from error
+        except (OSError, ValueError, AttributeError) as error:
+            raise ArtifactError(f"checkpoint {path} is damaged: {error}") from error
+        if version == _OLD_VERSION:
+            tree["config"] = upgrade_settings(tree.get("config", {}))
+        elif version != _VERSION:
+            raise ArtifactError(
+                f"checkpoint {path} has version {version}, expected {_VERSION}; "
+                "it was written by another release of stemdist_ray"
             )
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(f"checkpoint {self.path} is damaged: {error}") from error
-        return state, clustering
+        return tree
 
     def remove(self) -> None:
         """Delete the checkpoint."""
@@ -124,17 +188,3 @@ class CheckpointStore:
     def _arrays(self, name: str) -> SyntheticState:
         with np.load(self.path / f"{name}.npz", allow_pickle=False) as file:
             return SyntheticState(**{key: file[key] for key in file.files})
-
-
-def describe_differences(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """List the settings that differ, as ``name: old -> new``."""
-    before, after = flatten(old), flatten(new)
-    ignored = ("worker.num_workers", "tracking.", "evaluation.", "rounds")
-    kept = {f"evaluation.{name}" for name in JUDGE_SETTINGS}
-    names = [n for n in sorted({*before, *after}) if n in kept or not n.startswith(ignored)]
-    parts = [
-        f"{name} was {before.get(name)} and is {after.get(name)}"
-        for name in names
-        if before.get(name) != after.get(name)
-    ]
-    return "; ".join(parts)

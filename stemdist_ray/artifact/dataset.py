@@ -6,7 +6,6 @@ F features.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,13 @@ import pyarrow.parquet as pq
 import torch
 from torch.utils.data import TensorDataset
 
+from stemdist_ray.artifact.card import dataset_card
+from stemdist_ray.artifact.manifest import MANIFEST, Manifest, read_manifest
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.scaler import Scaler
 from stemdist_ray.errors import ArtifactError
-from stemdist_ray.files import replacing_file, write_json
+from stemdist_ray.system.files import replacing_file, write_json, write_text
 
-SCHEMA_VERSION = 1
-MANIFEST = "manifest.json"
 EVALUATION = "evaluation.json"
 CROSS_EVALUATION = "cross_architecture.json"
 EXAMPLES = "examples.npz"
@@ -41,7 +40,8 @@ class SyntheticDataset:
         assignment: (N,) int64 cluster of each real location.
         location_ids: N ids.
         coordinates: (N, 2) float64 or None.
-        encoder_input: (N, L, F) float32 mean train window of each real location, scaled.
+        mean_window: (N, L, F) float32 mean train window of each real location, scaled; the location
+            encoders of forecasters read it (``encoder_input.parquet``).
         scaler: Mean and std per feature, original units.
         manifest: Source, ratios, configuration, metrics, versions; see ``manifest.json``.
     """
@@ -52,14 +52,14 @@ class SyntheticDataset:
     assignment: npt.NDArray[np.int64]
     location_ids: tuple[str, ...]
     coordinates: npt.NDArray[np.float64] | None
-    encoder_input: npt.NDArray[np.float32]
+    mean_window: npt.NDArray[np.float32]
     scaler: Scaler
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @property
     def config(self) -> DistillConfig:
         """The configuration the data set was distilled with."""
-        return DistillConfig.model_validate(self.manifest["config"])
+        return self.manifest.config
 
     @property
     def num_bytes(self) -> int:
@@ -80,19 +80,18 @@ class SyntheticDataset:
                 y=self.y,
                 cluster_size=self.cluster_size,
                 assignment=self.assignment,
-                encoder_input=self.encoder_input,
+                encoder_input=self.mean_window,
                 location_ids=np.array(self.location_ids, dtype=np.str_),
                 scaler_mean=np.array(self.scaler.mean),
                 scaler_std=np.array(self.scaler.std),
             )
         return path
 
-    def save(self, folder: str | Path, card: str) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write the artifact; the manifest comes last, so a folder with one is complete.
 
         Args:
             folder: Where to write; other files there stay.
-            card: The dataset card (Markdown), written as README.md.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -101,9 +100,8 @@ class SyntheticDataset:
         _write_table(folder / "clusters.parquet", pa.table(clusters))
         _write_table(folder / "locations.parquet", self._location_table())
         _write_table(folder / "encoder_input.parquet", self._encoder_table())
-        with replacing_file(folder / "README.md") as aside:
-            aside.write_text(card, encoding="utf-8")
-        write_json(folder / MANIFEST, self.manifest)
+        write_text(folder / "README.md", dataset_card(self.manifest))
+        write_json(folder / MANIFEST, self.manifest.to_json())
 
     @classmethod
     def load(cls, folder: str | Path) -> SyntheticDataset:
@@ -131,8 +129,8 @@ class SyntheticDataset:
                 assignment=locations["cluster"].to_numpy(),
                 location_ids=tuple(locations["id"].to_pylist()),
                 coordinates=coordinates,
-                encoder_input=_tensor(encoder["mean_window"]),
-                scaler=Scaler(tuple(manifest["scaler"]["mean"]), tuple(manifest["scaler"]["std"])),
+                mean_window=_tensor(encoder["mean_window"]),
+                scaler=Scaler(manifest.scaler.mean, manifest.scaler.std),
                 manifest=manifest,
             )
         except (OSError, KeyError, pa.ArrowException) as error:
@@ -160,35 +158,9 @@ class SyntheticDataset:
         return pa.table(
             {
                 "id": pa.array(self.location_ids, pa.string()),
-                "mean_window": _tensor_column(self.encoder_input),
+                "mean_window": _tensor_column(self.mean_window),
             }
         )
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read and check ``manifest.json``.
-
-    Raises:
-        ArtifactError: It is missing, damaged or of another schema version.
-    """
-    path = folder / MANIFEST
-    if not folder.exists():
-        raise ArtifactError(f"{folder} does not exist; expected a folder written by distill")
-    if not path.exists():
-        hint = "its run is not finished: go on with stemdist distill ... --resume"
-        if not (folder / "checkpoint").exists():
-            hint = "expected a folder written by stemdist distill"
-        raise ArtifactError(f"{folder} holds no {MANIFEST}; {hint}")
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = manifest.get("schema_version")
-    except (OSError, ValueError, AttributeError) as error:
-        raise ArtifactError(f"{path} is damaged: {error}") from error
-    if version != SCHEMA_VERSION:
-        raise ArtifactError(
-            f"{path} has schema version {version}, this release reads {SCHEMA_VERSION}"
-        )
-    return manifest
 
 
 def _tensor_column(array: npt.NDArray[np.float32]) -> pa.ExtensionArray:

@@ -17,14 +17,18 @@ import torch
 from torch import Tensor
 
 from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.config.stored import upgrade_forecaster
 from stemdist_ray.data.scaler import Scaler
 from stemdist_ray.errors import ArtifactError, DataError
 from stemdist_ray.evaluation.predict import forecast_windows
-from stemdist_ray.files import replacing_folder
 from stemdist_ray.forecasters import build_forecaster
-from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
+from stemdist_ray.system.files import replacing_folder
 
-_ABOUT, _WEIGHTS, _CONTEXT = "model.json", "weights.pt", "context.npy"
+_VERSION = 2
+# Parts of the names of weights that were other ones in version 1.
+_RENAMED = {"enter": "input_projection", "leave": "output_projection"}
+_ABOUT, _WEIGHTS, _MEAN_WINDOW = "model.json", "weights.pt", "context.npy"
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class TrainedForecaster:
         model: Trained, in eval mode.
         config: Name and options of the forecaster.
         scaler: Fitted on the train split.
-        context: (N, L, F) float32 mean train windows of the locations, scaled.
+        mean_window: (N, L, F) float32 mean train windows of the locations, scaled.
         location_ids: N ids, in the order of the inputs.
         feature_names: F names, in the order of the inputs.
         unit: Unit of the forecasts.
@@ -44,7 +48,7 @@ class TrainedForecaster:
     model: Forecaster
     config: ForecasterConfig
     scaler: Scaler
-    context: npt.NDArray[np.float32]
+    mean_window: npt.NDArray[np.float32]
     location_ids: tuple[str, ...]
     feature_names: tuple[str, ...]
     unit: str
@@ -64,7 +68,7 @@ class TrainedForecaster:
         """
         shape = self.model.shape
         values = np.asarray(recent, dtype=np.float32)
-        wanted = (shape.lookback, len(self.context), shape.num_features)
+        wanted = (shape.lookback, len(self.mean_window), shape.num_features)
         if shape.num_features == 1 and values.shape[-2:] == wanted[:2]:
             values = values[..., None]
         if values.ndim not in (3, 4) or values.shape[-3:] != wanted:
@@ -74,12 +78,15 @@ class TrainedForecaster:
             )
         scaled = np.nan_to_num(self.scaler.transform(values), nan=0.0)
         windows = scaled if values.ndim == 4 else scaled[None]
-        out = self.scaler.inverse(forecast_windows(self.model, windows, self.context), shape.target)
+        out = self.scaler.inverse(
+            forecast_windows(self.model, windows, self.mean_window), shape.target
+        )
         return out if values.ndim == 4 else out[0]
 
     def save(self, folder: Path) -> None:
         """Write a folder; nothing in it is pickled code."""
         about = {
+            "version": _VERSION,
             "forecaster": self.config.model_dump(mode="json"),
             "shape": asdict(self.model.shape),
             "scaler": {"mean": list(self.scaler.mean), "std": list(self.scaler.std)},
@@ -89,7 +96,7 @@ class TrainedForecaster:
         }
         with replacing_folder(folder) as aside:
             (aside / _ABOUT).write_text(json.dumps(about, indent=2), encoding="utf-8")
-            np.save(aside / _CONTEXT, self.context, allow_pickle=False)
+            np.save(aside / _MEAN_WINDOW, self.mean_window, allow_pickle=False)
             weights = {name: value.cpu() for name, value in self.model.state_dict().items()}
             torch.save(weights, aside / _WEIGHTS)
 
@@ -103,7 +110,7 @@ class TrainedForecaster:
         """
         try:
             about: dict[str, Any] = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-            context = np.load(folder / _CONTEXT, allow_pickle=False)
+            mean_window = np.load(folder / _MEAN_WINDOW, allow_pickle=False)
             weights: dict[str, Tensor] = torch.load(
                 folder / _WEIGHTS, map_location="cpu", weights_only=True
             )
@@ -112,6 +119,9 @@ class TrainedForecaster:
             raise ArtifactError(
                 f"{folder} is not a trained forecaster or damaged: {reason}; train again"
             ) from error
+        if about.get("version", 1) == 1:
+            about["forecaster"] = upgrade_forecaster(about["forecaster"])
+            weights = {_todays_name(name): value for name, value in weights.items()}
         config = ForecasterConfig.model_validate(about["forecaster"])
         model = build_forecaster(config, WindowShape(**about["shape"]))
         model.load_state_dict(weights)
@@ -119,8 +129,13 @@ class TrainedForecaster:
             model=model.eval(),
             config=config,
             scaler=Scaler(tuple(about["scaler"]["mean"]), tuple(about["scaler"]["std"])),
-            context=context,
+            mean_window=mean_window,
             location_ids=tuple(about["location_ids"]),
             feature_names=tuple(about["feature_names"]),
             unit=about["unit"],
         )
+
+
+def _todays_name(name: str) -> str:
+    """The name of a weight of version 1 in this one."""
+    return ".".join(_RENAMED.get(part, part) for part in name.split("."))

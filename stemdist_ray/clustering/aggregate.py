@@ -55,7 +55,7 @@ def cluster_series(
     return WindowedSeries(mean, seen, windows.target, windows.lookback, windows.horizon)
 
 
-def without_gaps(windows: WindowedSeries) -> WindowedSeries:
+def interpolated(windows: WindowedSeries) -> WindowedSeries:
     """Fill missing entries by linear interpolation in time, at the ends by the nearest reading.
 
     Synthetic data have no mask: a gap left at 0 would be learned as a reading.

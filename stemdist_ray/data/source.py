@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,20 +15,7 @@ from stemdist_ray.data.simulate import DEMO_SOURCE, parse_simulation, simulate_t
 from stemdist_ray.errors import DataError
 
 
-@dataclass(frozen=True)
-class LoadedSource:
-    """A series and how it was read.
-
-    Args:
-        series: The series.
-        format: Name of the reader, or "simulation".
-    """
-
-    series: SpatioTemporalSeries
-    format: str
-
-
-def load_source(source: str | Path, config: DataConfig | None = None) -> LoadedSource:
+def read_series(source: str | Path, config: DataConfig | None = None) -> SpatioTemporalSeries:
     """Read a source and apply what the configuration says about its readings.
 
     Args:
@@ -40,25 +26,30 @@ def load_source(source: str | Path, config: DataConfig | None = None) -> LoadedS
         DataError: It cannot be read; the message is one line.
     """
     config = config or DataConfig()
-    text = str(source)
-    if text == "demo":
-        text = DEMO_SOURCE
-    if text.startswith("sim:"):
-        loaded = LoadedSource(simulate_traffic(parse_simulation(text)), "simulation")
+    if is_simulated(source):
+        text = DEMO_SOURCE if str(source) == "demo" else str(source)
+        series = simulate_traffic(parse_simulation(text))
     else:
-        path = Path(text)
-        reader = find_reader(path)
-        loaded = LoadedSource(reader.read(path), reader.name)
-    series = with_missing_values(loaded.series, config.missing_values)
+        series = find_reader(Path(source)).read(Path(source))
+    series = with_missing_values(series, config.missing_values)
     series = with_time_stamps(series, config.start, config.sampling_step)
     if config.locations_file is not None:
         series = with_coordinates(series, Path(config.locations_file))
-    return LoadedSource(series, loaded.format)
+    return series
 
 
-def read_series(source: str | Path, config: DataConfig | None = None) -> SpatioTemporalSeries:
-    """Read a source; see :func:`load_source`."""
-    return load_source(source, config).series
+def is_simulated(source: str | Path) -> bool:
+    """Whether a source is simulated and not read: ``demo`` and ``sim:...``."""
+    return str(source) == "demo" or str(source).startswith("sim:")
+
+
+def source_format(source: str | Path) -> str:
+    """Name of the reader of a source, "simulation" where there is none.
+
+    Raises:
+        DataError: Nothing is there, or no reader knows it.
+    """
+    return "simulation" if is_simulated(source) else find_reader(Path(source)).name
 
 
 def with_missing_values(
@@ -84,7 +75,8 @@ def with_time_stamps(
         return series
     if series.times is not None:
         raise DataError(
-            f"{series.name}: has time stamps of its own; leave out --start and --sampling-step"
+            f"{series.name}: has time stamps of its own; leave out data.start and "
+            "data.sampling_step"
         )
     try:
         times = pd.date_range(pd.Timestamp(start), periods=series.num_steps, freq=step)

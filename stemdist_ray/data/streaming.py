@@ -10,10 +10,10 @@ Axis letters: T steps, N locations, F features.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -21,36 +21,54 @@ import pandas as pd
 
 from stemdist_ray.config import DataConfig
 from stemdist_ray.data.covariates import append_covariates
+from stemdist_ray.data.describe import SourceDescription, describe_blocks
 from stemdist_ray.data.mapped import open_mapped, rewrite
+from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
 from stemdist_ray.data.readers import READERS, find_reader
 from stemdist_ray.data.scaler import Moments, Scaler
-from stemdist_ray.data.series import SpatioTemporalSeries, content_hash, sampling_step
-from stemdist_ray.data.source import with_missing_values, with_time_stamps
-from stemdist_ray.data.windows import PreparedData, WindowedSeries, resolve_target, split_starts
+from stemdist_ray.data.series import SpatioTemporalSeries
+from stemdist_ray.data.source import is_simulated, with_missing_values, with_time_stamps
+from stemdist_ray.data.windows import WindowedSeries, resolve_target, split_starts
 from stemdist_ray.errors import DataError
+from stemdist_ray.progress import Reporter
 
 BLOCK = 64 * 2**20  # bytes of readings held at once
 
 
-@dataclass(frozen=True)
-class PreparedSource:
-    """A series that is ready for training, in memory or in mapped files.
+@contextmanager
+def opened_source(
+    source: Source | PreparedSource,
+    config: DataConfig,
+    streaming: bool,
+    folder: Path,
+    reporter: Reporter,
+) -> Iterator[PreparedSource]:
+    """Prepare a source in memory, or stream it into files that are gone when the block ends.
 
     Args:
-        data: Scaled and split.
-        location_ids: N strings.
-        feature_names: F strings, without covariates.
-        description: What manifests say of a source: its name, format, sizes, content hash.
-    """
+        source: The series.
+        config: Data settings.
+        streaming: Whether it is larger than memory.
+        folder: Output folder; the files of a streamed series lie beside it.
+        reporter: Is told where the files are.
 
-    data: PreparedData
-    location_ids: tuple[str, ...]
-    feature_names: tuple[str, ...]
-    description: dict[str, Any]
+    Raises:
+        DataError: It cannot be read, or not in blocks.
+        ConfigError: It was prepared with other data settings.
+    """
+    if not streaming or isinstance(source, PreparedSource):
+        yield prepare_source(source, config)
+        return
+    if isinstance(source, SpatioTemporalSeries):
+        raise DataError(f"{source.name} is in memory already; leave streaming out")
+    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f"{folder.name}.series-", dir=folder.absolute().parent) as files:
+        reporter.say(f"streaming {source} into {files}")
+        yield stream_source(source, config, Path(files))
 
 
 def stream_source(source: str | Path, config: DataConfig, folder: Path) -> PreparedSource:
-    """Read a source block by block and prepare it like :func:`stemdist_ray.data.windows.prepare`.
+    """Read a source block by block and prepare it like :func:`stemdist_ray.data.prepared.prepare`.
 
     Args:
         source: A path in a format that can be read in blocks.
@@ -62,7 +80,7 @@ def stream_source(source: str | Path, config: DataConfig, folder: Path) -> Prepa
         DataError: The format cannot be read in blocks, or the series cannot be used.
     """
     path = Path(source)
-    if str(source).startswith(("sim:", "demo")) and not path.exists():
+    if is_simulated(source):
         raise DataError(f"{source} is simulated in memory; streaming is for files")
     reader = find_reader(path)
     if reader.stream is None:
@@ -73,13 +91,8 @@ def stream_source(source: str | Path, config: DataConfig, folder: Path) -> Prepa
         )
     blocks = _configured(reader.stream(path, BLOCK), config)
     raw = _write_blocks(blocks, folder, len(config.covariates))
-    description = _describe(raw)  # before the readings are scaled in place
-    return PreparedSource(
-        data=_scale(raw, config),
-        location_ids=raw.first.location_ids,
-        feature_names=raw.own_features,
-        description={"source": str(source), "format": reader.name} | description,
-    )
+    description = _describe(raw, str(source), reader.name)  # before they are scaled in place
+    return _scale(raw, config, description)
 
 
 @dataclass(frozen=True)
@@ -187,7 +200,7 @@ def _check_next(
         )
 
 
-def _scale(raw: _Raw, config: DataConfig) -> PreparedData:
+def _scale(raw: _Raw, config: DataConfig, description: SourceDescription) -> PreparedSource:
     """Fit the scaler on train, scale the file in place, index the windows."""
     first = raw.first
     target = resolve_target(first, config.target)
@@ -204,7 +217,7 @@ def _scale(raw: _Raw, config: DataConfig) -> PreparedData:
         lambda block: np.nan_to_num(scaler.transform(block), copy=False, nan=0.0),
     )
     mask = raw.map_observed()
-    return PreparedData(
+    return PreparedSource(
         windows=WindowedSeries(raw.map(), mask, target, config.lookback, config.horizon),
         starts=starts,
         scaler=scaler,
@@ -212,31 +225,30 @@ def _scale(raw: _Raw, config: DataConfig) -> PreparedData:
         times=raw.times,
         target_name=first.feature_names[target],
         target_unit=first.units[target],
+        location_ids=first.location_ids,
+        coordinates=first.coordinates,
+        description=description,
+        config=config,
     )
 
 
-def _describe(raw: _Raw) -> dict[str, Any]:
-    """What :func:`stemdist_ray.pipeline.inputs.describe_series` says of a series in memory."""
-    own, times = len(raw.own_features), raw.times
-    steps, locations, _ = raw.shape
+def _describe(raw: _Raw, source: str, kind: str) -> SourceDescription:
+    """Describe the series itself, without covariates."""
+    own = len(raw.own_features)
     numbers, mask = raw.map(), raw.map_observed()
-    step = sampling_step(times)
-    return {
-        "name": raw.first.name,
-        "steps": steps,
-        "locations": locations,
-        "features": list(raw.own_features),
-        "units": list(raw.first.units[:own]),
-        "first_time": None if times is None else str(times[0]),
-        "last_time": None if times is None else str(times[-1]),
-        "sampling_seconds": None if step is None else float(step.astype("int64")) / 1e9,
-        "missing_share": raw.missing / (steps * locations * own),
-        "has_coordinates": raw.first.coordinates is not None,
-        "hash": content_hash(
-            (steps, locations, own),
-            (numbers[rows, :, :own] for rows in raw.blocks()),
-            () if mask is None else (mask[rows, :, :own] for rows in raw.blocks()),
-            times,
-            (*raw.first.location_ids, *raw.own_features),
-        ),
-    }
+    like = raw.first.with_changes(
+        values=raw.first.values[:, :, :own],
+        mask=None if raw.first.mask is None else raw.first.mask[:, :, :own],
+        feature_names=raw.own_features,
+        units=raw.first.units[:own],
+    )
+    return describe_blocks(
+        like,
+        source,
+        kind,
+        raw.shape[0],
+        raw.missing,
+        (numbers[rows, :, :own] for rows in raw.blocks()),
+        () if mask is None else (mask[rows, :, :own] for rows in raw.blocks()),
+        raw.times,
+    )

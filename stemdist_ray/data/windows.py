@@ -15,8 +15,6 @@ import torch
 from torch import Tensor
 
 from stemdist_ray.config import DataConfig
-from stemdist_ray.data.covariates import append_covariates
-from stemdist_ray.data.scaler import Scaler
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
@@ -132,33 +130,6 @@ def _to(array: npt.NDArray[np.generic], device: torch.device | str) -> Tensor:
     return tensor.to(device, non_blocking=True)
 
 
-@dataclass(frozen=True)
-class PreparedData:
-    """A series that is scaled and split, ready for distilling or evaluating.
-
-    Args:
-        windows: The scaled series.
-        starts: Window starts per split; no window spans two splits.
-        scaler: Fitted on train.
-        train_steps: Steps of the train split.
-        times: (T,) time stamps or None.
-        target_name: Name of the forecast feature.
-        target_unit: Its unit, "" where unknown.
-    """
-
-    windows: WindowedSeries
-    starts: dict[SplitName, npt.NDArray[np.int64]]
-    scaler: Scaler
-    train_steps: int
-    times: npt.NDArray[np.datetime64] | None
-    target_name: str
-    target_unit: str
-
-    def encoder_input(self) -> npt.NDArray[np.float32]:
-        """Mean train window per location, (N, L, F) float32."""
-        return self.windows.mean_window(self.starts["train"])
-
-
 def split_bounds(
     steps: int, shares: tuple[float, float, float]
 ) -> dict[SplitName, tuple[int, int]]:
@@ -214,29 +185,3 @@ def resolve_target(series: SpatioTemporalSeries, target: str | int) -> int:
     if isinstance(target, int) and 0 <= target < len(names):
         return target
     raise DataError(f"{series.name}: no feature {target!r} to forecast; there are {list(names)}")
-
-
-def prepare(series: SpatioTemporalSeries, config: DataConfig) -> PreparedData:
-    """Append covariates, split in time, scale by train, and index the windows of each split.
-
-    Raises:
-        DataError: A split is too short for one window, or a feature is never
-            observed in train.
-    """
-    target = resolve_target(series, config.target)
-    full = append_covariates(series, config.covariates)
-    starts, train_steps = split_starts(series.name, full.num_steps, config)
-    scaler = Scaler.fit(full, train_steps)
-    scaled = scaler.transform(full.values)
-    if full.mask is not None:
-        np.nan_to_num(scaled, copy=False, nan=0.0)
-    windows = WindowedSeries(scaled, full.mask, target, config.lookback, config.horizon)
-    return PreparedData(
-        windows=windows,
-        starts=starts,
-        scaler=scaler,
-        train_steps=train_steps,
-        times=full.times,
-        target_name=full.feature_names[target],
-        target_unit=full.units[target],
-    )

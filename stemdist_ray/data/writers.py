@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import xarray as xr
 from pyarrow import feather
 
 from stemdist_ray.data.readers.canonical import DESCRIPTION, VERSION
-from stemdist_ray.data.readers.gridded import ORDER
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
-from stemdist_ray.files import replacing_file, replacing_folder, write_json
+from stemdist_ray.system.dependencies import need
+from stemdist_ray.system.files import replacing_file, replacing_folder, write_json
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def write_series(series: SpatioTemporalSeries, path: str | Path) -> Path:
@@ -28,6 +30,7 @@ def write_series(series: SpatioTemporalSeries, path: str | Path) -> Path:
 
     Raises:
         DataError: The path exists, its ending is unknown, or the format cannot hold the series.
+        DependencyError: The format needs the extra ``formats``.
     """
     path = Path(path)
     if path.exists():
@@ -106,6 +109,7 @@ def _write_npz(series: SpatioTemporalSeries, path: Path) -> None:
 
 
 def _write_hdf5(series: SpatioTemporalSeries, path: Path) -> None:
+    need("writing HDF5", "formats", "tables")
     table = _wide(series)
     if series.times is not None:
         table = table.set_index("time")
@@ -113,6 +117,11 @@ def _write_hdf5(series: SpatioTemporalSeries, path: Path) -> None:
 
 
 def _to_xarray(series: SpatioTemporalSeries) -> xr.Dataset:
+    need("writing NetCDF or Zarr", "formats", "xarray", "h5netcdf", "zarr")
+    import xarray as xr
+
+    from stemdist_ray.data.readers.gridded import ORDER
+
     dimensions = ("time", "location")
     coords: dict[str, Any] = {"location": ("location", list(series.location_ids))}
     if series.times is not None:

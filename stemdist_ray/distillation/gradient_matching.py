@@ -5,12 +5,38 @@ Source: STemDist (arXiv:2603.10410), subset-based granular distillation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from stemdist_ray.distillation.objective import gradient_distance
 from stemdist_ray.distillation.task import ClusteredData, ShardTask
 from stemdist_ray.distillation.workspace import Workspace
+
+
+def gradient_distance(real: Sequence[Tensor], synthetic: Sequence[Tensor]) -> Tensor:
+    """Sum over parameter tensors of the sum over rows of (1 - cosine).
+
+    A row is one slice along the first axis (an output unit or channel), flattened.
+    One-dimensional parameters (biases) are ignored. A row whose gradient is zero
+    on either side counts as 1: there is no direction to match.
+
+    Args:
+        real: Gradients on real data, one per parameter, no graph needed.
+        synthetic: Gradients on synthetic data, with a graph.
+    """
+    # All rows of one width are compared in one go: a model has many small parameters.
+    rows: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
+    for left, right in zip(real, synthetic, strict=True):
+        if left.ndim >= 2:
+            pair = rows.setdefault(left[0].numel(), ([], []))
+            pair[0].append(left.flatten(1))
+            pair[1].append(right.flatten(1))
+    distances = [
+        (1 - torch.nn.functional.cosine_similarity(torch.cat(a), torch.cat(b), dim=1)).sum()
+        for a, b in rows.values()
+    ]
+    return torch.stack(distances).sum()
 
 
 class GradientMatching(Workspace):

@@ -18,9 +18,9 @@ from stemdist_ray.distillation.task import ClusteredData, ShardTask, ShardUpdate
 from stemdist_ray.distillation.unrolled import UnrolledTraining
 from stemdist_ray.distillation.workspace import Workspace
 from stemdist_ray.errors import DivergenceError
-from stemdist_ray.memory import PeakMemory
 from stemdist_ray.seeding import torch_seed
-from stemdist_ray.threads import torch_threads
+from stemdist_ray.system.memory import PeakMemory
+from stemdist_ray.system.threads import torch_threads
 
 OBJECTIVES: dict[str, type[Workspace]] = {
     "gradient": GradientMatching,

@@ -37,7 +37,12 @@ class SyntheticState:
 
     @classmethod
     def fresh(cls, x: Array, y: Array) -> SyntheticState:
-        """Start from given data with an empty optimiser state."""
+        """Start from given data with an empty optimiser state.
+
+        Args:
+            x: (W, L, K, F) float32, scaled.
+            y: (W, H, K) float32, scaled.
+        """
         updates = np.zeros(x.shape[2], dtype=np.int64)
         zero_x, zero_y = np.zeros_like(x), np.zeros_like(y)
         return cls(x, y, zero_x, zero_x.copy(), zero_y, zero_y.copy(), updates)
@@ -53,13 +58,25 @@ class SyntheticState:
         return int(self.x.shape[0])
 
     def take(self, locations: npt.NDArray[np.int64]) -> SyntheticState:
-        """Copy the slice of some locations."""
+        """Copy the slice of some locations.
+
+        Args:
+            locations: (k,) positions among the K synthetic locations.
+
+        Returns:
+            x (W, L, k, F), y (W, H, k), their moments, and updates (k,).
+        """
         return SyntheticState(
             **{f.name: getattr(self, f.name)[_at(f.name, locations)].copy() for f in fields(self)}
         )
 
     def put(self, pieces: list[tuple[npt.NDArray[np.int64], SyntheticState]]) -> SyntheticState:
-        """Return a copy in which each piece has replaced the slice at its locations."""
+        """Return a copy in which each piece has replaced the slice at its locations.
+
+        Args:
+            pieces: (k,) positions and a state of k locations each, as :meth:`take` cuts them;
+                of positions that occur twice the last piece counts.
+        """
         arrays = {f.name: getattr(self, f.name).copy() for f in fields(self)}
         for locations, piece in pieces:
             for name, array in arrays.items():

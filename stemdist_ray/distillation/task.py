@@ -6,7 +6,6 @@ Axis letters: L lookback, K clusters, F features.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,19 +15,6 @@ from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.distillation.state import SyntheticState
 
 
-class Task(Protocol):
-    """What an executor has to know of a task."""
-
-    @property
-    def name(self) -> str:
-        """For messages."""
-        ...
-
-
-T = TypeVar("T", bound=Task)
-R = TypeVar("R")
-
-
 @dataclass(frozen=True)
 class ClusteredData:
     """The clustered train series that all tasks of a run share; read only.
@@ -36,13 +22,13 @@ class ClusteredData:
     Args:
         windows: Scaled series of the K clusters.
         starts: Window starts of the train split.
-        context: (K, L, F) mean train window of each cluster.
+        mean_window: (K, L, F) mean train window of each cluster.
         cluster_size: (K,) members of each cluster.
     """
 
     windows: WindowedSeries
     starts: npt.NDArray[np.int64]
-    context: npt.NDArray[np.float32]
+    mean_window: npt.NDArray[np.float32]
     cluster_size: npt.NDArray[np.int64]
 
 

@@ -125,8 +125,8 @@ class UnrolledTraining(Workspace):
         triples = zip(self.names, pieces, self.shapes, strict=True)
         parameters = {name: piece.view(shape) for name, piece, shape in triples}
 
-        def forward(x: Tensor, context: Tensor) -> Tensor:
-            forecast: Tensor = functional_call(self.model, parameters, (x, context))
+        def forward(x: Tensor, mean_window: Tensor) -> Tensor:
+            forecast: Tensor = functional_call(self.model, parameters, (x, mean_window))
             return forecast
 
         return forward

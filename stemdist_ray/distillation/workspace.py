@@ -14,18 +14,19 @@ import torch
 from torch import Tensor
 
 from stemdist_ray.config import MatchingConfig
-from stemdist_ray.distillation.objective import location_weights, weighted_loss
-from stemdist_ray.distillation.partition import random_partition
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.distillation.task import ClusteredData, ShardTask
-from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
 from stemdist_ray.seeding import numpy_generator
+from stemdist_ray.training.losses import location_weights, weighted_loss
+from stemdist_ray.training.partition import random_partition
+from stemdist_ray.training.steps import mean_window_of
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 Forward = Callable[[Tensor, Tensor], Tensor]
-"""(W, L, N, F) inputs and (N, L, F) context to (W, H, N) forecasts."""
+"""(W, L, N, F) inputs and (N, L, F) mean windows to (W, H, N) forecasts."""
 
 
 class SyntheticTensors:
@@ -96,7 +97,7 @@ class Workspace(ABC):
         shape = WindowShape.of(windows)
         self.model: Forecaster = build_forecaster(task.forecaster, shape).to(self.device)
         self.synthetic = SyntheticTensors(task.state, self.device)
-        self.context = torch.tensor(data.context[task.locations], device=self.device)
+        self.mean_window = torch.tensor(data.mean_window[task.locations], device=self.device)
         size = data.cluster_size[task.locations]
         self.cluster_size = torch.tensor(size, dtype=torch.float32, device=self.device)
         self.rng = numpy_generator(task.seed, "draws")
@@ -113,10 +114,12 @@ class Workspace(ABC):
         """Train the surrogate between two matching steps."""
 
     def subsets(self) -> list[Tensor]:
-        """Draw a random partition of the shard's locations into at most K subsets.
+        """Draw a random partition of the shard's n locations into at most K subsets.
 
-        The positions stay on the host, which needs them to gather the real windows.
+        Returns:
+            (n_k,) int64 positions inside the shard per subset, sorted; together all n of them.
         """
+        # They stay on the host, which needs them to gather the real windows.
         parts = random_partition(len(self.task.locations), self.num_subsets, self.rng)
         return [torch.from_numpy(part) for part in parts]
 
@@ -126,12 +129,23 @@ class Workspace(ABC):
         return subsets_that_fit(self.task.matching, len(self.task.locations))
 
     def draw_real(self, count: int) -> npt.NDArray[np.int64]:
-        """Draw window starts of the train split without replacement."""
+        """Draw window starts of the train split without replacement.
+
+        Args:
+            count: How many; all of them where there are fewer.
+
+        Returns:
+            (min(count, W),) int64 first steps, in random order.
+        """
         starts = self.data.starts
         return starts[self.rng.choice(len(starts), min(count, len(starts)), replace=False)]
 
     def draw_synthetic(self) -> Tensor | slice:
-        """Draw the synthetic windows of a step; all of them unless a batch size is set."""
+        """Draw the synthetic windows of a step; all of them unless a batch size is set.
+
+        Returns:
+            (B,) int64 positions, sorted, or a slice of all W windows.
+        """
         wanted, have = self.task.matching.synthetic_batch, len(self.synthetic.x)
         if wanted is None or wanted >= have:
             return slice(None)
@@ -139,10 +153,19 @@ class Workspace(ABC):
         return torch.from_numpy(rows)
 
     def real_loss(self, forward: Forward, subset: Tensor, starts: npt.NDArray[np.int64]) -> Tensor:
-        """Weighted loss of the surrogate on real windows of a subset."""
+        """Weighted loss of the surrogate on real windows of a subset.
+
+        Args:
+            forward: The surrogate.
+            subset: (n,) positions inside the shard.
+            starts: (B,) first steps of the real windows.
+
+        Returns:
+            A scalar.
+        """
         clusters = self.task.locations[subset.numpy()]
         real = self.data.windows.batch(starts, clusters, self.device)
-        forecast = forward(real.x, self.context[subset])
+        forecast = forward(real.x, self.mean_window[subset])
         weights = location_weights(self.cluster_size[subset])
         return weighted_loss(forecast, real.y, weights, real.observed)
 
@@ -156,15 +179,10 @@ class Workspace(ABC):
             y: (W, H, n) synthetic targets of the subset.
         """
         rows = self.draw_synthetic()
-        forecast = forward(x[rows], mean_window(x))
+        forecast = forward(x[rows], mean_window_of(x))
         return weighted_loss(forecast, y[rows], location_weights(self.cluster_size[subset]))
 
 
 def subsets_that_fit(matching: MatchingConfig, num_locations: int) -> int:
     """K, or fewer where a subset would become too small to hold a graph."""
     return max(1, min(matching.subsets, num_locations // matching.smallest_subset))
-
-
-def mean_window(x: Tensor) -> Tensor:
-    """Encoder input of synthetic locations: (W, L, N, F) to (N, L, F)."""
-    return x.mean(dim=0).transpose(0, 1)

@@ -6,8 +6,9 @@ Axis letters: W windows, H horizon, N locations.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -197,3 +198,20 @@ class Summary:
     def to_json(self) -> dict[str, object]:
         """The metric keys at top level, ``per_horizon`` beside them."""
         return {**self.values, "per_horizon": self.per_horizon, "repeats": self.repeats}
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> Summary:
+        """Read what :meth:`to_json` wrote; null stands for NaN. Other keys are left alone."""
+        values = {
+            name: {part: _number(value) for part, value in tree[name].items()}
+            for name in METRIC_NAMES
+        }
+        per_horizon = {
+            name: {part: [_number(v) for v in numbers] for part, numbers in parts.items()}
+            for name, parts in tree["per_horizon"].items()
+        }
+        return cls(values, per_horizon, int(tree["repeats"]))
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from stemdist_ray.data.windows import PreparedData
+from stemdist_ray.data.prepared import PreparedSource
+from stemdist_ray.data.scaler import Scaler
+from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.evaluation.metrics import ErrorSums, Metrics, TargetBatch, TargetStatistics
-from stemdist_ray.forecasters.base import Forecaster
+from stemdist_ray.forecasters.base_class import Forecaster
 
 MEMORY_BUDGET = 96 * 2**20  # bytes of activations per batch; more only falls out of the caches
 
@@ -24,55 +26,56 @@ Predictor = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class EvaluationWindows:
-    """Some windows of a split with what judging forecasts of them needs.
+    """Some windows of a split with all that scoring forecasts of them needs.
 
     Args:
-        data: The prepared series.
+        windows: The scaled series.
+        scaler: Gives readings and forecasts their units back.
         starts: (W,) window starts.
         statistics: Of their targets, original units.
     """
 
-    data: PreparedData
+    windows: WindowedSeries
+    scaler: Scaler
     starts: npt.NDArray[np.int64]
     statistics: TargetStatistics
 
     @classmethod
-    def of(cls, data: PreparedData, starts: npt.NDArray[np.int64]) -> EvaluationWindows:
-        """Collect the target statistics of the windows that begin at ``starts``."""
-        windows = data.windows
+    def of(cls, source: PreparedSource, starts: npt.NDArray[np.int64]) -> EvaluationWindows:
+        """Collect the target statistics of the windows that begin at ``starts``, (W,)."""
+        windows, scaler = source.windows, source.scaler
         numbers = (windows.lookback + windows.horizon) * windows.num_locations
 
         def targets() -> Iterator[TargetBatch]:
             for some in batches(starts, max(1, MEMORY_BUDGET // (8 * numbers))):
                 batch = windows.batch(some)
-                y = data.scaler.inverse(batch.y.numpy(), windows.target)
+                y = scaler.inverse(batch.y.numpy(), windows.target)
                 seen = batch.observed
                 yield y, np.ones(y.shape, bool) if seen is None else seen.numpy()
 
-        return cls(data, starts, TargetStatistics.collect(targets, windows.horizon))
+        return cls(windows, scaler, starts, TargetStatistics.collect(targets, windows.horizon))
 
     def compact(self) -> EvaluationWindows:
         """The same windows over a series that holds nothing else, to be sent elsewhere."""
-        windows = self.data.windows
+        windows = self.windows
         length = windows.lookback + windows.horizon
         steps = (self.starts[:, None] + np.arange(length)).ravel()
         mask = None if windows.input_mask is None else windows.input_mask[steps]
         few = replace(windows, inputs=windows.inputs[steps], input_mask=mask)
         starts = np.arange(len(self.starts), dtype=np.int64) * length
-        data = replace(self.data, windows=few, starts={}, train_steps=0, times=None)
-        return EvaluationWindows(data, starts, self.statistics)
+        return replace(self, windows=few, starts=starts)
 
     def every(self, size: int, first: int) -> EvaluationWindows:
         """The windows at ``first``, ``first + size``, ...; the statistics stay those of all."""
         return replace(self, starts=self.starts[first::size])
 
     def score(self, predict: Predictor, batch: int) -> Metrics:
-        """Judge a predictor, ``batch`` windows at a time."""
+        """Score a predictor, ``batch`` windows at a time."""
         return self.errors(predict, batch).metrics(self.statistics)
 
     def errors(self, predict: Predictor, batch: int) -> ErrorSums:
         """Add up a predictor's errors, ``batch`` windows at a time."""
-        windows, scaler = self.data.windows, self.data.scaler
+        windows, scaler = self.windows, self.scaler
         sums = ErrorSums(windows.horizon)
         for starts in batches(self.starts, batch):
             forecast = predict(starts)
@@ -99,7 +102,7 @@ def windows_per_batch(model: Forecaster, num_locations: int, budget: int = MEMOR
 def forecast_windows(
     model: Forecaster,
     x: npt.NDArray[np.float32],
-    context: npt.NDArray[np.float32],
+    mean_window: npt.NDArray[np.float32],
     device: torch.device | str = "cpu",
 ) -> npt.NDArray[np.float32]:
     """Forecast windows that are at hand, in batches that fit the memory budget.
@@ -107,7 +110,7 @@ def forecast_windows(
     Args:
         model: The forecaster, in eval mode.
         x: (W, L, N, F) scaled inputs.
-        context: (N, L, F) mean windows of the N locations.
+        mean_window: (N, L, F) mean windows of the N locations.
         device: Where the model lives.
 
     Returns:
@@ -115,7 +118,7 @@ def forecast_windows(
     """
     step = windows_per_batch(model, x.shape[2])
     with torch.no_grad():
-        state = model.encode(torch.tensor(context, device=device))
+        state = model.encode(torch.tensor(mean_window, device=device))
         pieces = [
             model.predict(torch.tensor(x[first : first + step], device=device), state).cpu()
             for first in range(0, len(x), step)
@@ -126,31 +129,31 @@ def forecast_windows(
 def score_forecaster(
     model: Forecaster,
     windows: EvaluationWindows,
-    context: npt.NDArray[np.float32],
+    mean_window: npt.NDArray[np.float32],
     device: torch.device | str = "cpu",
 ) -> Metrics:
-    """Judge a forecaster in eval mode on all locations.
+    """Score a forecaster in eval mode on all locations.
 
     Args:
         model: The forecaster.
-        windows: What to judge it on.
-        context: (N, L, F) mean train windows of all locations.
+        windows: What to score it on.
+        mean_window: (N, L, F) mean train windows of all locations.
         device: Where the model lives.
     """
-    return forecaster_errors(model, windows, context, device).metrics(windows.statistics)
+    return forecaster_errors(model, windows, mean_window, device).metrics(windows.statistics)
 
 
 def forecaster_errors(
     model: Forecaster,
     windows: EvaluationWindows,
-    context: npt.NDArray[np.float32],
+    mean_window: npt.NDArray[np.float32],
     device: torch.device | str = "cpu",
 ) -> ErrorSums:
     """Add up the errors of :func:`score_forecaster`, to be joined with those of other windows."""
     model.eval()
-    series = windows.data.windows
+    series = windows.windows
     with torch.no_grad():
-        state = model.encode(torch.tensor(context, device=device))
+        state = model.encode(torch.tensor(mean_window, device=device))
 
         def predict(starts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
             forecast = model.predict(series.batch(starts, device=device).x, state)

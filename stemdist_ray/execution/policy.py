@@ -19,14 +19,14 @@ def after_lost_worker(attempts: int, max_attempts: int) -> Decision:
 
 
 def workers_that_fit(
-    num_shards: int, cpus: float, gpus: float, cpus_each: float, gpus_each: float
+    most: int, cpus: float, gpus: float, cpus_each: float, gpus_each: float
 ) -> int:
     """How many workers to start when the configuration leaves it open.
 
-    Never more than there are shards, and at least one: a machine too small even
+    Never more than there is work for at a time, and at least one: a machine too small even
     for that is reported when the worker cannot be placed.
     """
     fit = math.floor(cpus / cpus_each)
     if gpus_each > 0:
         fit = min(fit, math.floor(gpus / gpus_each))
-    return max(1, min(num_shards, fit))
+    return max(1, min(most, fit))

@@ -15,10 +15,10 @@ from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, Sc
 from ray.train.torch import TorchConfig, TorchTrainer
 from torch import Tensor
 
+from stemdist_ray.config.training import TrainWorkerConfig
 from stemdist_ray.errors import ExecutionError, StemdistError
 from stemdist_ray.execution.session import ray_session, register_all, registered_by_user
-from stemdist_ray.threads import torch_threads
-from stemdist_ray.training.config import TrainWorkerConfig
+from stemdist_ray.system.threads import torch_threads
 from stemdist_ray.training.group import load_state
 from stemdist_ray.training.loop import TrainingLoop, TrainingWork
 
@@ -33,7 +33,7 @@ class RayGroup:
         self.rank: int = context.get_world_rank()
         self.size: int = context.get_world_size()
 
-    def add_up(self, values: Tensor) -> None:
+    def all_reduce(self, values: Tensor) -> None:
         """See :class:`stemdist_ray.training.group.Group`."""
         if self.size > 1:
             torch.distributed.all_reduce(values)

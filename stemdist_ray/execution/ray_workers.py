@@ -15,8 +15,8 @@ import ray
 from ray.exceptions import GetTimeoutError, ObjectLostError, OutOfMemoryError, RayActorError
 
 from stemdist_ray.config import WorkerConfig
-from stemdist_ray.distillation.task import ClusteredData, R, T, Task
 from stemdist_ray.errors import ExecutionError
+from stemdist_ray.execution.executor import R, T, Task
 from stemdist_ray.execution.policy import Decision, after_lost_worker, workers_that_fit
 from stemdist_ray.execution.session import ray_session, register_all, registered_by_user
 from stemdist_ray.forecasters import Forecaster
@@ -26,15 +26,15 @@ logger = logging.getLogger(__name__)
 _LOST = (RayActorError, ObjectLostError, OutOfMemoryError)
 
 
-class ShardWorker:
+class TaskWorker:
     """Holds the shared data and runs tasks. It keeps nothing from one task to the next.
 
     Args:
-        data: The clustered series, from the object store (read only, shared by all workers).
+        data: Shared by all tasks, from the object store (read only).
         forecasters: Forecasters that the user registered in the driver, by name.
     """
 
-    def __init__(self, data: ClusteredData, forecasters: dict[str, type[Forecaster]]) -> None:
+    def __init__(self, data: object, forecasters: dict[str, type[Forecaster]]) -> None:
         self.data = data
         register_all(forecasters)
 
@@ -42,7 +42,7 @@ class ShardWorker:
         """Return the process id, once the worker can take tasks."""
         return os.getpid()
 
-    def run(self, function: Callable[[ClusteredData, T], R], task: T) -> R:
+    def run(self, function: Callable[[Any, T], R], task: T) -> R:
         """Run one task."""
         return function(self.data, task)
 
@@ -54,22 +54,30 @@ class _Pool:
     idle: list[Any] = field(default_factory=list)
     starting: dict[Any, Any] = field(default_factory=dict)  # ready() reference -> worker
     busy: dict[Any, tuple[int, Any]] = field(default_factory=dict)  # reference -> task, worker
+    # Workers on tasks of a run that an error ended; nobody waits for their results any more.
+    stale: dict[Any, Any] = field(default_factory=dict)  # reference -> worker
 
     def everyone(self) -> list[Any]:
-        return [*self.idle, *self.starting.values(), *(w for _, w in self.busy.values())]
+        at_work = [*self.stale.values(), *(worker for _, worker in self.busy.values())]
+        return [*self.idle, *self.starting.values(), *at_work]
+
+    def abandon(self) -> None:
+        """Give up the tasks that are running; their workers are busy until they have finished."""
+        self.stale |= {reference: worker for reference, (_, worker) in self.busy.items()}
+        self.busy = {}
 
 
 class RayExecutor:
     """A pool of actors behind the executor interface; use it as a context manager.
 
     Args:
-        data: The clustered series; put into the object store once.
+        data: Shared by all tasks; put into the object store once.
         config: Number and size of workers, attempts, time-out.
-        num_shards: Bounds the number of workers when the configuration leaves it open.
+        most: Bounds the number of workers when the configuration leaves it open.
     """
 
-    def __init__(self, data: ClusteredData, config: WorkerConfig, num_shards: int) -> None:
-        self.data, self.config, self.num_shards = data, config, num_shards
+    def __init__(self, data: object, config: WorkerConfig, most: int) -> None:
+        self.data, self.config, self.most = data, config, most
         self.pool = _Pool()
         self._stack = contextlib.ExitStack()
         self._arguments: tuple[Any, ...] = ()
@@ -83,7 +91,7 @@ class RayExecutor:
         try:
             # The references live as long as the workers, which are built from them after a loss.
             self._arguments = (ray.put(self.data), ray.put(registered_by_user()))
-            self._actor = ray.remote(ShardWorker).options(  # type: ignore[attr-defined]
+            self._actor = ray.remote(TaskWorker).options(  # type: ignore[attr-defined]
                 num_cpus=self.config.num_cpus,
                 num_gpus=self.config.num_gpus,
                 max_restarts=0,
@@ -110,11 +118,24 @@ class RayExecutor:
 
     def run(
         self,
-        function: Callable[[ClusteredData, T], R],
+        function: Callable[[Any, T], R],
         tasks: Sequence[T],
         on_done: Callable[[R], None],
     ) -> list[R]:
-        """See :class:`stemdist_ray.distillation.coordinator.Executor`."""
+        """See :class:`stemdist_ray.execution.executor.Executor`."""
+        try:
+            return self._run(function, tasks, on_done)
+        finally:
+            # After an error or an interruption tasks may still be running; a later run must not
+            # take their results for its own.
+            self.pool.abandon()
+
+    def _run(
+        self,
+        function: Callable[[Any, T], R],
+        tasks: Sequence[T],
+        on_done: Callable[[R], None],
+    ) -> list[R]:
         pending, attempts = deque(range(len(tasks))), [0] * len(tasks)
         done: dict[int, R] = {}
         while len(done) < len(tasks):
@@ -126,6 +147,9 @@ class RayExecutor:
                 if reference in self.pool.starting:
                     self._admit(reference)
                     continue
+                if reference in self.pool.stale:
+                    self._release(reference)
+                    continue
                 index, worker = self.pool.busy.pop(reference)
                 try:
                     done[index] = self._result(reference, worker)
@@ -135,6 +159,18 @@ class RayExecutor:
                 else:
                     on_done(done[index])
         return [done[index] for index in range(len(tasks))]
+
+    def _release(self, reference: Any) -> None:
+        """Take back the worker of an abandoned task, whatever became of the task."""
+        worker = self.pool.stale.pop(reference)
+        try:
+            ray.get(reference)
+        except _LOST:
+            self._start_worker()
+            return
+        except ray.exceptions.RayTaskError:
+            pass
+        self.pool.idle.append(worker)
 
     def _result(self, reference: Any, worker: Any) -> Any:
         """Fetch what a finished task returned or raised; its worker is idle again."""
@@ -154,7 +190,7 @@ class RayExecutor:
             raise ExecutionError(
                 f"{task.name}: its worker was lost {attempt} times ({reason}); most often "
                 "that is a lack of memory: use more shards, fewer workers or a smaller "
-                "matching.real_batch, then go on with --resume"
+                "matching.real_batch, then go on with resume=True"
             ) from error
         logger.warning("%s: worker lost (%s), running it again", task.name, reason)
         self._start_worker()
@@ -164,7 +200,7 @@ class RayExecutor:
             return self.config.num_workers
         have = ray.available_resources()
         return workers_that_fit(
-            self.num_shards,
+            self.most,
             have.get("CPU", 0.0),
             have.get("GPU", 0.0),
             self.config.num_cpus,
@@ -189,8 +225,9 @@ class RayExecutor:
     def _wait(self) -> list[Any]:
         """Wait for any event; raises when nothing can happen because no worker gets a place."""
         while True:
-            watched = [*self.pool.busy, *self.pool.starting]
-            timeout = None if self.pool.busy else self.config.start_timeout
+            at_work = [*self.pool.busy, *self.pool.stale]
+            watched = [*at_work, *self.pool.starting]
+            timeout = None if at_work else self.config.start_timeout
             ready, _ = ray.wait(watched, num_returns=1, timeout=timeout)
             if ready:
                 return list(ready)

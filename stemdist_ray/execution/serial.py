@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from stemdist_ray.distillation.task import ClusteredData, R, T
+from stemdist_ray.execution.executor import R, T
 
 
 class SerialExecutor:
     """Computes in the calling process.
 
     Args:
-        data: The clustered series.
+        data: Shared by all tasks.
     """
 
-    def __init__(self, data: ClusteredData) -> None:
+    def __init__(self, data: object) -> None:
         self.data = data
 
     def __enter__(self) -> SerialExecutor:
@@ -25,11 +26,11 @@ class SerialExecutor:
 
     def run(
         self,
-        function: Callable[[ClusteredData, T], R],
+        function: Callable[[Any, T], R],
         tasks: Sequence[T],
         on_done: Callable[[R], None],
     ) -> list[R]:
-        """See :class:`stemdist_ray.distillation.coordinator.Executor`."""
+        """See :class:`stemdist_ray.execution.executor.Executor`."""
         results = []
         for task in tasks:
             results.append(function(self.data, task))

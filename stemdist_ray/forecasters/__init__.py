@@ -11,7 +11,7 @@ from stemdist_ray.forecasters import (
     stid,
     stnorm,
 )
-from stemdist_ray.forecasters.base import Forecaster, ForecasterOptions, WindowShape
+from stemdist_ray.forecasters.base_class import Forecaster, ForecasterOptions, WindowShape
 from stemdist_ray.forecasters.catalog import (
     FORECASTERS,
     build_forecaster,

@@ -38,13 +38,14 @@ class AdaptiveGraph:
         return _rows(self.first, self.second)
 
     def propagate(self, x: Tensor) -> Tensor:
-        """A x for (N, ...)."""
+        """A x for (N, ...), in the same shape."""
         flat = x.flatten(1)
         if len(x) <= WHOLE_UP_TO:
             return (self.matrix @ flat).view_as(x)
         blocks = []
         for part in torch.split(self.first, _ROWS_PER_BLOCK):
             if torch.is_grad_enabled():
+                # Rows of A are made again for their gradient: all of A is never in memory.
                 blocks.append(
                     checkpoint(_propagate_rows, part, self.second, flat, use_reentrant=False)
                 )
@@ -53,14 +54,14 @@ class AdaptiveGraph:
         return torch.cat(blocks).view_as(x)
 
     def powers(self, x: Tensor, hops: int) -> list[Tensor]:
-        """x, A x, A^2 x, ... up to ``hops``."""
+        """x, A x, A^2 x, ... up to ``hops``, each (N, ...) like x."""
         states = [x]
         for _ in range(hops):
             states.append(self.propagate(states[-1]))
         return states
 
     def chebyshev(self, x: Tensor, order: int) -> list[Tensor]:
-        """T_0(A) x to T_(order - 1)(A) x, with T_k = 2 A T_(k-1) - T_(k-2)."""
+        """T_0(A) x to T_(order - 1)(A) x, each (N, ...) like x; T_k = 2 A T_(k-1) - T_(k-2)."""
         terms = [x]
         if order > 1:
             terms.append(self.propagate(x))

@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from stemdist_ray.forecasters.adaptive import AdaptiveGraph
-from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.catalog import FORECASTERS
 from stemdist_ray.forecasters.layers import uniform_parameter
 from stemdist_ray.forecasters.location_encoder import EncoderOptions, build_encoder
@@ -28,9 +28,9 @@ _LOCATIONS_PER_BLOCK = 1024
 class AgcrnOptions(EncoderOptions):
     """Hyper-parameters; the defaults are the paper's."""
 
-    layers: _Size = 2
-    hidden: _Size = 64
-    order: _Size = 2
+    layers: _Size = Field(2, description="recurrent cells on top of each other")
+    hidden: _Size = Field(64, description="width of a cell's hidden state")
+    order: _Size = Field(2, description="Chebyshev terms of the graph convolution")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class AgcrnCell(nn.Module):
         self.update = AdaptiveConvolution(inputs + options.hidden, options.hidden, options)
 
     def forward(self, x: Tensor, hidden: Tensor, state: AgcrnState) -> Tensor:
-        """One step: (N, W, C) and (N, W, hidden) to the next hidden state."""
+        """One step: (N, W, C) and (N, W, hidden) to the next hidden state, (N, W, hidden)."""
         gates = torch.sigmoid(self.gates(torch.cat([x, hidden], dim=2), state))
         reset, keep = gates.chunk(2, dim=2)
         candidate = torch.tanh(self.update(torch.cat([x, reset * hidden], dim=2), state))
@@ -119,11 +119,11 @@ class Agcrn(Forecaster):
             AgcrnCell(options.hidden if layer else shape.num_features, options)
             for layer in range(options.layers)
         )
-        self.leave = nn.Linear(options.hidden, shape.horizon)
+        self.output_projection = nn.Linear(options.hidden, shape.horizon)
 
-    def encode(self, context: Tensor) -> AgcrnState:
+    def encode(self, mean_window: Tensor) -> AgcrnState:
         """Embeddings and graph of N locations from their (N, L, F) mean windows."""
-        embedding = self.encoder(context)
+        embedding = self.encoder(mean_window)
         return AgcrnState(embedding, AdaptiveGraph(embedding, embedding))
 
     def predict(self, x: Tensor, state: AgcrnState) -> Tensor:
@@ -137,7 +137,7 @@ class Agcrn(Forecaster):
                 hidden = cell(step, hidden, state)
                 outputs.append(hidden)
             steps = outputs
-        forecast: Tensor = self.leave(hidden).permute(1, 2, 0)
+        forecast: Tensor = self.output_projection(hidden).permute(1, 2, 0)
         return forecast
 
     def activation_floats(self) -> int:

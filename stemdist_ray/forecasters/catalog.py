@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from stemdist_ray.config import ForecasterConfig, describe_validation_error
 from stemdist_ray.errors import ConfigError
-from stemdist_ray.forecasters.base import Forecaster, ForecasterOptions, WindowShape
+from stemdist_ray.forecasters.base_class import Forecaster, ForecasterOptions, WindowShape
 from stemdist_ray.forecasters.modules import as_forecaster
 from stemdist_ray.registry import Registry
 

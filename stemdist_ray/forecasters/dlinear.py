@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.catalog import FORECASTERS
 from stemdist_ray.forecasters.layers import uniform_parameter
 from stemdist_ray.forecasters.location_encoder import EncoderOptions, build_encoder
@@ -28,8 +28,10 @@ class DLinearOptions(EncoderOptions):
     the location encoder makes them from the location's mean window.
     """
 
-    kernel: Annotated[int, Field(ge=1)] = 25
-    individual: bool = False
+    kernel_size: Annotated[int, Field(ge=1)] = Field(
+        25, description="steps of the moving average that is the trend"
+    )
+    individual: bool = Field(False, description="maps of each location's own, from its embedding")
 
 
 @FORECASTERS.register("dlinear")
@@ -53,14 +55,15 @@ class DLinear(Forecaster):
         self.remainder = nn.Linear(inputs, shape.horizon)
         if options.individual:
             self.encoder = build_encoder(shape, options)
+            # Rows: trend, remainder and bias of an own map per embedding entry.
             size = (options.embedding, 2 * inputs + 1, shape.horizon)
             self.pool = uniform_parameter(*size, fan_in=options.embedding * 2 * inputs)
 
-    def encode(self, context: Tensor) -> Tensor | None:
+    def encode(self, mean_window: Tensor) -> Tensor | None:
         """The locations' own maps, (N, 2 L F + 1, H), from their (N, L, F) mean windows."""
         if not self.options.individual:
             return None
-        return torch.einsum("nr,rih->nih", self.encoder(context), self.pool)
+        return torch.einsum("nr,rih->nih", self.encoder(mean_window), self.pool)
 
     def predict(self, x: Tensor, state: Tensor | None) -> Tensor:
         """Forecast (W, H, N) from (W, L, N, F)."""
@@ -74,16 +77,17 @@ class DLinear(Forecaster):
         return forecast
 
     def _moving_average(self, x: Tensor) -> Tensor:
-        """Mean over ``kernel`` steps of (..., L), the ends repeated."""
-        front = (self.options.kernel - 1) // 2
-        back = self.options.kernel - 1 - front
+        """Mean over ``kernel_size`` steps of (..., L), the ends repeated."""
+        kernel_size = self.options.kernel_size
+        front = (kernel_size - 1) // 2
+        back = kernel_size - 1 - front
         first, last = x[..., :1], x[..., -1:]
         repeated = [first.expand(*x.shape[:-1], front), x, last.expand(*x.shape[:-1], back)]
         padded = torch.cat(repeated, dim=-1)
-        means = functional.avg_pool1d(padded.flatten(0, -2)[:, None], self.options.kernel, stride=1)
+        means = functional.avg_pool1d(padded.flatten(0, -2)[:, None], kernel_size, stride=1)
         return means.view_as(x)
 
     def activation_floats(self) -> int:
         """Inputs, trend and remainder dominate."""
         inputs = self.shape.lookback * self.shape.num_features
-        return 6 * inputs + 4 * self.shape.horizon + self.options.kernel
+        return 6 * inputs + 4 * self.shape.horizon + self.options.kernel_size

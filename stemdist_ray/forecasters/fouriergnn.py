@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.catalog import FORECASTERS
 from stemdist_ray.forecasters.location_encoder import EncoderOptions, build_encoder
 
@@ -26,12 +26,14 @@ _Size = Annotated[int, Field(ge=1)]
 class FouriergnnOptions(EncoderOptions):
     """Hyper-parameters; the defaults are the paper's."""
 
-    width: _Size = 128
-    hidden: _Size = 256
-    reduced_steps: _Size = 8
-    reduced_hidden: _Size = 64
-    layers: _Size = 3
-    sparsity: Annotated[float, Field(ge=0.0)] = 0.01
+    width: _Size = Field(128, description="size of a token, one per location and step")
+    hidden: _Size = Field(256, description="width of the output head's second layer")
+    reduced_steps: _Size = Field(8, description="steps the lookback is reduced to before the head")
+    reduced_hidden: _Size = Field(64, description="width of the output head's first layer")
+    layers: _Size = Field(3, description="Fourier graph operators applied one after the other")
+    sparsity: Annotated[float, Field(ge=0.0)] = Field(
+        0.01, description="soft threshold on the spectrum; smaller parts become zero"
+    )
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,12 @@ class Fouriergnn(Forecaster):
         self.options = options
         self.encoder = build_encoder(shape, options)
         self.locate = nn.Linear(options.embedding, options.width)
-        self.enter = nn.Linear(shape.num_features, options.width, bias=False)
+        self.input_projection = nn.Linear(shape.num_features, options.width, bias=False)
         self.operators = nn.ModuleList(
             FourierOperator(options.width) for _ in range(options.layers)
         )
         self.reduce = nn.Linear(shape.lookback, options.reduced_steps, bias=False)
-        self.leave = nn.Sequential(
+        self.output_projection = nn.Sequential(
             nn.Linear(options.width * options.reduced_steps, options.reduced_hidden),
             nn.LeakyReLU(),
             nn.Linear(options.reduced_hidden, options.hidden),
@@ -100,25 +102,26 @@ class Fouriergnn(Forecaster):
             nn.Linear(options.hidden, shape.horizon),
         )
 
-    def encode(self, context: Tensor) -> FouriergnnState:
+    def encode(self, mean_window: Tensor) -> FouriergnnState:
         """Order and embeddings of N locations from their (N, L, F) mean windows."""
-        order = context[..., self.shape.target].detach().mean(dim=1).argsort(stable=True)
-        return FouriergnnState(order, self.locate(self.encoder(context)))
+        # Stable, so that locations of the same level do not swap places between two calls.
+        order = mean_window[..., self.shape.target].detach().mean(dim=1).argsort(stable=True)
+        return FouriergnnState(order, self.locate(self.encoder(mean_window)))
 
     def predict(self, x: Tensor, state: FouriergnnState) -> Tensor:
         """Forecast (W, H, N) from (W, L, N, F)."""
         windows, steps, locations, _ = x.shape
-        tokens = self.enter(x.transpose(1, 2)) + state.added[:, None]  # (W, N, L, D)
+        tokens = self.input_projection(x.transpose(1, 2)) + state.added[:, None]  # (W, N, L, D)
         sequence = tokens[:, state.order].flatten(1, 2)
         spectrum = torch.fft.rfft(sequence, dim=1, norm="ortho")
         mixed = torch.fft.irfft(self._operate(spectrum), n=steps * locations, dim=1, norm="ortho")
         out = (sequence + mixed).view(windows, locations, steps, -1)
         out = out[:, state.order.argsort()]
-        forecast: Tensor = self.leave(self.reduce(out.mT).flatten(2)).transpose(1, 2)
+        forecast: Tensor = self.output_projection(self.reduce(out.mT).flatten(2)).transpose(1, 2)
         return forecast
 
     def _operate(self, spectrum: Tensor) -> Tensor:
-        """Sum of the operators applied one after the other, small values set to zero."""
+        """Sum of the operators' outputs, small parts set to zero: (W, frequencies, D) to same."""
         real, imaginary = spectrum.real, spectrum.imag
         total_real, total_imaginary = torch.zeros_like(real), torch.zeros_like(imaginary)
         for operator in self.operators:

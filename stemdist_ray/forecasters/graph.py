@@ -1,7 +1,7 @@
 """The learned directed graph of MTGNN, dense for few locations, sparse for many.
 
 Source: Wu et al., "Connecting the Dots", KDD 2020, graph learning layer and mix-hop propagation.
-Axis letters: N locations, R embedding, D = everything that is propagated.
+Axis letters: N locations, k neighbours of each, R embedding, D everything that is propagated.
 """
 
 from __future__ import annotations
@@ -24,8 +24,12 @@ class Graph(ABC):
     """Row-normalised propagation along both directions of a learned graph."""
 
     @abstractmethod
-    def spread(self, x: Tensor, hops: int) -> Tensor:
-        """Propagate (N, D) one to ``hops`` times along each direction.
+    def propagate(self, x: Tensor, hops: int) -> Tensor:
+        """Propagate one to ``hops`` times along each direction.
+
+        Args:
+            x: (N, D).
+            hops: How often at most, at least 1.
 
         Returns:
             (hops * 2, N, D): after one hop forward, one hop backward, two hops forward, ...
@@ -37,13 +41,13 @@ class DenseGraph(Graph):
     """Propagation with full matrices.
 
     Args:
-        matrices: (2, N, N), forward and backward.
+        matrices: (2, N, N), forward and backward; rows sum to the decay.
     """
 
     matrices: Tensor
     _powers: dict[int, Tensor] = field(default_factory=dict, compare=False, repr=False)
 
-    def spread(self, x: Tensor, hops: int) -> Tensor:
+    def propagate(self, x: Tensor, hops: int) -> Tensor:
         """See :class:`Graph`; all powers are one product from the left."""
         if hops not in self._powers:  # the layers of a forecaster share them
             powers = [self.matrices]
@@ -75,9 +79,19 @@ class Neighbours:
         return functional.pad(count.cumsum(0), (1, 0))
 
     def multiply(self, values: Tensor, state: Tensor, transposed: bool) -> Tensor:
-        """Multiply the (N, N) matrix of (N, k) ``values``, or its transpose, by (N, D)."""
+        """Multiply by the (N, N) matrix that has ``values`` at the edges and zeros elsewhere.
+
+        Args:
+            values: (N, k), in the order of ``columns``.
+            state: (N, D), what is multiplied.
+            transposed: Whether by the matrix's transpose.
+
+        Returns:
+            (N, D).
+        """
         count, width = self.columns.shape
         if transposed:
+            # The edges are sorted by column once per graph, not at every product.
             order = self.transposed_order
             starts, places = self.transposed_starts, order // width
             entries = values.flatten()[order]
@@ -88,7 +102,15 @@ class Neighbours:
         return product
 
     def sample(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """The entries of rows @ columns.T at the edges: two (N, D) to (N, k)."""
+        """The entries of ``rows @ columns.T`` at the edges; the (N, N) product is never made.
+
+        Args:
+            rows: (N, D).
+            columns: (N, D).
+
+        Returns:
+            (N, k), in the order of ``self.columns``.
+        """
         count, width = self.columns.shape
         starts = torch.arange(0, count * width + 1, width, device=rows.device)
         zeros = rows.new_zeros(count * width)
@@ -112,16 +134,16 @@ class NeighbourProduct(Bilinear):
         self.neighbours, self.transposed = neighbours, transposed
 
     def product(self, a: Tensor, b: Tensor) -> Tensor:
-        """(N, k) values and (N, D) state to (N, D)."""
+        """Values (N, k), state (N, D); their product (N, D)."""
         return self.neighbours.multiply(a, b, self.transposed)
 
     def left(self, c: Tensor, b: Tensor) -> Tensor:
-        """The entries of c b^T at the edges, (N, k); see :class:`Bilinear`."""
+        """Gradient for the values (N, k): entries of c b^T at the edges, both (N, D)."""
         rows, columns = (b, c) if self.transposed else (c, b)
         return self.neighbours.sample(rows, columns)
 
     def right(self, a: Tensor, c: Tensor) -> Tensor:
-        """See :class:`Bilinear`."""
+        """Gradient for the state (N, D) from values (N, k) and c (N, D)."""
         return self.neighbours.multiply(a, c, not self.transposed)
 
 
@@ -139,7 +161,10 @@ class SparseGraph(Graph):
     values: Tensor
     decay: float
 
-    def _propagate(self, state: Tensor, direction: int) -> Tensor:
+    def _propagate_once(self, state: Tensor, direction: int) -> Tensor:
+        """One hop of (N, D), forward (0) or backward (1)."""
+        # Self-loops and row sums join after the product, whose matrix then has the strengths
+        # themselves as its entries: that is what NeighbourProduct has gradients for.
         if direction == 0:
             total = 1 + self.values.sum(dim=1)
         else:
@@ -150,25 +175,25 @@ class SparseGraph(Graph):
         product = multiply(self.values, state)
         return (product + state) * (self.decay / total)[:, None]
 
-    def spread(self, x: Tensor, hops: int) -> Tensor:
-        """See :class:`Graph`."""
+    def propagate(self, x: Tensor, hops: int) -> Tensor:
+        """See :class:`Graph`; hop by hop where gradients are wanted."""
         if not torch.is_grad_enabled():
-            return self._spread_ready(x, hops)
-        state, spread = [x, x], []
+            return self._propagate_ready(x, hops)
+        state, propagated = [x, x], []
         for _ in range(hops):
-            state = [self._propagate(state[direction], direction) for direction in (0, 1)]
-            spread += state
-        return torch.stack(spread)
+            state = [self._propagate_once(state[direction], direction) for direction in (0, 1)]
+            propagated += state
+        return torch.stack(propagated)
 
-    def _spread_ready(self, x: Tensor, hops: int) -> Tensor:
+    def _propagate_ready(self, x: Tensor, hops: int) -> Tensor:
         """The same without gradients: self-loops and row sums are part of the matrices."""
-        spread = x.new_empty(2 * hops, *x.shape)
+        propagated = x.new_empty(2 * hops, *x.shape)
         for direction, matrix in enumerate(self._matrices):
             state = x
             for hop in range(hops):
                 # In place, torch writes the product where it belongs; mm(out=) would copy it there.
-                state = spread[2 * hop + direction].addmm_(matrix, state, beta=0)
-        return spread
+                state = propagated[2 * hop + direction].addmm_(matrix, state, beta=0)
+        return propagated
 
     @cached_property
     def _matrices(self) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stemdist_ray.forecasters.adaptive import AdaptiveGraph
-from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.catalog import FORECASTERS
 from stemdist_ray.forecasters.layers import (
     DilatedConvolution,
@@ -33,13 +33,19 @@ _Size = Annotated[int, Field(ge=1)]
 class GraphWavenetOptions(EncoderOptions):
     """Hyper-parameters; the defaults are the paper's."""
 
-    channels: _Size = 32
-    skip_channels: _Size = 256
-    end_channels: _Size = 512
-    taps: Annotated[int, Field(ge=2)] = 2
-    dilations: tuple[_Size, ...] = (1, 2, 1, 2, 1, 2, 1, 2)
-    hops: _Size = 2
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.3
+    channels: _Size = Field(32, description="channels of the convolutions")
+    skip_channels: _Size = Field(256, description="channels of the sum over the layers")
+    end_channels: _Size = Field(512, description="width of the layer before the output")
+    kernel_size: Annotated[int, Field(ge=2)] = Field(
+        2, description="kernel length of the convolutions over time"
+    )
+    dilations: tuple[_Size, ...] = Field(
+        (1, 2, 1, 2, 1, 2, 1, 2), description="steps between kernel entries, one number per layer"
+    )
+    hops: _Size = Field(2, description="diffusion steps over the graph per layer")
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.3, description="share of values dropped after the diffusion"
+    )
 
 
 class WavenetLayer(nn.Module):
@@ -49,17 +55,18 @@ class WavenetLayer(nn.Module):
         super().__init__()
         channels = options.channels
         self.hops, self.drop = options.hops, options.dropout
-        self.convolution = DilatedConvolution(channels, 2 * channels, options.taps, dilation)
+        self.convolution = DilatedConvolution(channels, 2 * channels, options.kernel_size, dilation)
         self.skip = nn.Linear(channels, options.skip_channels)
         self.diffuse = nn.Linear((options.hops + 1) * channels, channels)
         self.norm = nn.BatchNorm1d(channels)
 
     def forward(self, x: Tensor, graph: AdaptiveGraph) -> tuple[Tensor, Tensor]:
-        """(N, W, T, C) to a shorter one, and what the last step gives the output."""
+        """(N, W, T, C) to (N, W, T', C), and what the last step gives the output, (N, W, C')."""
         hidden = tanh_gate(self.convolution(x))
+        # The forecast reads the last step of the sum only; earlier ones need no skip.
         skip = self.skip(hidden[:, :, -1])
-        spread = self.diffuse(torch.cat(graph.powers(hidden, self.hops), dim=3))
-        out = dropout(spread, self.drop, self.training) + x[:, :, -hidden.shape[2] :]
+        propagated = self.diffuse(torch.cat(graph.powers(hidden, self.hops), dim=3))
+        out = dropout(propagated, self.drop, self.training) + x[:, :, -hidden.shape[2] :]
         return self.norm(out.flatten(0, 2)).view_as(out), skip
 
 
@@ -79,26 +86,26 @@ class GraphWavenet(Forecaster):
     def __init__(self, shape: WindowShape, options: GraphWavenetOptions) -> None:
         super().__init__(shape)
         self.options = options
-        self.steps = 1 + (options.taps - 1) * sum(options.dilations)
+        self.steps = 1 + (options.kernel_size - 1) * sum(options.dilations)
         self.source_encoder = build_encoder(shape, options)
         self.target_encoder = build_encoder(shape, options)
-        self.enter = nn.Linear(shape.num_features, options.channels)
+        self.input_projection = nn.Linear(shape.num_features, options.channels)
         self.layers = nn.ModuleList(WavenetLayer(options, d) for d in options.dilations)
         self.end = nn.Linear(options.skip_channels, options.end_channels)
-        self.leave = nn.Linear(options.end_channels, shape.horizon)
+        self.output_projection = nn.Linear(options.end_channels, shape.horizon)
 
-    def encode(self, context: Tensor) -> AdaptiveGraph:
+    def encode(self, mean_window: Tensor) -> AdaptiveGraph:
         """The adaptive graph of N locations from their (N, L, F) mean windows."""
-        return AdaptiveGraph(self.source_encoder(context), self.target_encoder(context))
+        return AdaptiveGraph(self.source_encoder(mean_window), self.target_encoder(mean_window))
 
     def predict(self, x: Tensor, state: AdaptiveGraph) -> Tensor:
         """Forecast (W, H, N) from (W, L, N, F)."""
-        hidden, skips = self.enter(locations_first(x, self.steps)), []
+        hidden, skips = self.input_projection(locations_first(x, self.steps)), []
         for layer in self.layers:
             hidden, part = layer(hidden, state)
             skips.append(part)
         skip = torch.stack(skips).sum(dim=0)
-        out = self.leave(functional.relu(self.end(functional.relu(skip))))
+        out = self.output_projection(functional.relu(self.end(functional.relu(skip))))
         return windows_first(out)
 
     def activation_floats(self) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stemdist_ray.forecasters.attention import attend
-from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.catalog import FORECASTERS
 from stemdist_ray.forecasters.layers import dropout
 from stemdist_ray.forecasters.location_encoder import EncoderOptions, build_encoder
@@ -27,11 +27,13 @@ _Size = Annotated[int, Field(ge=1)]
 class ItransformerOptions(EncoderOptions):
     """Hyper-parameters; the defaults are the smallest of those the paper searches."""
 
-    layers: _Size = 2
-    width: _Size = 256
-    feed_forward: _Size = 256
-    heads: _Size = 8
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    layers: _Size = Field(2, description="attention layers")
+    width: _Size = Field(256, description="size of a token, a multiple of the heads")
+    feed_forward: _Size = Field(256, description="hidden width of the feed-forward networks")
+    heads: _Size = Field(8, description="attention heads")
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.1, description="share of values dropped after attention and in feed-forward networks"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> ItransformerOptions:
@@ -50,8 +52,8 @@ class TokenLayer(nn.Module):
         self.project = nn.Linear(width, 3 * width)
         self.mix = nn.Linear(width, width)
         self.first_norm, self.second_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.enter = nn.Linear(width, options.feed_forward)
-        self.leave = nn.Linear(options.feed_forward, width)
+        self.input_projection = nn.Linear(width, options.feed_forward)
+        self.output_projection = nn.Linear(options.feed_forward, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """(W, N, D) to the same."""
@@ -60,8 +62,8 @@ class TokenLayer(nn.Module):
         query, key, value = parts.permute(2, 0, 3, 1, 4)
         attended = attend(query, key, value).transpose(1, 2).reshape(x.shape)
         x = self.first_norm(x + self._drop(self.mix(attended)))
-        hidden = self._drop(functional.gelu(self.enter(x)))
-        out: Tensor = self.second_norm(x + self._drop(self.leave(hidden)))
+        hidden = self._drop(functional.gelu(self.input_projection(x)))
+        out: Tensor = self.second_norm(x + self._drop(self.output_projection(hidden)))
         return out
 
     def _drop(self, x: Tensor) -> Tensor:
@@ -89,25 +91,25 @@ class Itransformer(Forecaster):
         self.options = options
         self.encoder = build_encoder(shape, options)
         self.locate = nn.Linear(options.embedding, options.width)
-        self.enter = nn.Linear(shape.lookback * shape.num_features, options.width)
+        self.input_projection = nn.Linear(shape.lookback * shape.num_features, options.width)
         self.layers = nn.Sequential(*(TokenLayer(options) for _ in range(options.layers)))
         self.norm = nn.LayerNorm(options.width)
-        self.leave = nn.Linear(options.width, shape.horizon)
+        self.output_projection = nn.Linear(options.width, shape.horizon)
 
-    def encode(self, context: Tensor) -> Tensor:
+    def encode(self, mean_window: Tensor) -> Tensor:
         """What is added to the tokens of N locations, (N, D), from their (N, L, F) mean windows."""
-        added: Tensor = self.locate(self.encoder(context))
+        added: Tensor = self.locate(self.encoder(mean_window))
         return added
 
     def predict(self, x: Tensor, state: Tensor) -> Tensor:
         """Forecast (W, H, N) from (W, L, N, F)."""
         level = x.mean(dim=1, keepdim=True)
         centred = x - level
-        spread = torch.sqrt(centred.square().mean(dim=1, keepdim=True) + 1e-5)
-        tokens = self.enter((centred / spread).transpose(1, 2).flatten(2)) + state
-        out = self.leave(self.norm(self.layers(tokens))).transpose(1, 2)
+        deviation = torch.sqrt(centred.square().mean(dim=1, keepdim=True) + 1e-5)
+        tokens = self.input_projection((centred / deviation).transpose(1, 2).flatten(2)) + state
+        out = self.output_projection(self.norm(self.layers(tokens))).transpose(1, 2)
         target = self.shape.target
-        forecast: Tensor = out * spread[..., target] + level[..., target]
+        forecast: Tensor = out * deviation[..., target] + level[..., target]
         return forecast
 
     def activation_floats(self) -> int:

@@ -2,7 +2,7 @@
 
 Tensors have the layout (N, W, T, C): locations first, so that propagation over locations is one
 product from the left, and channels last, so that temporal convolutions are one from the right.
-Axis letters: N locations, W windows, T steps, C channels.
+Axis letters: N locations, W windows, T steps, C channels, K kernel size.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class InceptionKernels(nn.Module):
                 self.biases.append(uniform_parameter(share, fan_in=fan_in))
 
     def kernel(self) -> tuple[Tensor, Tensor]:
-        """Return the one kernel (taps, C in, 2 * C out) and its bias (2 * C out).
+        """Return the one kernel (K, C in, 2 * C out) and its bias (2 * C out).
 
         The filter's half is doubled, as :func:`gated` wants it.
         """
-        taps, count = max(self.lengths), len(self.lengths)
-        padded = [functional.pad(w, (taps - w.shape[2], 0)) for w in self.weights]
+        kernel_size, count = max(self.lengths), len(self.lengths)
+        padded = [functional.pad(w, (kernel_size - w.shape[2], 0)) for w in self.weights]
         padded = [2 * w for w in padded[:count]] + padded[count:]
         biases = list(self.biases)  # a slice of a ParameterList would cut the graph
         biases = [2 * b for b in biases[:count]] + biases[count:]
@@ -65,10 +65,10 @@ def convolve(x: Tensor, kernel: Tensor) -> Tensor:
 
     Args:
         x: (N, W, T, C in).
-        kernel: (taps, C in, C out), taps at most T.
+        kernel: (K, C in, C out), K at most T.
 
     Returns:
-        (N, W, T - taps + 1, C out).
+        (N, W, T - K + 1, C out).
     """
     out = Convolution(len(kernel))(x.flatten(0, 1).contiguous(), kernel.flatten(0, 1))
     return out.view(*x.shape[:2], *out.shape[1:])
@@ -78,20 +78,22 @@ def convolution_matrix(kernel: Tensor, steps: int) -> Tensor:
     """Write a valid convolution over ``steps`` steps as one matrix.
 
     Args:
-        kernel: (taps, C in, C out).
-        steps: T, at least ``taps``.
+        kernel: (K, C in, C out).
+        steps: T, at least K.
 
     Returns:
-        (T * C in, (T - taps + 1) * C out), so that ``x.flatten(-2) @ matrix`` is the convolution.
+        (T * C in, (T - K + 1) * C out), so that ``x.flatten(-2) @ matrix`` is the convolution.
     """
-    taps, inputs, outputs = kernel.shape
-    left = steps - taps + 1
+    kernel_size, inputs, outputs = kernel.shape
+    left = steps - kernel_size + 1
     if left == 1:
-        return kernel.reshape(taps * inputs, outputs)
-    tap = torch.arange(steps)[:, None] - torch.arange(left)
-    tap = torch.where((tap >= 0) & (tap < taps), tap, taps).to(kernel.device)
+        return kernel.reshape(kernel_size * inputs, outputs)
+    position = torch.arange(steps)[:, None] - torch.arange(left)
+    inside = (position >= 0) & (position < kernel_size)
+    # Input steps that an output step does not see take the row of zeros behind the kernel.
+    position = torch.where(inside, position, kernel_size).to(kernel.device)
     with_zero = torch.cat([kernel, kernel.new_zeros(1, inputs, outputs)])
-    blocks = with_zero[tap]  # (T, T', C in, C out)
+    blocks = with_zero[position]  # (T, T', C in, C out)
     return blocks.permute(0, 2, 1, 3).reshape(steps * inputs, left * outputs)
 
 
@@ -126,8 +128,8 @@ class MixHop(nn.Module):
         coefficients = both + self.alpha * (tail - both)
         own, *hops = coefficients.permute(2, 0, 3, 1).unbind()  # each (2, in, out)
         rows = x.flatten(0, 2)
-        spread = graph.spread(x.flatten(1), self.depth).view(-1, *rows.shape)
-        mixed = SumOfProducts()(spread, torch.cat(hops))
+        propagated = graph.propagate(x.flatten(1), self.depth).view(-1, *rows.shape)
+        mixed = SumOfProducts()(propagated, torch.cat(hops))
         out = torch.addmm(self.forward_bias + self.backward_bias, rows, own.sum(0)) + mixed
         return out.view(*x.shape[:3], -1)
 
@@ -177,7 +179,14 @@ def gated(pre: Tensor) -> Tensor:
 
 
 def tanh_gate(pre: Tensor) -> Tensor:
-    """tanh(filter) * sigmoid(gate) of (..., 2 * C): the filter's input, then the gate's."""
+    """tanh(filter) * sigmoid(gate).
+
+    Args:
+        pre: (..., 2 * C): the filter's input, then the gate's.
+
+    Returns:
+        (..., C).
+    """
     value, gate = pre.chunk(2, dim=-1)
     return torch.tanh(value) * torch.sigmoid(gate)
 
@@ -196,29 +205,29 @@ def dropout(x: Tensor, share: float, training: bool) -> Tensor:
 
 
 class DilatedConvolution(nn.Module):
-    """Valid convolution over time with gaps between the taps: (N, W, T, C) to (N, W, T', C').
+    """Valid convolution over time with gaps inside the kernel: (N, W, T, C) to (N, W, T', C').
 
     Args:
         inputs: C.
         outputs: C'.
-        taps: Kernel length.
-        dilation: Steps from one tap to the next; T' = T - (taps - 1) * dilation.
+        kernel_size: K.
+        dilation: Steps from one entry of the kernel to the next; T' = T - (K - 1) * dilation.
     """
 
-    def __init__(self, inputs: int, outputs: int, taps: int, dilation: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel_size: int, dilation: int = 1) -> None:
         super().__init__()
         self.dilation = dilation
-        self.weight = uniform_parameter(taps, inputs, outputs, fan_in=taps * inputs)
-        self.bias = uniform_parameter(outputs, fan_in=taps * inputs)
+        self.weight = uniform_parameter(kernel_size, inputs, outputs, fan_in=kernel_size * inputs)
+        self.bias = uniform_parameter(outputs, fan_in=kernel_size * inputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve."""
-        taps = len(self.weight)
-        steps = x.shape[2] - (taps - 1) * self.dilation
+        """(N, W, T, C) to (N, W, T', C')."""
+        kernel_size = len(self.weight)
+        steps = x.shape[2] - (kernel_size - 1) * self.dilation
         out: Tensor = self.bias
-        for tap in range(taps):
-            first = tap * self.dilation
-            out = out + x[:, :, first : first + steps] @ self.weight[tap]
+        for position in range(kernel_size):
+            first = position * self.dilation
+            out = out + x[:, :, first : first + steps] @ self.weight[position]
         return out
 
 

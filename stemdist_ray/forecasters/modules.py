@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from stemdist_ray.errors import ConfigError
-from stemdist_ray.forecasters.base import Forecaster, ForecasterOptions, WindowShape
+from stemdist_ray.forecasters.base_class import Forecaster, ForecasterOptions, WindowShape
 
 
 class ModuleForecaster(Forecaster):
-    """A module ``forward(x, context)`` behind the interface of a forecaster.
+    """A module ``forward(x, mean_window)`` behind the interface of a forecaster.
 
     The module is built with the :class:`WindowShape`, and with its options where its class has
     ``Options``. It maps inputs (W, L, N, F) and mean windows (N, L, F) to forecasts (W, H, N).
@@ -32,9 +32,9 @@ class ModuleForecaster(Forecaster):
         own = hasattr(self.module_class, "Options")
         self.module = self.module_class(shape, options) if own else self.module_class(shape)
 
-    def encode(self, context: Tensor) -> Tensor:
+    def encode(self, mean_window: Tensor) -> Tensor:
         """The mean windows themselves."""
-        return context
+        return mean_window
 
     def predict(self, x: Tensor, state: Tensor) -> Tensor:
         """Forecast (W, H, N) from (W, L, N, F).
@@ -82,7 +82,7 @@ def _check_calls(kind: type[nn.Module]) -> None:
     built = ("shape", "options") if hasattr(kind, "Options") else ("shape",)
     for name, function, arguments in (
         ("__init__", kind.__init__, ("self", *built)),
-        ("forward", kind.forward, ("self", "x", "context")),
+        ("forward", kind.forward, ("self", "x", "mean_window")),
     ):
         try:
             inspect.signature(function).bind(*arguments)

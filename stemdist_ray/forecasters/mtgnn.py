@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.catalog import FORECASTERS
 from stemdist_ray.forecasters.graph import Graph, GraphLearner
 from stemdist_ray.forecasters.layers import (
@@ -36,15 +36,23 @@ _Size = Annotated[int, Field(ge=1)]
 class MtgnnOptions(EncoderOptions):
     """Hyper-parameters; the defaults are the paper's."""
 
-    layers: _Size = 3
-    channels: Annotated[int, Field(ge=4, multiple_of=4)] = 32
-    skip_channels: _Size = 64
-    end_channels: _Size = 128
-    top_k: _Size = 20
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.3
-    hops: _Size = 2
-    alpha: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
-    saturation: Annotated[float, Field(gt=0.0)] = 3.0
+    layers: _Size = Field(3, description="layers, each over time and then over the graph")
+    channels: Annotated[int, Field(ge=4, multiple_of=4)] = Field(
+        32, description="channels of the convolutions, shared by four kernel lengths"
+    )
+    skip_channels: _Size = Field(64, description="channels of the sum over the layers")
+    end_channels: _Size = Field(128, description="width of the layer before the output")
+    top_k: _Size = Field(20, description="neighbours kept per location")
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.3, description="share of values dropped after each gate and before the first skip"
+    )
+    hops: _Size = Field(2, description="hops over the graph per layer")
+    alpha: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.05, description="share of a layer's input kept at each hop"
+    )
+    saturation: Annotated[float, Field(gt=0.0)] = Field(
+        3.0, description="factor inside the tanh of embeddings and edges"
+    )
 
 
 @FORECASTERS.register("mtgnn")
@@ -63,11 +71,11 @@ class Mtgnn(Forecaster):
     def __init__(self, shape: WindowShape, options: MtgnnOptions) -> None:
         super().__init__(shape)
         self.options = options
-        taps = max(_LENGTHS)
+        kernel_size = max(_LENGTHS)
         lookback, features, channels = shape.lookback, shape.num_features, options.channels
         # Inputs shorter than the receptive field are padded with zeros in front.
-        self.padding = max(0, 1 + options.layers * (taps - 1) - lookback)
-        steps = [lookback + self.padding - i * (taps - 1) for i in range(options.layers + 1)]
+        self.padding = max(0, 1 + options.layers * (kernel_size - 1) - lookback)
+        steps = [lookback + self.padding - i * (kernel_size - 1) for i in range(options.layers + 1)]
         self.steps = steps
         inputs = lookback * features
         self.source_encoder = build_encoder(shape, options)
@@ -75,7 +83,7 @@ class Mtgnn(Forecaster):
         self.graph = GraphLearner(
             options.embedding, options.top_k, options.saturation, 1 - options.alpha
         )
-        self.enter = nn.Linear(features, channels)
+        self.input_projection = nn.Linear(features, channels)
         self.kernels = nn.ModuleList(
             InceptionKernels(channels, channels, _LENGTHS) for _ in range(options.layers)
         )
@@ -89,11 +97,13 @@ class Mtgnn(Forecaster):
         )
         self.skip_last = nn.Linear(steps[-1] * channels, options.skip_channels)
         self.end = nn.Linear(options.skip_channels, options.end_channels)
-        self.leave = nn.Linear(options.end_channels, shape.horizon)
+        self.output_projection = nn.Linear(options.end_channels, shape.horizon)
 
-    def encode(self, context: Tensor) -> Graph:
+    def encode(self, mean_window: Tensor) -> Graph:
         """Learn the graph of N locations from their (N, L, F) mean windows."""
-        graph: Graph = self.graph(self.source_encoder(context), self.target_encoder(context))
+        graph: Graph = self.graph(
+            self.source_encoder(mean_window), self.target_encoder(mean_window)
+        )
         return graph
 
     def predict(self, x: Tensor, state: Graph) -> Tensor:
@@ -106,10 +116,10 @@ class Mtgnn(Forecaster):
             skip = skip + self.skips[layer](mixed.flatten(2))
             # The first layer's residual is the start convolution at the steps still needed.
             kept = hidden[:, :, -self.steps[layer + 1] :]
-            residual = self.enter(kept) if layer == 0 else kept
+            residual = self.input_projection(kept) if layer == 0 else kept
             hidden = self.norms[layer](self.propagations[layer](mixed, state) + residual)
         skip = skip + self.skip_last(hidden.flatten(2))
-        out = self.leave(functional.relu(self.end(functional.relu(skip))))
+        out = self.output_projection(functional.relu(self.end(functional.relu(skip))))
         forecast: Tensor = out.permute(1, 2, 0)
         return forecast
 
@@ -126,8 +136,8 @@ class Mtgnn(Forecaster):
             return gated(convolve(hidden, kernel) + bias)
         # The start convolution is linear, so it is folded into this kernel: F input features
         # take part instead of C channels, and the zero padding need not be convolved.
-        bias = bias + torch.einsum("kco,c->o", kernel, self.enter.bias)
-        kernel = torch.einsum("kco,cf->kfo", kernel, self.enter.weight)
+        bias = bias + torch.einsum("kco,c->o", kernel, self.input_projection.bias)
+        kernel = torch.einsum("kco,cf->kfo", kernel, self.input_projection.weight)
         matrix = convolution_matrix(kernel, self.steps[0])[self.padding * raw.shape[3] :]
         rows = raw.flatten(2).flatten(0, 1)
         pre = torch.addmm(bias.repeat(self.steps[1]), rows, matrix)

@@ -4,7 +4,7 @@ Source: Yu et al., "Spatio-Temporal Graph Convolutional Networks: A Deep Learnin
 Traffic Forecasting", IJCAI 2018 (arXiv:1709.04875), with an adaptive graph in place of the road
 network's.
 
-Axis letters: N locations, W windows, T steps, C channels, F features.
+Axis letters: N locations, W windows, T steps, C channels, K kernel size, F features.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stemdist_ray.forecasters.adaptive import AdaptiveGraph
-from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.catalog import FORECASTERS
 from stemdist_ray.forecasters.layers import DilatedConvolution, locations_first, windows_first
 from stemdist_ray.forecasters.location_encoder import EncoderOptions, build_encoder
@@ -28,24 +28,26 @@ _Size = Annotated[int, Field(ge=1)]
 class StgcnOptions(EncoderOptions):
     """Hyper-parameters; the defaults are the paper's."""
 
-    blocks: _Size = 2
-    channels: _Size = 64
-    graph_channels: _Size = 16
-    taps: Annotated[int, Field(ge=2)] = 3
-    order: _Size = 3
+    blocks: _Size = Field(2, description="blocks of two temporal and one graph convolution")
+    channels: _Size = Field(64, description="channels of the temporal convolutions")
+    graph_channels: _Size = Field(16, description="channels of the graph convolutions")
+    kernel_size: Annotated[int, Field(ge=2)] = Field(
+        3, description="kernel length of the convolutions over time"
+    )
+    order: _Size = Field(3, description="Chebyshev terms of the graph convolution")
 
 
 class GatedConvolution(nn.Module):
     """Gated linear unit over time: (conv_1(x) + residual) * sigmoid(conv_2(x))."""
 
-    def __init__(self, inputs: int, outputs: int, taps: int) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel_size: int) -> None:
         super().__init__()
-        self.convolution = DilatedConvolution(inputs, 2 * outputs, taps)
+        self.convolution = DilatedConvolution(inputs, 2 * outputs, kernel_size)
         # As in the paper, the residual is cut or filled with zeros to the number of channels.
         self.missing = outputs - inputs
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, W, T, C) to (N, W, T - taps + 1, C')."""
+        """(N, W, T, C) to (N, W, T - K + 1, C')."""
         value, gate = self.convolution(x).chunk(2, dim=3)
         residual = functional.pad(x[:, :, -value.shape[2] :], (0, self.missing))
         out: Tensor = (value + residual) * torch.sigmoid(gate)
@@ -59,14 +61,14 @@ class StgcnBlock(nn.Module):
         super().__init__()
         channels, inner = options.channels, options.graph_channels
         self.order = options.order
-        self.first = GatedConvolution(inputs, channels, options.taps)
+        self.first = GatedConvolution(inputs, channels, options.kernel_size)
         self.graph = nn.Linear(options.order * channels, inner)
-        self.second = GatedConvolution(inner, channels, options.taps)
+        self.second = GatedConvolution(inner, channels, options.kernel_size)
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor, graph: AdaptiveGraph) -> Tensor:
-        """(N, W, T, C) to one that is 2 (taps - 1) steps shorter."""
+        """(N, W, T, C) to (N, W, T - 2 (K - 1), C')."""
         hidden = self.first(x)
         hidden = torch.cat(graph.chebyshev(hidden, self.order), dim=3)
         hidden = self.second(functional.relu(self.graph(hidden)))
@@ -94,7 +96,7 @@ class Stgcn(Forecaster):
     def __init__(self, shape: WindowShape, options: StgcnOptions) -> None:
         super().__init__(shape)
         self.options = options
-        used = 2 * options.blocks * (options.taps - 1)
+        used = 2 * options.blocks * (options.kernel_size - 1)
         self.steps = used + 1
         channels = options.channels
         self.source_encoder = build_encoder(shape, options)
@@ -105,18 +107,18 @@ class Stgcn(Forecaster):
         )
         self.last = GatedConvolution(channels, channels, max(shape.lookback, self.steps) - used)
         self.end = nn.Linear(channels, channels)
-        self.leave = nn.Linear(channels, shape.horizon)
+        self.output_projection = nn.Linear(channels, shape.horizon)
 
-    def encode(self, context: Tensor) -> AdaptiveGraph:
+    def encode(self, mean_window: Tensor) -> AdaptiveGraph:
         """The adaptive graph of N locations from their (N, L, F) mean windows."""
-        return AdaptiveGraph(self.source_encoder(context), self.target_encoder(context))
+        return AdaptiveGraph(self.source_encoder(mean_window), self.target_encoder(mean_window))
 
     def predict(self, x: Tensor, state: AdaptiveGraph) -> Tensor:
         """Forecast (W, H, N) from (W, L, N, F)."""
         hidden = locations_first(x, self.steps)
         for block in self.blocks:
             hidden = block(hidden, state)
-        out = self.leave(functional.relu(self.end(self.last(hidden)[:, :, 0])))
+        out = self.output_projection(functional.relu(self.end(self.last(hidden)[:, :, 0])))
         return windows_first(out)
 
     def activation_floats(self) -> int:

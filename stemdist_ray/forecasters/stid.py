@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.catalog import FORECASTERS
 from stemdist_ray.forecasters.layers import dropout
 from stemdist_ray.forecasters.location_encoder import EncoderOptions, build_encoder
@@ -30,11 +30,13 @@ class StidOptions(EncoderOptions):
     step (``data.covariates``) instead of tables, and get an embedding of ``time_embedding``.
     """
 
-    embedding: _Size = 32
-    series_embedding: _Size = 32
-    time_embedding: _Size = 32
-    layers: _Size = 3
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.15
+    embedding: _Size = Field(32, description="size of a location's embedding")
+    series_embedding: _Size = Field(32, description="size of the embedding of a window")
+    time_embedding: _Size = Field(32, description="size of the embedding of the last step")
+    layers: _Size = Field(3, description="residual MLPs")
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.15, description="share of hidden values dropped in each MLP"
+    )
 
 
 class ResidualMlp(nn.Module):
@@ -42,13 +44,14 @@ class ResidualMlp(nn.Module):
 
     def __init__(self, width: int, drop: float) -> None:
         super().__init__()
-        self.enter, self.leave = nn.Linear(width, width), nn.Linear(width, width)
+        self.input_projection = nn.Linear(width, width)
+        self.output_projection = nn.Linear(width, width)
         self.drop = drop
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., width) to the same."""
-        hidden = dropout(functional.relu(self.enter(x)), self.drop, self.training)
-        out: Tensor = x + self.leave(hidden)
+        hidden = dropout(functional.relu(self.input_projection(x)), self.drop, self.training)
+        out: Tensor = x + self.output_projection(hidden)
         return out
 
 
@@ -74,11 +77,11 @@ class Stid(Forecaster):
         self.layers = nn.Sequential(
             *(ResidualMlp(width, options.dropout) for _ in range(options.layers))
         )
-        self.leave = nn.Linear(width, shape.horizon)
+        self.output_projection = nn.Linear(width, shape.horizon)
 
-    def encode(self, context: Tensor) -> Tensor:
+    def encode(self, mean_window: Tensor) -> Tensor:
         """Spatial identities (N, R) of N locations from their (N, L, F) mean windows."""
-        identity: Tensor = self.encoder(context)
+        identity: Tensor = self.encoder(mean_window)
         return identity
 
     def predict(self, x: Tensor, state: Tensor) -> Tensor:
@@ -86,10 +89,10 @@ class Stid(Forecaster):
         series = self.series(x.transpose(1, 2).flatten(2))
         time = self.time(x[:, -1])
         where = state.expand(len(x), *state.shape)
-        out = self.leave(self.layers(torch.cat([series, where, time], dim=2)))
+        out = self.output_projection(self.layers(torch.cat([series, where, time], dim=2)))
         forecast: Tensor = out.transpose(1, 2)
         return forecast
 
     def activation_floats(self) -> int:
         """Four vectors per layer."""
-        return 4 * (len(self.layers) + 1) * self.leave.in_features
+        return 4 * (len(self.layers) + 1) * self.output_projection.in_features

@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stemdist_ray.forecasters.base import Forecaster, WindowShape
+from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.catalog import FORECASTERS
 from stemdist_ray.forecasters.layers import (
     DilatedConvolution,
@@ -31,9 +31,13 @@ _Size = Annotated[int, Field(ge=1)]
 class StnormOptions(EncoderOptions):
     """Hyper-parameters; the defaults are the paper's."""
 
-    channels: _Size = 16
-    taps: Annotated[int, Field(ge=2)] = 2
-    dilations: tuple[_Size, ...] = (1, 2, 4, 8)
+    channels: _Size = Field(16, description="channels of the convolutions")
+    kernel_size: Annotated[int, Field(ge=2)] = Field(
+        2, description="kernel length of the convolutions over time"
+    )
+    dilations: tuple[_Size, ...] = Field(
+        (1, 2, 4, 8), description="steps between kernel entries, one number per layer"
+    )
 
 
 class Normalised(nn.Module):
@@ -46,7 +50,7 @@ class Normalised(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise."""
+        """(N, W, T, C) to the same."""
         centred = x - x.mean(dim=self.axis, keepdim=True)
         variance = centred.square().mean(dim=self.axis, keepdim=True)
         return centred * torch.rsqrt(variance + 1e-5) * self.weight + self.bias
@@ -60,11 +64,13 @@ class StnormLayer(nn.Module):
         channels = options.channels
         self.over_time = Normalised(channels, axis=2)
         self.over_space = Normalised(channels, axis=0)
-        self.convolution = DilatedConvolution(3 * channels, 2 * channels, options.taps, dilation)
+        self.convolution = DilatedConvolution(
+            3 * channels, 2 * channels, options.kernel_size, dilation
+        )
         self.mix, self.skip = nn.Linear(channels, channels), nn.Linear(channels, channels)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, W, T, C) to a shorter one, and what the last step gives the output."""
+        """(N, W, T, C) to (N, W, T', C), and what the last step gives the output, (N, W, C)."""
         seen = torch.cat([x, self.over_time(x), self.over_space(x)], dim=3)
         hidden = tanh_gate(self.convolution(seen))
         return x[:, :, -hidden.shape[2] :] + self.mix(hidden), self.skip(hidden[:, :, -1])
@@ -90,27 +96,27 @@ class Stnorm(Forecaster):
     def __init__(self, shape: WindowShape, options: StnormOptions) -> None:
         super().__init__(shape)
         self.options = options
-        self.steps = 1 + (options.taps - 1) * sum(options.dilations)
+        self.steps = 1 + (options.kernel_size - 1) * sum(options.dilations)
         self.encoder = build_encoder(shape, options)
         self.locate = nn.Linear(options.embedding, options.channels)
-        self.enter = nn.Linear(shape.num_features, options.channels)
+        self.input_projection = nn.Linear(shape.num_features, options.channels)
         self.layers = nn.ModuleList(StnormLayer(options, d) for d in options.dilations)
         self.end = nn.Linear(options.channels, options.channels)
-        self.leave = nn.Linear(options.channels, shape.horizon)
+        self.output_projection = nn.Linear(options.channels, shape.horizon)
 
-    def encode(self, context: Tensor) -> Tensor:
+    def encode(self, mean_window: Tensor) -> Tensor:
         """What N locations add to the first layer, (N, C), from their (N, L, F) mean windows."""
-        added: Tensor = self.locate(self.encoder(context))
+        added: Tensor = self.locate(self.encoder(mean_window))
         return added
 
     def predict(self, x: Tensor, state: Tensor) -> Tensor:
         """Forecast (W, H, N) from (W, L, N, F)."""
-        hidden = self.enter(locations_first(x, self.steps)) + state[:, None, None]
+        hidden = self.input_projection(locations_first(x, self.steps)) + state[:, None, None]
         skip = torch.zeros_like(hidden[:, :, 0])
         for layer in self.layers:
             hidden, part = layer(hidden)
             skip = skip + part
-        out = self.leave(functional.relu(self.end(functional.relu(skip))))
+        out = self.output_projection(functional.relu(self.end(functional.relu(skip))))
         return windows_first(out)
 
     def activation_floats(self) -> int:

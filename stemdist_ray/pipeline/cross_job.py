@@ -3,93 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from stemdist_ray.artifact.dataset import CROSS_EVALUATION, SyntheticDataset
+from stemdist_ray.comparison.table import CrossEvaluation, RowResult
 from stemdist_ray.config import DistillConfig, ForecasterConfig
-from stemdist_ray.environment import hardware, package_versions
+from stemdist_ray.data.prepared import PreparedSource, Source
 from stemdist_ray.errors import DivergenceError
-from stemdist_ray.evaluation.compare import MethodResult
-from stemdist_ray.evaluation.metrics import METRIC_NAMES
-from stemdist_ray.files import write_json
 from stemdist_ray.forecasters import FORECASTERS, check_forecaster
-from stemdist_ray.pipeline.evaluate_job import opened_comparison, track_evaluation, train_rows
-from stemdist_ray.pipeline.inputs import Source
+from stemdist_ray.pipeline.evaluate_job import opened_comparison, track_evaluation, wanted_rows
 from stemdist_ray.progress import Reporter, SilentReporter
-
-CROSS_ROWS = ("distilled", "random_subset", "node_sampled")
-
-
-@dataclass(frozen=True)
-class CrossEvaluation:
-    """The cross-architecture table.
-
-    Args:
-        rows: By forecaster, then by what it was trained on.
-        failed: Forecasters that could not be trained, and why.
-        naive: Trivial forecasters by name.
-        surrogate: The forecaster the data were distilled with.
-        protocol: "fair" or "paper".
-        seed: Seed of the evaluation.
-    """
-
-    rows: dict[str, dict[str, MethodResult]]
-    failed: dict[str, str]
-    naive: dict[str, MethodResult]
-    surrogate: str
-    protocol: str
-    seed: int
-
-    def to_json(self) -> dict[str, Any]:
-        """The table as plain data."""
-        return {
-            "forecasters": {
-                name: {row: result.to_json() for row, result in rows.items()}
-                for name, rows in self.rows.items()
-            },
-            "failed": self.failed,
-            "naive": {name: row.to_json() for name, row in self.naive.items()},
-            "surrogate": self.surrogate,
-            "protocol": self.protocol,
-            "seed": self.seed,
-            "versions": package_versions(),
-            "hardware": hardware(),
-        }
-
-    def to_records(self) -> list[dict[str, Any]]:
-        """One flat record per forecaster and training data, for a CSV file."""
-        records = []
-        naive = {name: {name: row} for name, row in self.naive.items()}
-        for forecaster, rows in {**self.rows, **naive}.items():
-            for trained_on, result in rows.items():
-                numbers = {
-                    f"{metric}_{part}": result.test.values[metric][part]
-                    for metric in METRIC_NAMES
-                    for part in ("mean", "std")
-                }
-                records.append(
-                    {
-                        "forecaster": forecaster,
-                        "trained_on": "full_data" if forecaster in self.naive else trained_on,
-                        **numbers,
-                        "validation_relative_rmse": result.validation.values["relative_rmse"][
-                            "mean"
-                        ],
-                        "repeats": result.test.repeats,
-                        "optimizer_steps": result.optimizer_steps,
-                        "train_seconds": result.train_seconds,
-                        "peak_rss_mib": result.peak_rss_mib,
-                        "num_parameters": result.num_parameters,
-                    }
-                )
-        return records
+from stemdist_ray.system.files import write_json
 
 
 def evaluate_forecasters(
     artifact: str | Path | SyntheticDataset,
-    source: Source,
+    source: Source | PreparedSource,
     forecasters: Sequence[str] | None = None,
     config: DistillConfig | None = None,
     *,
@@ -116,19 +45,19 @@ def evaluate_forecasters(
     names = FORECASTERS.names() if forecasters is None else list(dict.fromkeys(forecasters))
     for name in names:
         check_forecaster(ForecasterConfig(name=name))
-    rows: dict[str, dict[str, MethodResult]] = {}
+    wanted = [row for row in wanted_rows(full_data) if row.in_cross_table]
+    rows: dict[str, dict[str, RowResult]] = {}
     failed: dict[str, str] = {}
     with opened_comparison(artifact, source, config, reporter) as work:
         surrogate = work.dataset.config.forecaster
         for name in names:
             chosen = surrogate if name == surrogate.name else ForecasterConfig(name=name)
-            comparison = work.comparison.with_forecaster(chosen)
             try:
-                rows[name] = train_rows(comparison, CROSS_ROWS, full_data, reporter)
+                rows[name] = work.comparison.with_forecaster(chosen).train(wanted)
             except DivergenceError as error:
                 failed[name] = str(error)
                 reporter.say(f"{name} left out: {error}")
-        naive = work.comparison.naive_rows()
+        naive = work.comparison.closed_form()
     result = CrossEvaluation(
         rows=rows,
         failed=failed,

@@ -3,51 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from stemdist_ray.artifact.card import dataset_card
-from stemdist_ray.artifact.checkpoint import CheckpointStore
-from stemdist_ray.artifact.dataset import EXAMPLES, SyntheticDataset
+from stemdist_ray.artifact.checkpoint import Checkpoint, CheckpointStore
+from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig
-from stemdist_ray.data.windows import PreparedData
-from stemdist_ray.distillation.coordinator import (
-    Coordinator,
-    RoundRecord,
-    RunObserver,
-    RunState,
-)
-from stemdist_ray.distillation.task import ClusteredData
-from stemdist_ray.errors import ConfigError, ExecutionError
-from stemdist_ray.execution.serial import SerialExecutor
-from stemdist_ray.forecasters import check_forecaster
-from stemdist_ray.memory import PeakMemory
-from stemdist_ray.pipeline.folders import check_folder, make_folder
-from stemdist_ray.pipeline.inputs import JobInput, PreparedInput, Source, prepare_input
-from stemdist_ray.pipeline.judge import SyntheticJudge
-from stemdist_ray.pipeline.manifest import build_manifest
-from stemdist_ray.pipeline.observe import ProgressObserver, TrackingObserver
-from stemdist_ray.pipeline.start import (
-    cluster_prepared,
+from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
+from stemdist_ray.distillation.coordinator import Coordinator
+from stemdist_ray.distillation.run_state import RoundRecord, RunObserver, RunState
+from stemdist_ray.distillation.start import (
+    cluster_source,
     clustered_data,
     initial_state,
     num_synthetic_windows,
-    save_examples,
 )
-from stemdist_ray.pipeline.teacher import teach
+from stemdist_ray.distillation.task import ClusteredData
+from stemdist_ray.distillation.teacher import teach
+from stemdist_ray.distillation.validation import Validator
+from stemdist_ray.execution.devices import worker_device
+from stemdist_ray.execution.executor import open_executor
+from stemdist_ray.forecasters import check_forecaster
+from stemdist_ray.pipeline.folders import check_folder, make_folder
+from stemdist_ray.pipeline.observe import ProgressObserver, TrackingObserver
 from stemdist_ray.pipeline.track import describe_run, ended, remember_run, remembered_run
+from stemdist_ray.pipeline.write_artifact import write_artifact
 from stemdist_ray.progress import Reporter, SilentReporter
-from stemdist_ray.stages import StageClock
-from stemdist_ray.threads import torch_threads
-from stemdist_ray.tracking.base import Tracker
+from stemdist_ray.system.memory import PeakMemory
+from stemdist_ray.system.stages import StageClock
+from stemdist_ray.system.threads import torch_threads
+from stemdist_ray.tracking.base_class import Tracker
 from stemdist_ray.tracking.mlflow import create_tracker
 
-Clusterer = Callable[[DistillConfig, PreparedData], Clustering]
+Clusterer = Callable[[DistillConfig, PreparedSource], Clustering]
 
 
 @dataclass(frozen=True)
@@ -72,7 +62,7 @@ class DistillResult:
 
 
 def distill(
-    source: Source | PreparedInput,
+    source: Source | PreparedSource,
     out: str | Path,
     config: DistillConfig | None = None,
     *,
@@ -80,7 +70,7 @@ def distill(
     overwrite: bool = False,
     reporter: Reporter | None = None,
     observers: Sequence[RunObserver] = (),
-    cluster: Clusterer = cluster_prepared,
+    cluster: Clusterer = cluster_source,
 ) -> DistillResult:
     """Distil a source into a folder.
 
@@ -88,12 +78,13 @@ def distill(
         source: Path, ``demo``, ``sim:...``, a series, or one that was prepared for many runs.
         out: Folder of the artifact; its checkpoint lives there while the run goes on.
         config: Settings; with ``resume`` and None, those of the checkpoint.
-        resume: Go on from the checkpoint in ``out``. More rounds may be asked for;
-            all other settings that change the result must be the same.
+        resume: Go on from the checkpoint in ``out``. More rounds and more patience may be asked
+            for; all other settings that decide the result must be the same. The result is that of
+            a run with these settings from the beginning.
         overwrite: Move an existing ``out`` aside to ``<out>.previous`` first.
         reporter: Told of progress; silent when None.
         observers: Are told of every task and round, besides progress and tracking.
-        cluster: Clusters the locations; a pure function of settings and data.
+        cluster: Clusters the locations; a pure function of settings and source.
 
     Raises:
         DataError: The source cannot be used.
@@ -103,21 +94,26 @@ def distill(
     """
     folder, reporter = Path(out), reporter or SilentReporter()
     if config is None:
-        tree = CheckpointStore(folder).describe()["config"] if resume else {}
-        config = DistillConfig.model_validate(tree)
+        config = CheckpointStore(folder).config() if resume else DistillConfig()
     # All that can be wrong is found out before anything is touched.
     check_folder(folder, resume=resume, overwrite=overwrite)
     check_forecaster(config.forecaster)
-    compute_device(config)
+    worker_device(config)
     return _DistillJob(source, folder, config, reporter, resume, observers, cluster).run()
 
 
 @dataclass(frozen=True)
-class _Prepared:
-    """What a run works on."""
+class _Work:
+    """What a run works on.
 
-    job: JobInput
-    data: PreparedData
+    Args:
+        source: The real series.
+        clustering: Of its locations.
+        clustered: The series of the clusters.
+        state: To go on from, None = from the start.
+    """
+
+    source: PreparedSource
     clustering: Clustering
     clustered: ClusteredData
     state: RunState | None
@@ -128,7 +124,7 @@ class _DistillJob:
 
     def __init__(
         self,
-        source: Source | PreparedInput,
+        source: Source | PreparedSource,
         folder: Path,
         config: DistillConfig,
         reporter: Reporter,
@@ -149,54 +145,57 @@ class _DistillJob:
             tracker = create_tracker(self.config.tracking, self.folder.absolute().parent)
             with ended(tracker):
                 with self.clock.stage("tracking"):
-                    tracker.start(describe_run(self.folder, self.config, work.job, existing))
+                    about = work.source.description
+                    tracker.start(describe_run(self.folder, self.config, about, existing))
                     remember_run(self.folder, tracker)
                 state = self._run_rounds(work, tracker)
-                return self._write(work, state, tracker, memory)
+                return self._finish(work, state, tracker, memory)
 
-    def _prepare(self) -> _Prepared:
-        config, state = self.config, None
+    def _prepare(self) -> _Work:
+        config, earlier = self.config, None
         with self.clock.stage("read"):
-            ready = prepare_input(self.source, config.data)
-            job, data = ready.job, ready.data
+            source = prepare_source(self.source, config.data)
+            self.source = source  # lets a series that was only read for this run go
         if self.resume:
-            self._check_same_readings(job)
-            state, clustering = self.store.load(config)
+            earlier = self.store.resume(config, source.description)
+            self.clock = StageClock({**earlier.stages})
         make_folder(self.folder, resume=self.resume)
         with self.clock.stage("cluster"):
-            if not self.resume:
-                clustering = self.cluster(config, data)
-            clustered = clustered_data(data, clustering)
-        train = len(data.starts["train"])
+            clustering = self.cluster(config, source) if earlier is None else earlier.clustering
+            clustered = clustered_data(source, clustering)
+        train, about = len(source.starts["train"]), source.description
         self.reporter.say(
-            f"{job.description['source']}: {job.series.num_steps} steps x "
-            f"{job.series.num_locations} locations; distilling {train} x "
-            f"{job.series.num_locations} train windows into "
-            f"{num_synthetic_windows(config, data)} x {clustering.num_clusters}"
+            f"{about.source}: {about.steps} steps x {about.locations} locations; distilling "
+            f"{train} x {about.locations} train windows into "
+            f"{num_synthetic_windows(config, source)} x {clustering.num_clusters}"
         )
-        return _Prepared(job, data, clustering, clustered, state)
-
-    def _check_same_readings(self, job: JobInput) -> None:
-        was = self.store.describe()["source"]
-        if was["hash"] != job.description["hash"]:
-            raise ConfigError(
-                f"cannot resume {self.folder}: the readings of {job.description['source']} are not "
-                f"those it was begun with (content hash {job.description['hash']}, then "
-                f"{was['hash']}); start anew in another folder"
+        state = None if earlier is None else earlier.state
+        if state is not None and state.stopped_early:
+            self.reporter.say(
+                f"patience ran out after round {state.round} (validation.patience is "
+                f"{config.validation.patience}); a larger one would go on"
             )
+        return _Work(source, clustering, clustered, state)
 
-    def _run_rounds(self, work: _Prepared, tracker: Tracker) -> RunState:
-        config, state, device = self.config, work.state, compute_device(self.config)
+    def _checkpoint(self, work: _Work, state: RunState) -> Checkpoint:
+        about = work.source.description
+        return Checkpoint(state, work.clustering, self.config, about, self.clock.records())
+
+    def _run_rounds(self, work: _Work, tracker: Tracker) -> RunState:
+        config, state, device = self.config, work.state, worker_device(self.config)
         with ExitStack() as stack:
             # Before the teacher's minutes: a cluster without room for the workers fails here.
             with self.clock.stage("start workers"):
-                executor = stack.enter_context(open_executor(work.clustered, config))
+                executor = stack.enter_context(
+                    open_executor(work.clustered, config.worker, config.num_shards)
+                )
+            sizes = work.clustering.cluster_size
             coordinator = Coordinator(
                 config=config,
                 data=work.clustered,
                 executor=executor,
-                judge=SyntheticJudge(work.data, work.clustering, config, executor, device),
-                save=lambda s: self.store.save(s, work.clustering, config, work.job.description),
+                validate=Validator(work.source, sizes, config, executor, device),
+                save=lambda state: self.store.save(self._checkpoint(work, state)),
                 device=device,
                 observers=[
                     ProgressObserver(self.reporter, config.rounds),
@@ -206,73 +205,30 @@ class _DistillJob:
             )
             if state is None:
                 with self.clock.stage("teacher"):
-                    untaught = initial_state(config, work.data, work.clustered)
-                    first, teachers = teach(config, work.data, untaught, self.reporter)
+                    untaught = initial_state(config, work.source, work.clustered)
+                    first, teachers = teach(config, work.source, untaught, self.reporter)
                 with self.clock.stage("distill"):
                     return coordinator.run(coordinator.start(first, teachers))
             with self.clock.stage("distill"):
                 return coordinator.run(state)
 
-    def _write(
-        self, work: _Prepared, state: RunState, tracker: Tracker, memory: PeakMemory
+    def _finish(
+        self, work: _Work, state: RunState, tracker: Tracker, memory: PeakMemory
     ) -> DistillResult:
-        config, peak = self.config, memory.so_far()
-        manifest = {
-            **build_manifest(config, work.job, work.data, work.clustering, state),
-            "stages": self.clock.to_json(),
-            "peak_rss_mib": peak,
-            "tracking_run_id": tracker.run_id,
-        }
-        dataset = SyntheticDataset(
-            x=state.best.x,
-            y=state.best.y,
-            cluster_size=work.clustering.cluster_size,
-            assignment=work.clustering.assignment,
-            location_ids=work.job.series.location_ids,
-            coordinates=work.job.series.coordinates,
-            encoder_input=work.data.encoder_input(),
-            scaler=work.data.scaler,
-            manifest=manifest,
-        )
-        start = initial_state(config, work.data, work.clustered)
-        save_examples(self.folder / EXAMPLES, start, state.best)
-        dataset.save(self.folder, dataset_card(manifest))
+        checkpoint, peak = self._checkpoint(work, state), memory.so_far()
+        dataset = write_artifact(self.folder, work.source, checkpoint, peak, tracker.run_id)
         remember_run(self.folder, tracker)
-        seconds = {f"seconds.{n}": r.seconds for n, r in self.clock.records.items()}
+        seconds = {f"seconds.{n}": r.seconds for n, r in checkpoint.stages.items()}
         tracker.log_metrics({**seconds, "peak_rss_mib": peak})
         for path in sorted(self.folder.iterdir()):
             if path.is_file():
                 tracker.log_artifact(path, "dataset")
+        kept = state.kept()
         return DistillResult(
             path=self.folder,
             dataset=dataset,
             history=state.history,
-            best_round=state.best_round,
-            best_validation=state.best_score,
+            best_round=kept.round,
+            best_validation=kept.error,
             run_id=tracker.run_id,
         )
-
-
-def open_executor(data: ClusteredData, config: DistillConfig) -> AbstractContextManager[Any]:
-    """Serial for 0 workers, else Ray (imported only then)."""
-    if config.worker.num_workers == 0:
-        return SerialExecutor(data)
-    from stemdist_ray.execution.ray_workers import RayExecutor
-
-    return RayExecutor(data, config.worker, config.num_shards)
-
-
-def compute_device(config: DistillConfig) -> str:
-    """Where tasks compute: "cuda" when workers get a GPU share.
-
-    Raises:
-        ExecutionError: A GPU is asked for in a serial run and there is none.
-    """
-    if config.worker.num_gpus == 0:
-        return "cpu"
-    if config.worker.num_workers == 0 and not torch.cuda.is_available():
-        raise ExecutionError(
-            f"worker.num_gpus is {config.worker.num_gpus:g} but this machine has no usable GPU; "
-            "set it to 0, or use workers on a cluster with GPUs"
-        )
-    return "cuda"

@@ -6,25 +6,33 @@ import os
 import time
 from pathlib import Path
 
-from stemdist_ray.artifact.checkpoint import CheckpointStore
-from stemdist_ray.artifact.dataset import MANIFEST
+from stemdist_ray.artifact.checkpoint import CHECKPOINT
+from stemdist_ray.artifact.manifest import MANIFEST
 from stemdist_ray.errors import ArtifactError
 
 
-def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
+def check_folder(
+    folder: Path, *, resume: bool, overwrite: bool, checkpoint: str = CHECKPOINT
+) -> None:
     """Refuse an output folder that holds something, unless resuming or told to move it aside.
+
+    Args:
+        folder: The folder.
+        resume: Whether a run in it is gone on with.
+        overwrite: Whether it may be moved aside.
+        checkpoint: What a run that can be gone on with has in its folder.
 
     Raises:
         ArtifactError: The folder is taken.
     """
     if folder.exists() and not folder.is_dir():
-        raise ArtifactError(f"{folder} is a file; expected a new or empty folder for --out")
+        raise ArtifactError(f"{folder} is a file; expected a new or empty folder for out")
     if folder.exists() and any(folder.iterdir()) and not resume and not overwrite:
         state = "a finished run" if (folder / MANIFEST).exists() else "files"
-        hint = "go on with --resume, " if CheckpointStore(folder).exists() else ""
+        hint = "go on with resume=True, " if (folder / checkpoint).exists() else ""
         raise ArtifactError(
-            f"{folder} holds {state} already; {hint}choose another --out, or move it aside "
-            "with --overwrite"
+            f"{folder} holds {state} already; {hint}choose another out, or move it aside "
+            "with overwrite=True"
         )
 
 

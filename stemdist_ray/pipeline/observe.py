@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from stemdist_ray.distillation.coordinator import RoundRecord, RunObserver, RunState
+from stemdist_ray.distillation.run_state import RoundRecord, RunObserver, RunState
 from stemdist_ray.distillation.task import ShardUpdate
 from stemdist_ray.progress import Reporter
-from stemdist_ray.tracking.base import Tracker
+from stemdist_ray.tracking.base_class import Tracker
 
 
 class ProgressObserver(RunObserver):
@@ -33,7 +33,7 @@ class ProgressObserver(RunObserver):
         if record.objective is not None:
             parts.append(f"objective {record.objective:.4g}")
         if record.validation is not None:
-            best = " (best so far)" if state.best_round == record.round else ""
+            best = " (best so far)" if state.kept().round == record.round else ""
             parts.append(f"validation relative RMSE {record.validation:.4f}{best}")
         parts.append(f"{record.seconds + record.validation_seconds:.1f} s")
         self.reporter.say(", ".join(parts))
@@ -58,7 +58,7 @@ class TrackingObserver(RunObserver):
             "validation_seconds": record.validation_seconds,
             "worker_peak_mib": record.worker_peak_mib,
             "validation_relative_rmse": record.validation,
-            "best_validation_relative_rmse": state.best_score,
+            "best_validation_relative_rmse": state.kept().error,
         }
         known = {name: value for name, value in metrics.items() if value is not None}
         self.tracker.log_metrics(known, record.round)

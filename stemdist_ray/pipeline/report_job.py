@@ -5,10 +5,39 @@ from __future__ import annotations
 from pathlib import Path
 
 from stemdist_ray.artifact.dataset import SyntheticDataset
+from stemdist_ray.artifact.sweep_files import is_sweep
 from stemdist_ray.pipeline.track import remembered_run
-from stemdist_ray.report.html import write_report
-from stemdist_ray.tracking.base import RunDescription
+from stemdist_ray.system.dependencies import need
+from stemdist_ray.tracking.base_class import RunDescription
 from stemdist_ray.tracking.mlflow import create_tracker
+
+
+def need_report_packages() -> None:
+    """Make sure that reports can be written.
+
+    Raises:
+        DependencyError: The extra ``report`` is not installed.
+    """
+    need("a report", "report", "matplotlib", "jinja2")
+
+
+def report(folder: Path, output: Path | None = None) -> Path:
+    """Write the report of a run or of a sweep.
+
+    Args:
+        folder: Of the run or the sweep.
+        output: HTML file; ``report.html`` in the folder when None.
+
+    Raises:
+        ArtifactError: The folder is neither, or not finished.
+        DependencyError: The extra ``report`` is not installed.
+    """
+    need_report_packages()
+    if not is_sweep(folder):
+        return report_run(folder, output)
+    from stemdist_ray.report.sweep import write_sweep_report
+
+    return write_sweep_report(folder, output)
 
 
 def report_run(folder: Path, output: Path | None = None) -> Path:
@@ -21,6 +50,8 @@ def report_run(folder: Path, output: Path | None = None) -> Path:
     Raises:
         ArtifactError: The folder is not a complete artifact.
     """
+    from stemdist_ray.report.html import write_report
+
     path, run_id = write_report(folder, output), remembered_run(folder)
     if run_id is not None:
         config = SyntheticDataset.load(folder).config.tracking

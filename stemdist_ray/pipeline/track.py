@@ -9,38 +9,46 @@ from pathlib import Path
 from typing import Any
 
 from stemdist_ray.config import DistillConfig, flatten
-from stemdist_ray.environment import git_commit
-from stemdist_ray.files import write_json
-from stemdist_ray.pipeline.inputs import JobInput
-from stemdist_ray.tracking.base import RunDescription, Tracker
+from stemdist_ray.data.describe import SourceDescription
+from stemdist_ray.system.environment import git_commit
+from stemdist_ray.system.files import write_json
+from stemdist_ray.tracking.base_class import RunDescription, Tracker
 
 _FILE = "tracking.json"
 
 
 def describe_run(
-    folder: Path, config: DistillConfig, job: JobInput, existing: str | None
+    folder: Path, config: DistillConfig, about: SourceDescription, existing: str | None
 ) -> RunDescription:
     """Describe a distillation: flat parameters, input with digest, commit and source as tags."""
-    tags = {"stemdist.job": "distill", "stemdist.source": job.description["source"]}
-    commit = git_commit()
-    if commit is not None:
-        tags["git.commit"] = commit
     return RunDescription(
         name=folder.name,
         params=flatten(config.model_dump(mode="json")),
-        tags=tags,
-        dataset=dataset_of(job.description),
+        tags=job_tags("distill", about),
+        dataset=dataset_of(about),
         existing_run_id=existing,
     )
 
 
-def dataset_of(about: dict[str, Any]) -> dict[str, Any]:
+def job_tags(job: str, about: SourceDescription) -> dict[str, str]:
+    """What a run is, what it works on, and the commit where there is one."""
+    tags = {"stemdist.job": job, "stemdist.source": about.source}
+    commit = git_commit()
+    return tags if commit is None else {**tags, "git.commit": commit}
+
+
+def dataset_of(about: SourceDescription) -> dict[str, Any]:
     """The input of a job as trackers record it, from its description."""
     return {
-        "name": about["name"],
-        "digest": about["hash"],
-        "source": about["source"],
-        "profile": {k: about[k] for k in ("steps", "locations", "features", "missing_share")},
+        "name": about.name,
+        "digest": about.hash,
+        "source": about.source,
+        "profile": {
+            "steps": about.steps,
+            "locations": about.locations,
+            "features": list(about.features),
+            "missing_share": about.missing_share,
+        },
     }
 
 

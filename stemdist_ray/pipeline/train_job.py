@@ -10,24 +10,23 @@ from typing import Any
 
 from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.artifact.trained import TrainedForecaster
-from stemdist_ray.config import flatten
-from stemdist_ray.data.streaming import PreparedSource
-from stemdist_ray.environment import git_commit, hardware, package_versions
+from stemdist_ray.config import TrainConfig, flatten
+from stemdist_ray.data.prepared import PreparedSource, Source
+from stemdist_ray.data.streaming import opened_source
 from stemdist_ray.errors import ArtifactError, ExecutionError
 from stemdist_ray.evaluation.metrics import METRIC_NAMES, Metrics, Summary
 from stemdist_ray.evaluation.predict import EvaluationWindows, score_forecaster
-from stemdist_ray.files import write_json
 from stemdist_ray.forecasters import build_forecaster, check_forecaster
 from stemdist_ray.pipeline.evaluate_job import check_fits
-from stemdist_ray.pipeline.folders import make_folder
-from stemdist_ray.pipeline.inputs import Source, training_input
-from stemdist_ray.pipeline.track import dataset_of, ended, remember_run, remembered_run
+from stemdist_ray.pipeline.folders import check_folder, make_folder
+from stemdist_ray.pipeline.track import dataset_of, ended, job_tags, remember_run, remembered_run
 from stemdist_ray.progress import Reporter, SilentReporter
-from stemdist_ray.threads import torch_threads
-from stemdist_ray.tracking.base import RunDescription, Tracker
+from stemdist_ray.system.environment import hardware, package_versions
+from stemdist_ray.system.files import write_json
+from stemdist_ray.system.threads import torch_threads
+from stemdist_ray.tracking.base_class import RunDescription, Tracker
 from stemdist_ray.tracking.mlflow import create_tracker, tracking_uri
-from stemdist_ray.training.config import TrainConfig
-from stemdist_ray.training.group import Alone, load_state
+from stemdist_ray.training.group import LocalGroup, load_state
 from stemdist_ray.training.loop import TrainingLoop, TrainingWork
 from stemdist_ray.training.work import DistilledWindows, training_work
 
@@ -44,7 +43,7 @@ class TrainResult:
         test: Metrics on the test split.
         validation: Relative RMSE on the validation windows, at the epoch kept.
         best_epoch: The epoch kept.
-        history: (epoch, validation relative RMSE) at every look.
+        history: (epoch, validation relative RMSE) of every validation.
         train_seconds: In training steps.
         run_id: Tracking run, None where nothing was tracked.
         model_uri: Of the registered model, None where none was.
@@ -62,7 +61,7 @@ class TrainResult:
 
 
 def train_forecaster(
-    source: Source,
+    source: Source | PreparedSource,
     out: str | Path,
     config: TrainConfig | None = None,
     *,
@@ -98,14 +97,14 @@ def train_forecaster(
     if dataset is not None:
         data_config = dataset.config.data.model_copy(update={"locations_file": None})
         config = config.model_copy(update={"data": data_config})
-    with training_input(source, config, folder, reporter) as job:
+    with opened_source(source, config.data, config.streaming, folder, reporter) as prepared:
         if dataset is not None:
-            check_fits(dataset, job.location_ids, job.description, reporter)
-        return _train(job, folder, config, dataset, distilled, register_as, resume, reporter)
+            check_fits(dataset, prepared, reporter)
+        return _train(prepared, folder, config, dataset, distilled, register_as, resume, reporter)
 
 
 def _train(
-    job: PreparedSource,
+    source: PreparedSource,
     folder: Path,
     config: TrainConfig,
     dataset: SyntheticDataset | None,
@@ -117,17 +116,17 @@ def _train(
     windows = None
     if dataset is not None:
         windows = DistilledWindows(dataset.x, dataset.y, dataset.cluster_size)
-    work = training_work(config, job.data, windows, _hash(job, windows))
+    work = training_work(config, source, windows, _hash(source, windows))
     make_folder(folder, resume=resume)
     tracker = create_tracker(config.tracking, folder.absolute().parent)
     existing = remembered_run(folder) if resume else None
     with torch_threads(config.worker.threads), ended(tracker):
-        tracker.start(_describe(folder, config, job, distilled, existing))
+        tracker.start(_describe(folder, config, source, distilled, existing))
         remember_run(folder, tracker)
-        reporter.say(f"training {config.forecaster.name} on {_what(job, dataset)}")
+        reporter.say(f"training {config.forecaster.name} on {_what(source, dataset)}")
         begun = time.perf_counter()
         state = _run(work, config, folder / CHECKPOINTS)
-        result = _finish(folder, config, job, work, state, tracker)
+        result = _finish(folder, config, source, work, state, tracker)
         reporter.say(
             f"epoch {result.best_epoch} of {state['epoch']} kept, validation relative RMSE "
             f"{result.validation:.4f}, test {result.test.relative_rmse:.4f}; "
@@ -137,9 +136,9 @@ def _train(
     return TrainResult(**{**vars(result), "model_uri": uri})
 
 
-def _hash(job: PreparedSource, distilled: DistilledWindows | None) -> str:
+def _hash(source: PreparedSource, distilled: DistilledWindows | None) -> str:
     """Of all readings that a training uses."""
-    digest = hashlib.blake2b(str(job.description["hash"]).encode(), digest_size=16)
+    digest = hashlib.blake2b(source.description.hash.encode(), digest_size=16)
     if distilled is not None:
         digest.update(distilled.x.tobytes())
         digest.update(distilled.y.tobytes())
@@ -153,33 +152,34 @@ def _run(work: TrainingWork, config: TrainConfig, checkpoints: Path) -> dict[str
         return train_on_ray(work, config.worker, checkpoints)
     checkpoints.mkdir(exist_ok=True)
     path = checkpoints / "state.pt"
-    TrainingLoop(work, Alone(path), "cpu").run()
+    TrainingLoop(work, LocalGroup(path), "cpu").run()
     return load_state(path)
 
 
 def _finish(
     folder: Path,
     config: TrainConfig,
-    job: PreparedSource,
+    source: PreparedSource,
     work: TrainingWork,
     state: dict[str, Any],
     tracker: Tracker,
 ) -> TrainResult:
     """Build the best model, test it, write it down."""
-    data = job.data
     model = build_forecaster(config.forecaster, work.shape)
     model.load_state_dict(state["best_weights"])
-    test = score_forecaster(model, EvaluationWindows.of(data, data.starts["test"]), work.context)
+    test = score_forecaster(
+        model, EvaluationWindows.of(source, source.starts["test"]), work.mean_window
+    )
     history = tuple((int(epoch), float(error)) for epoch, error in state["history"])
     best_epoch = int(state["best_epoch"])
     trained = TrainedForecaster(
         model=model.eval(),
         config=config.forecaster,
-        scaler=data.scaler,
-        context=work.context,
-        location_ids=job.location_ids,
-        feature_names=(*job.feature_names, *config.data.covariates),
-        unit=data.target_unit,
+        scaler=source.scaler,
+        mean_window=work.mean_window,
+        location_ids=source.location_ids,
+        feature_names=source.input_names,
+        unit=source.target_unit,
     )
     trained.save(folder / MODEL)
     result = TrainResult(
@@ -193,7 +193,7 @@ def _finish(
         run_id=tracker.run_id,
         model_uri=None,
     )
-    write_json(folder / RECORD, _record(result, config, job))
+    write_json(folder / RECORD, _record(result, config, source))
     for epoch, error in history:
         tracker.log_metrics({"validation_relative_rmse": error}, step=epoch)
     tracker.log_metrics({f"test.{name}": getattr(test, name) for name in METRIC_NAMES})
@@ -202,13 +202,13 @@ def _finish(
     return result
 
 
-def _record(result: TrainResult, config: TrainConfig, job: PreparedSource) -> dict[str, Any]:
+def _record(result: TrainResult, config: TrainConfig, source: PreparedSource) -> dict[str, Any]:
     return {
-        "source": job.description,
+        "source": source.description.to_json(),
         "test": Summary.of([result.test]).to_json(),
         "validation_relative_rmse": result.validation,
         "best_epoch": result.best_epoch,
-        "history": [list(look) for look in result.history],
+        "history": [list(pair) for pair in result.history],
         "train_seconds": result.train_seconds,
         "config": config.model_dump(mode="json"),
         "versions": package_versions(),
@@ -219,25 +219,24 @@ def _record(result: TrainResult, config: TrainConfig, job: PreparedSource) -> di
 def _describe(
     folder: Path,
     config: TrainConfig,
-    job: PreparedSource,
+    source: PreparedSource,
     distilled: str | Path | None,
     existing: str | None,
 ) -> RunDescription:
-    tags = {"stemdist.job": "train", "stemdist.source": job.description["source"]}
+    tags = job_tags("train", source.description)
     if distilled is not None:
         tags["stemdist.distilled"] = str(distilled)
-    commit = git_commit()
     return RunDescription(
         name=folder.name,
         params=flatten(config.model_dump(mode="json")),
-        tags=tags if commit is None else {**tags, "git.commit": commit},
-        dataset=dataset_of(job.description),
+        tags=tags,
+        dataset=dataset_of(source.description),
         existing_run_id=existing,
     )
 
 
-def _what(job: PreparedSource, dataset: SyntheticDataset | None) -> str:
-    name = job.description["source"]
+def _what(source: PreparedSource, dataset: SyntheticDataset | None) -> str:
+    name = source.description.source
     if dataset is None:
         return f"all train windows of {name}"
     windows, _, locations, _ = dataset.x.shape
@@ -252,7 +251,7 @@ def _register(
     if tracker.run_id is None:
         raise ExecutionError(
             f"the forecaster is in {folder / MODEL} but could not be registered as {name!r}: the "
-            "tracking store was out of reach; run again with --resume when it is back"
+            "tracking store was out of reach; run again with resume=True when it is back"
         )
     from stemdist_ray.tracking.models import register_model
 
@@ -274,13 +273,6 @@ def _check_register(config: TrainConfig, name: str | None) -> None:
 
 
 def _check_out(folder: Path, *, resume: bool, overwrite: bool) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise ArtifactError(f"{folder} is a file; expected a new or empty folder for out")
-    taken = folder.exists() and any(folder.iterdir())
+    check_folder(folder, resume=resume, overwrite=overwrite, checkpoint=CHECKPOINTS)
     if resume and not (folder / CHECKPOINTS).exists():
-        raise ArtifactError(f"{folder} holds no training to resume; leave resume out")
-    if taken and not resume and not overwrite:
-        raise ArtifactError(
-            f"{folder} holds files already; go on with resume, choose another out, or move it "
-            "aside with overwrite"
-        )
+        raise ArtifactError(f"{folder} holds no training to resume; leave out resume=True")

@@ -13,25 +13,13 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stemdist_ray.baselines import ROWS, Row
+from stemdist_ray.comparison.table import DISTILLED, CrossEvaluation, Evaluation, RowResult
+from stemdist_ray.distillation.run_state import RoundRecord
+
 # Okabe and Ito's palette: told apart by people with any colour vision.
-BLUE, ORANGE, GREEN, GREY, PURPLE, RED = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#7a7a7a",
-    "#aa4499",
-    "#c1272d",
-)
-_COLOURS = {
-    "distilled": BLUE,
-    "random_subset": ORANGE,
-    "centroid": GREEN,
-    "node_sampled": PURPLE,
-    "full_data": "black",
-    "last_value": GREY,
-    "historical_average": "#b0b0b0",
-    "ridge": RED,
-}
+# Rows of comparisons have their colours in the registry of rows.
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#7a7a7a"
 
 
 @dataclass(frozen=True)
@@ -79,24 +67,22 @@ def _plain(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def convergence(history: Sequence[dict[str, Any]], best_round: int, objective: str) -> Picture:
+def convergence(history: Sequence[RoundRecord], best_round: int, objective: str) -> Picture:
     """Validation error and objective per round."""
     figure = Figure(figsize=(6.4, 4.6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
-    judged = [(r["round"], r["validation"]) for r in history if r["validation"] is not None]
+    validated = [(r.round, r.validation) for r in history if r.validation is not None]
     _plain(upper)
-    upper.plot(*zip(*judged, strict=True), marker="o", color=BLUE)
-    start = judged[0][1]
+    upper.plot(*zip(*validated, strict=True), marker="o", color=BLUE)
+    start = validated[0][1]
     upper.axhline(start, color=GREY, linestyle="--", linewidth=1)
-    upper.annotate("start", (judged[-1][0], start), ha="right", va="bottom", color=GREY)
-    best = dict(judged)[best_round]
+    upper.annotate("start", (validated[-1][0], start), ha="right", va="bottom", color=GREY)
+    best = dict(validated)[best_round]
     upper.plot([best_round], [best], marker="o", markersize=11, mfc="none", color=ORANGE)
     upper.set_ylabel("validation\nrelative RMSE")
-    rounds = [r for r in history if r["objective"] is not None]
+    learned = [(r.round, r.objective) for r in history if r.objective is not None]
     _plain(lower)
-    lower.plot(
-        [r["round"] for r in rounds], [r["objective"] for r in rounds], marker=".", color=GREEN
-    )
+    lower.plot([r for r, _ in learned], [o for _, o in learned], marker=".", color=GREEN)
     lower.set_ylabel(objective)
     lower.set_xlabel("round")
     lower.xaxis.get_major_locator().set_params(integer=True)
@@ -137,26 +123,25 @@ def example_windows(examples: dict[str, npt.NDArray[Any]], unit: str) -> Picture
     return picture(figure, "windows", "Real against synthetic windows", alt)
 
 
-def error_per_horizon(
-    rows: dict[str, dict[str, Any]], titles: dict[str, str], unit: str
-) -> Picture:
-    """RMSE per horizon step, trained rows solid, trivial ones dotted."""
+def error_per_horizon(evaluation: Evaluation, unit: str) -> Picture:
+    """RMSE per horizon step, trained rows solid, those in closed form dotted."""
     figure, axes = new_axes()
-    for name, row in rows.items():
-        mean = np.array(row["per_horizon"]["rmse"]["mean"], dtype=float)
-        std = np.array(row["per_horizon"]["rmse"]["std"], dtype=float)
-        steps = np.arange(1, len(mean) + 1)
-        trivial = name in ("last_value", "historical_average", "ridge")
-        axes.plot(
-            steps, mean, label=titles[name], color=_COLOURS[name], linestyle=":" if trivial else "-"
-        )
-        if not trivial:
-            axes.fill_between(steps, mean - std, mean + std, color=_COLOURS[name], alpha=0.12)
+    for name, result in evaluation.every_row().items():
+        errors = result.test.per_horizon["rmse"]
+        mean, std = np.array(errors["mean"]), np.array(errors["std"])
+        steps, look = np.arange(1, len(mean) + 1), row_look(name)
+        trained = name in evaluation.rows
+        style = "-" if trained else ":"
+        axes.plot(steps, mean, label=look.report_title, color=look.colour, linestyle=style)
+        if trained:
+            axes.fill_between(steps, mean - std, mean + std, color=look.colour, alpha=0.12)
     axes.set_xlabel("horizon step")
     axes.set_ylabel(f"test RMSE ({unit})" if unit else "test RMSE")
     figure.legend(loc="outside right upper", fontsize=8, frameon=False)
-    first, last = (rows["distilled"]["per_horizon"]["rmse"]["mean"][i] for i in (0, -1))
-    alt = f"Test RMSE of the distilled row grows from {first:.3g} at step 1 to {last:.3g} {unit}."
+    own = evaluation.distilled.test.per_horizon["rmse"]["mean"]
+    alt = (
+        f"Test RMSE of the distilled row grows from {own[0]:.3g} at step 1 to {own[-1]:.3g} {unit}."
+    )
     return picture(figure, "horizon", "Error per horizon step", alt)
 
 
@@ -197,17 +182,13 @@ def cluster_map(coordinates: npt.NDArray[np.float64], assignment: npt.NDArray[np
     return picture(figure, "map", "Cluster map", alt)
 
 
-def cross_architecture(
-    forecasters: dict[str, dict[str, dict[str, Any]]],
-    naive: dict[str, dict[str, Any]],
-    titles: dict[str, str],
-) -> Picture:
+def cross_architecture(cross: CrossEvaluation) -> Picture:
     """Test relative RMSE of every forecaster, by what it was trained on."""
-    figure, axes = new_axes(height=1.2 + 0.42 * len(forecasters))
-    names = list(forecasters)[::-1]  # the first one on top
-    trained_on = list(next(iter(forecasters.values())))
+    figure, axes = new_axes(height=1.2 + 0.42 * len(cross.rows))
+    names = list(cross.rows)[::-1]  # the first one on top
+    trained_on = list(next(iter(cross.rows.values())))
     for index, row in enumerate(trained_on):
-        errors = [forecasters[name][row]["relative_rmse"] for name in names]
+        errors = [_relative_rmse(cross.rows[name][row]) for name in names]
         offset = 0.18 * ((len(trained_on) - 1) / 2 - index)
         axes.errorbar(
             [e["mean"] for e in errors],
@@ -216,19 +197,28 @@ def cross_architecture(
             fmt="o",
             markersize=5,
             capsize=2,
-            color=_COLOURS[row],
-            label=titles[row],
+            color=row_look(row).colour,
+            label=row_look(row).report_title,
         )
-    best = min(naive, key=lambda name: naive[name]["relative_rmse"]["mean"])
-    bound = naive[best]["relative_rmse"]["mean"]
-    axes.axvline(bound, color=_COLOURS[best], linestyle=":", label=titles[best])
+    best = min(cross.naive, key=lambda name: _relative_rmse(cross.naive[name])["mean"])
+    bound, look = _relative_rmse(cross.naive[best])["mean"], row_look(best)
+    axes.axvline(bound, color=look.colour, linestyle=":", label=look.report_title)
     axes.set_yticks(np.arange(len(names)), names)
     axes.set_xlabel("test relative RMSE")
     figure.legend(loc="outside upper center", ncols=2, fontsize=8, frameon=False)
-    own = {name: forecasters[name]["distilled"]["relative_rmse"]["mean"] for name in names}
+    own = {name: _relative_rmse(cross.rows[name][DISTILLED])["mean"] for name in names}
     first = min(own, key=own.__getitem__)
     alt = (
         f"Test relative RMSE of {len(names)} forecasters; trained on the distilled data {first} "
-        f"has the lowest, {own[first]:.3f}; {titles[best]} is at {bound:.3f}."
+        f"has the lowest, {own[first]:.3f}; {look.report_title} is at {bound:.3f}."
     )
     return picture(figure, "cross_architecture", "Other forecasters on the same data", alt)
+
+
+def row_look(name: str) -> Row:
+    """Title and colour of a row; one that only another release knows has its bare name, grey."""
+    return ROWS.get(name) if name in ROWS else Row(name, name, name, GREY, 0)
+
+
+def _relative_rmse(result: RowResult) -> dict[str, float]:
+    return result.test.values["relative_rmse"]

@@ -7,18 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stemdist_ray.artifact.manifest import Manifest
+from stemdist_ray.artifact.sweep_files import BEST, RESULTS
 from stemdist_ray.errors import ArtifactError
-from stemdist_ray.files import write_text
 from stemdist_ray.report import sweep_figures
 from stemdist_ray.report.html import render, run_view, save_pictures
+from stemdist_ray.system.files import write_text
 
-SETTINGS, RESULTS, BEST = "sweep.json", "results.json", "best"
 _COSTS = ("windows", "locations", "KiB", "train s", "distil s", "validation", "test")
-
-
-def is_sweep(folder: Path) -> bool:
-    """Whether a folder holds a sweep."""
-    return (folder / SETTINGS).exists()
 
 
 def write_sweep_report(folder: Path, output: Path | None = None) -> Path:
@@ -33,7 +29,7 @@ def write_sweep_report(folder: Path, output: Path | None = None) -> Path:
     """
     if not (folder / RESULTS).exists():
         raise ArtifactError(
-            f"{folder}: the sweep is not finished; go on with stemdist tune --resume"
+            f"{folder}: the sweep is not finished; search with resume=True to go on"
         )
     try:
         tree = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
@@ -103,10 +99,10 @@ def _seconds(value: float | None) -> str:
 
 
 def _headline(
-    tree: Mapping[str, Any], by_id: Mapping[str, Mapping[str, Any]], manifest: Mapping[str, Any]
+    tree: Mapping[str, Any], by_id: Mapping[str, Mapping[str, Any]], manifest: Manifest
 ) -> str:
     best = by_id[tree["best"]]
-    real = manifest["size"]["real_bytes"]
+    real = manifest.size.real_bytes
     text = (
         f"{len(by_id)} ways to shrink {tree['source']['name']} were tried. The best one keeps "
         f"{best['metrics']['windows']:.0f} windows x {best['metrics']['locations']:.0f} locations, "

@@ -33,10 +33,10 @@ def front(
     other = next((name for name in objectives if name != "error"), "bytes")
     scale = 1 / 1024 if other == "bytes" else 1.0
     figure, axes = new_axes(height=3.8)
-    judged = [t for t in trials if t["metrics"]]
+    validated = [t for t in trials if t["metrics"]]
     kinds = {
-        "stopped early": [t for t in judged if t["status"] == "stopped"],
-        "finished": [t for t in judged if t["status"] != "stopped"],
+        "stopped early": [t for t in validated if t["status"] == "stopped"],
+        "finished": [t for t in validated if t["status"] != "stopped"],
     }
     for (label, some), fill in zip(kinds.items(), ("none", GREY), strict=True):
         axes.scatter(
@@ -47,7 +47,7 @@ def front(
             s=28,
             label=label,
         )
-    best = sorted((t for t in judged if t["id"] in inside), key=lambda t: t["metrics"][other])
+    best = sorted((t for t in validated if t["id"] in inside), key=lambda t: t["metrics"][other])
     axes.plot(
         [t["metrics"][other] * scale for t in best],
         [t["metrics"]["error"] for t in best],
@@ -67,7 +67,7 @@ def front(
     figure.legend(loc="outside upper center", ncols=3, fontsize=8, frameon=False)
     lowest = min(best, key=lambda t: t["metrics"]["error"])
     alt = (
-        f"{len(judged)} trials; {len(best)} are not beaten by any other. The lowest error, "
+        f"{len(validated)} trials; {len(best)} are not beaten by any other. The lowest error, "
         f"{lowest['metrics']['error']:.3f}, is that of trial {lowest['number']}; the smallest "
         f"of them has {best[0]['metrics']['error']:.3f} (trial {best[0]['number']})."
     )
@@ -77,11 +77,11 @@ def front(
 def ratios(trials: Sequence[Mapping[str, Any]], inside: set[str]) -> Picture:
     """Where in the plane of both ratios the error is low."""
     figure, axes = new_axes(height=4.2)
-    judged = [t for t in trials if t["metrics"]]
-    windows = [t["metrics"]["windows"] for t in judged]
-    locations = [t["metrics"]["locations"] for t in judged]
-    errors = np.array([t["metrics"]["error"] for t in judged])
-    rim = [ORANGE if t["id"] in inside else "none" for t in judged]
+    validated = [t for t in trials if t["metrics"]]
+    windows = [t["metrics"]["windows"] for t in validated]
+    locations = [t["metrics"]["locations"] for t in validated]
+    errors = np.array([t["metrics"]["error"] for t in validated])
+    rim = [ORANGE if t["id"] in inside else "none" for t in validated]
     dots = axes.scatter(
         locations, windows, c=errors, s=70, cmap="viridis_r", edgecolors=rim, linewidths=2
     )
@@ -90,7 +90,7 @@ def ratios(trials: Sequence[Mapping[str, Any]], inside: set[str]) -> Picture:
     _log_axis(axes.yaxis, axes.set_yscale)
     axes.set_xlabel("synthetic locations")
     axes.set_ylabel("synthetic windows")
-    low = judged[int(errors.argmin())]["metrics"]
+    low = validated[int(errors.argmin())]["metrics"]
     alt = (
         "Validation error by number of synthetic locations and windows; the lowest is at "
         f"{low['windows']:.0f} windows x {low['locations']:.0f} locations. Trials of the front are "
@@ -102,8 +102,8 @@ def ratios(trials: Sequence[Mapping[str, Any]], inside: set[str]) -> Picture:
 def progress(trials: Sequence[Mapping[str, Any]]) -> Picture:
     """Error of every trial per round, and the best so far per trial."""
     figure, axes = new_axes(height=3.4)
-    judged = [t for t in trials if t["history"]]
-    for trial in judged:
+    validated = [t for t in trials if t["history"]]
+    for trial in validated:
         rounds, errors = zip(*trial["history"], strict=True)
         early = trial["status"] == "stopped"
         axes.plot(
@@ -112,6 +112,6 @@ def progress(trials: Sequence[Mapping[str, Any]]) -> Picture:
     axes.set_xlabel("round")
     axes.set_ylabel("best validation\nrelative RMSE so far")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    early = sum(t["status"] == "stopped" for t in judged)
-    alt = f"{len(judged)} trials over their rounds; {early} of them (grey) were stopped early."
+    early = sum(t["status"] == "stopped" for t in validated)
+    alt = f"{len(validated)} trials over their rounds; {early} of them (grey) were stopped early."
     return picture(figure, "trials", "Convergence of the trials", alt)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stemdist_ray.config import TrackingConfig
-from stemdist_ray.tracking.base import NullTracker, RunDescription, Tracker
+from stemdist_ray.tracking.base_class import NullTracker, RunDescription, Tracker
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class MlflowTracker:
         self._reported = False
 
     def start(self, run: RunDescription) -> None:
-        """See :class:`stemdist_ray.tracking.base.Tracker`."""
+        """See :class:`stemdist_ray.tracking.base_class.Tracker`."""
         self._submit(lambda: self._open_run(run))
         if run.existing_run_id is None:
             items = list(run.params.items())
@@ -78,13 +78,13 @@ class MlflowTracker:
                 self._submit(lambda: self._dataset(run.dataset))
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """See :class:`stemdist_ray.tracking.base.Tracker`; leaves out what is not finite."""
+        """See :class:`stemdist_ray.tracking.base_class.Tracker`; leaves out what is not finite."""
         known = {k: float(v) for k, v in metrics.items() if v is not None and math.isfinite(v)}
         when = int(time.time() * 1000)
         self._submit(lambda: self._metrics(known, when, step or 0))
 
     def log_artifact(self, path: Path, folder: str = "") -> None:
-        """See :class:`stemdist_ray.tracking.base.Tracker`."""
+        """See :class:`stemdist_ray.tracking.base_class.Tracker`."""
 
         def send() -> None:
             log = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
@@ -93,7 +93,7 @@ class MlflowTracker:
         self._submit(send)
 
     def finish(self, status: str) -> None:
-        """See :class:`stemdist_ray.tracking.base.Tracker`."""
+        """See :class:`stemdist_ray.tracking.base_class.Tracker`."""
         self._next_try = 0.0
         self._submit(lambda: self._client.set_terminated(self.run_id, status))
         if self._queue:

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from stemdist_ray.environment import package_versions
+from stemdist_ray.system.environment import package_versions
 
 
 def register_model(

@@ -1,4 +1,4 @@
-"""What a training loop needs of its fellow workers."""
+"""What a training needs of its fellow workers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from stemdist_ray.files import replacing_file
+from stemdist_ray.system.files import replacing_file
 
 
 class Group(Protocol):
@@ -18,8 +18,8 @@ class Group(Protocol):
     rank: int
     size: int
 
-    def add_up(self, values: Tensor) -> None:
-        """Replace the values by their sum over all workers."""
+    def all_reduce(self, values: Tensor) -> None:
+        """Replace the values, of any shape, by their sum over all workers, in place."""
 
     def report(self, record: Mapping[str, float], state: Mapping[str, Any] | None) -> None:
         """End an epoch: numbers of this worker, and a checkpoint from the first one.
@@ -31,31 +31,33 @@ class Group(Protocol):
         """The last checkpoint, None at the beginning."""
 
 
-class Alone:
+class LocalGroup:
     """One worker in the calling process; checkpoints are a file.
 
     Args:
-        checkpoint: Path of the file.
+        checkpoint: Path of the file, None = none are kept.
     """
 
     rank, size = 0, 1
 
-    def __init__(self, checkpoint: Path) -> None:
+    def __init__(self, checkpoint: Path | None = None) -> None:
         self.checkpoint = checkpoint
 
-    def add_up(self, values: Tensor) -> None:
-        """Nothing to add."""
+    def all_reduce(self, values: Tensor) -> None:
+        """A sum of one."""
 
     def report(self, record: Mapping[str, float], state: Mapping[str, Any] | None) -> None:
         """Write the checkpoint."""
         del record
-        if state is not None:
+        if state is not None and self.checkpoint is not None:
             with replacing_file(self.checkpoint) as aside:
                 torch.save(dict(state), aside)
 
     def restore(self) -> dict[str, Any] | None:
         """Read it."""
-        return load_state(self.checkpoint) if self.checkpoint.exists() else None
+        if self.checkpoint is None or not self.checkpoint.exists():
+            return None
+        return load_state(self.checkpoint)
 
 
 def load_state(path: Path) -> dict[str, Any]:

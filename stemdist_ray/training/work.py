@@ -1,4 +1,4 @@
-"""From prepared data to what the workers of a training are given."""
+"""From a prepared source to what the workers of a training are given."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stemdist_ray.data.windows import PreparedData, WindowedSeries, evenly_spaced
+from stemdist_ray.config import TrainConfig
+from stemdist_ray.data.prepared import PreparedSource
+from stemdist_ray.data.windows import WindowedSeries, evenly_spaced
 from stemdist_ray.evaluation.predict import EvaluationWindows
-from stemdist_ray.evaluation.sources import FixedWindows, FullData, TrainingSource, TrainingStep
-from stemdist_ray.forecasters.base import WindowShape
-from stemdist_ray.training.config import TrainConfig
+from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.training.loop import TrainingWork
+from stemdist_ray.training.steps import FixedWindows, FullData, TrainingData, TrainingStep
 
 
 @dataclass(frozen=True)
@@ -32,68 +33,68 @@ class DistilledWindows:
 
 
 class _Dealt:
-    """A source whose steps are cut down to the windows of one worker."""
+    """Data whose steps are cut down to the windows of one worker."""
 
-    def __init__(self, source: TrainingSource, size: int, rank: int) -> None:
-        self.source, self.size, self.rank = source, size, rank
+    def __init__(self, data: TrainingData, size: int, rank: int) -> None:
+        self.data, self.size, self.rank = data, size, rank
 
     def epoch(self, rng: np.random.Generator) -> Iterator[TrainingStep]:
         """Yield this worker's part of the steps of one epoch."""
-        for step in self.source.epoch(rng):
+        for step in self.data.epoch(rng):
             yield step.every(self.size, self.rank)
 
 
 @dataclass(frozen=True)
-class _DistilledSource:
-    data: DistilledWindows
+class _DistilledData:
+    windows: DistilledWindows
     subsets: int
 
-    def __call__(self, rank: int, size: int, device: str) -> TrainingSource:
-        data = self.data
-        fixed = FixedWindows(data.x, data.y, data.cluster_size, self.subsets, device=device)
+    def __call__(self, rank: int, size: int, device: str) -> TrainingData:
+        own = self.windows
+        fixed = FixedWindows(own.x, own.y, own.cluster_size, self.subsets, device=device)
         return fixed if size == 1 else _Dealt(fixed, size, rank)
 
 
 @dataclass(frozen=True)
-class _FullSource:
+class _AllData:
     windows: WindowedSeries
     starts: npt.NDArray[np.int64]
-    context: npt.NDArray[np.float32]
+    mean_window: npt.NDArray[np.float32]
     batch: int
 
-    def __call__(self, rank: int, size: int, device: str) -> TrainingSource:
+    def __call__(self, rank: int, size: int, device: str) -> TrainingData:
         return FullData(
-            self.windows, self.starts, self.context, self.batch, device, size=size, rank=rank
+            self.windows, self.starts, self.mean_window, self.batch, device, size=size, rank=rank
         )
 
 
 def training_work(
-    config: TrainConfig, data: PreparedData, distilled: DistilledWindows | None, data_hash: str
+    config: TrainConfig, source: PreparedSource, distilled: DistilledWindows | None, data_hash: str
 ) -> TrainingWork:
     """Collect what the workers need: train windows, validation windows, settings.
 
     Args:
         config: The training.
-        data: The prepared real series.
+        source: The prepared real series.
         distilled: What to train on; None = the train split of the series.
         data_hash: Of the series, and of the distilled data where there are any.
     """
-    context, starts = data.encoder_input(), data.starts["val"]
+    mean_window, starts = source.mean_window(), source.starts["val"]
     chosen = starts[evenly_spaced(len(starts), config.training.validation_windows)]
-    source: _DistilledSource | _FullSource
+    data: _DistilledData | _AllData
     if distilled is not None:
-        source = _DistilledSource(distilled, config.training.subsets)
+        data = _DistilledData(distilled, config.training.subsets)
     else:
         # The later splits need not travel to the workers.
-        train = data.windows.head(data.train_steps)
-        source = _FullSource(train, data.starts["train"], context, config.training.batch)
+        train = source.windows.head(source.train_steps)
+        data = _AllData(train, source.starts["train"], mean_window, config.training.batch)
     return TrainingWork(
-        source=source,
-        selection=EvaluationWindows.of(data, chosen).compact(),
-        context=context,
-        shape=WindowShape.of(data.windows),
+        data=data,
+        selection=EvaluationWindows.of(source, chosen).compact(),
+        mean_window=mean_window,
+        shape=WindowShape.of(source.windows),
         forecaster=config.forecaster,
         training=config.training,
         seed=config.seed,
-        data_hash=data_hash,
+        deciding={**config.deciding(), "readings": data_hash},
     )

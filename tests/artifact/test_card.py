@@ -1,21 +1,23 @@
-import json
-
 from stemdist_ray.artifact.card import dataset_card
+from stemdist_ray.artifact.manifest import read_manifest
 
 
 def test_card_names_what_a_user_must_know(artifact):
-    manifest = json.loads((artifact / "manifest.json").read_text())
+    manifest = read_manifest(artifact)
     card = dataset_card(manifest)
     assert card == (artifact / "README.md").read_text()
-    assert manifest["source"]["hash"] in card
+    assert manifest.source.hash in card
     assert "speed (km/h)" in card
     assert "| distill |" in card
     assert "must not be used as such" in card
 
 
 def test_card_names_the_teacher(artifact):
-    manifest = json.loads((artifact / "manifest.json").read_text())
-    manifest["result"]["teachers"] = {"ridge": 0.5, "mtgnn": 0.75}
-    assert "forecasts of ridge (validation relative RMSE 0.5000)" in dataset_card(manifest)
-    manifest["result"]["teachers"] = {}
-    assert "**First targets**: readings." in dataset_card(manifest)
+    def card(teachers):
+        manifest = read_manifest(artifact)
+        result = manifest.result.model_copy(update={"teachers": teachers})
+        return dataset_card(manifest.model_copy(update={"result": result}))
+
+    taught = card({"ridge": 0.5, "mtgnn": 0.75})
+    assert "forecasts of ridge (validation relative RMSE 0.5000)" in taught
+    assert "**First targets**: readings." in card({})

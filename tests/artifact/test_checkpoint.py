@@ -5,54 +5,88 @@ import shutil
 import numpy as np
 import pytest
 
-from stemdist_ray.artifact.checkpoint import CheckpointStore, describe_differences
+from stemdist_ray.artifact.checkpoint import CheckpointStore
 from stemdist_ray.config import build_config
 from stemdist_ray.errors import ArtifactError, ConfigError
-from tests.conftest import TINY
+from tests.conftest import GOLDEN, TINY
+
+
+@pytest.fixture
+def source(artifact):
+    return CheckpointStore(artifact).load().source
+
+
+def resume(artifact, source, *layers):
+    return CheckpointStore(artifact).resume(build_config("demo", TINY, *layers), source)
 
 
 def test_round_trip(artifact, tiny_config, tmp_path):
-    state, clustering = CheckpointStore(artifact).load(tiny_config)
+    checkpoint = CheckpointStore(artifact).load()
+    state = checkpoint.state
     assert state.round == 2
     assert len(state.history) == 3
+    assert checkpoint.config == tiny_config
+    assert {"read", "cluster", "teacher", "distill"} <= set(checkpoint.stages)
     store = CheckpointStore(tmp_path)
     assert not store.exists()
-    store.save(state, clustering, tiny_config, {"hash": "x"})
-    again, clusters = store.load(tiny_config)
+    store.save(checkpoint)
+    again = store.load()
     for name, array in state.synthetic.arrays().items():
-        np.testing.assert_array_equal(array, getattr(again.synthetic, name))
-        np.testing.assert_array_equal(getattr(state.best, name), getattr(again.best, name))
-    assert again.history == state.history
-    np.testing.assert_array_equal(clusters.assignment, clustering.assignment)
+        np.testing.assert_array_equal(array, getattr(again.state.synthetic, name))
+        np.testing.assert_array_equal(getattr(state.best, name), getattr(again.state.best, name))
+    assert again.state.history == state.history
+    assert (again.config, again.source, again.stages) == (
+        *(checkpoint.config, checkpoint.source, checkpoint.stages),
+    )
+    clusters = checkpoint.clustering.assignment
+    np.testing.assert_array_equal(again.clustering.assignment, clusters)
     store.remove()
     assert not store.exists()
 
 
-def test_other_settings_are_named(artifact):
-    other = build_config("demo", TINY, {"seed": 5})
-    with pytest.raises(ConfigError, match="seed was 0 and is 5"):
-        CheckpointStore(artifact).load(other)
+def test_only_settings_that_decide_are_named(artifact, source):
+    changes = {"seed": 5, "worker": {"max_attempts": 9}, "data": {"locations_file": "x.csv"}}
+    with pytest.raises(ConfigError) as caught:
+        resume(artifact, source, changes)
+    assert "other settings: seed was 0 and is 5; resume without" in str(caught.value)
 
 
-def test_settings_of_the_judge_count(artifact):
-    other = build_config("demo", TINY, {"evaluation": {"subsets": 3}})
-    with pytest.raises(ConfigError, match="evaluation.subsets was 4 and is 3"):
-        CheckpointStore(artifact).load(other)
-    assert CheckpointStore(artifact).load(build_config("demo", TINY, {"evaluation": {"epochs": 9}}))
+def test_settings_of_the_validation_count_those_of_the_evaluation_do_not(artifact, source):
+    with pytest.raises(ConfigError, match="validation.subsets was 4 and is 3"):
+        resume(artifact, source, {"validation": {"subsets": 3}})
+    assert resume(artifact, source, {"evaluation": {"epochs": 9, "subsets": 3}})
 
 
-def test_early_stop_is_remembered_until_more_rounds_are_asked_for(artifact, tiny_config, tmp_path):
-    state, clustering = CheckpointStore(artifact).load(tiny_config)
-    store = CheckpointStore(tmp_path)
-    stopped = dataclasses.replace(state, stopped_early=True)
-    store.save(stopped, clustering, tiny_config, {"hash": "x"})
-    assert store.load(tiny_config)[0].stopped_early
-    assert not store.load(build_config("demo", TINY, {"rounds": 9}))[0].stopped_early
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rounds": 9},
+        {"validation": {"patience": 7}},
+        {"worker": {"num_workers": 5, "max_attempts": 9}},
+        {"data": {"locations_file": "moved.csv"}},
+        {"tracking": {"uri": "http://elsewhere"}},
+    ],
+)
+def test_what_does_not_decide_may_change(artifact, source, change):
+    checkpoint = resume(artifact, source, change)
+    assert checkpoint.state.round == 2
+    assert checkpoint.config == build_config("demo", TINY, change)
 
 
-def test_more_rounds_and_other_workers_are_welcome(artifact):
-    other = build_config("demo", TINY, {"rounds": 9, "worker": {"num_workers": 5}})
-    assert CheckpointStore(artifact).load(other)[0].round == 2
+def test_other_readings_are_refused(artifact, source):
+    other = dataclasses.replace(source, hash="0" * 32)
+    with pytest.raises(ConfigError, match="are not those it was begun with"):
+        resume(artifact, other)
+
+
+def test_a_checkpoint_of_the_first_release_is_gone_on_with(tmp_path):
+    shutil.copytree(GOLDEN / "artifact_v1" / "checkpoint", tmp_path / "checkpoint")
+    checkpoint = CheckpointStore(tmp_path).load()
+    # Rounds were validated by the settings of the evaluation then, and options had other names.
+    assert checkpoint.config.validation.learning_rate == 0.002
+    assert checkpoint.config.forecaster.options["kernel_size"] == 2
+    more = checkpoint.config.model_copy(update={"rounds": 9})
+    assert CheckpointStore(tmp_path).resume(more, checkpoint.source).state.round == 2
 
 
 @pytest.mark.parametrize(
@@ -65,20 +99,14 @@ def test_more_rounds_and_other_workers_are_welcome(artifact):
         ("state.json", None, "nothing to resume"),
     ],
 )
-def test_damaged_checkpoints(artifact, tiny_config, tmp_path, name, content, words):
+def test_damaged_checkpoints(artifact, tmp_path, name, content, words):
     shutil.copytree(artifact / "checkpoint", tmp_path / "checkpoint")
     path = tmp_path / "checkpoint" / name
     path.unlink()
     if content is not None:
         path.write_text(content)
     with pytest.raises(ArtifactError, match=words):
-        CheckpointStore(tmp_path).load(tiny_config)
-
-
-def test_differences_leave_out_what_may_differ():
-    old = {"seed": 0, "rounds": 1, "worker": {"num_workers": 1}, "matching": {"steps": 2}}
-    new = {"seed": 0, "rounds": 2, "worker": {"num_workers": 4}, "matching": {"steps": 3}}
-    assert describe_differences(old, new) == "matching.steps was 2 and is 3"
+        CheckpointStore(tmp_path).load()
 
 
 def test_state_is_plain_json(artifact):

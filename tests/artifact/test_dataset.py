@@ -7,13 +7,14 @@ import pytest
 
 from stemdist_ray import SyntheticDataset
 from stemdist_ray.errors import ArtifactError
+from tests.conftest import GOLDEN
 
 
 def test_what_is_written_is_read_back(artifact, tmp_path):
     one = SyntheticDataset.load(artifact)
-    one.save(tmp_path / "copy of a dataset", "card")
+    one.save(tmp_path / "copy of a dataset")
     two = SyntheticDataset.load(tmp_path / "copy of a dataset")
-    for name in ("x", "y", "cluster_size", "assignment", "encoder_input", "coordinates"):
+    for name in ("x", "y", "cluster_size", "assignment", "mean_window", "coordinates"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
     assert one.location_ids == two.location_ids
     assert one.scaler == two.scaler
@@ -28,7 +29,7 @@ def test_shapes(artifact):
     assert locations == round(0.4 * 24)
     assert windows == round(0.05 * (240 - 9))
     assert data.y.shape == (windows, 4, locations)
-    assert data.encoder_input.shape == (24, 6, 1)
+    assert data.mean_window.shape == (24, 6, 1)
     assert data.cluster_size.sum() == 24
     assert data.num_bytes == data.x.nbytes + data.y.nbytes
 
@@ -110,3 +111,14 @@ def test_damaged_artifacts(artifact, tmp_path, damage, words):
 def test_any_other_folder(tmp_path):
     with pytest.raises(ArtifactError, match="expected a folder written by stemdist distill"):
         SyntheticDataset.load(tmp_path)
+
+
+def test_an_artifact_of_the_first_release_is_read():
+    """Written before schema version 2; the files must not be written anew."""
+    data = SyntheticDataset.load(GOLDEN / "artifact_v1")
+    assert data.x.shape == (6, 6, 4, 1)
+    assert data.mean_window.shape == (16, 6, 1)
+    assert data.manifest.schema_version == 1
+    assert data.config.forecaster.options == {"kernel_size": 2, "channels": 8, "dilations": [1, 2]}
+    assert data.config.validation.learning_rate == data.config.evaluation.learning_rate == 0.002
+    assert data.manifest.result.best_round == 2

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -6,20 +8,20 @@ from stemdist_ray.artifact.trained import TrainedForecaster
 from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.data.scaler import Scaler
 from stemdist_ray.errors import ArtifactError, DataError
-from stemdist_ray.forecasters.base import WindowShape
+from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
 
 
 @pytest.fixture
 def trained(rng):
     torch.manual_seed(0)
-    config = ForecasterConfig(name="dlinear", options={"kernel": 3})
+    config = ForecasterConfig(name="dlinear", options={"kernel_size": 3})
     model = build_forecaster(config, WindowShape(6, 4, 2, target=1)).eval()
     return TrainedForecaster(
         model=model,
         config=config,
         scaler=Scaler((10.0, 100.0), (2.0, 20.0)),
-        context=rng.normal(size=(5, 6, 2)).astype(np.float32),
+        mean_window=rng.normal(size=(5, 6, 2)).astype(np.float32),
         location_ids=tuple("abcde"),
         feature_names=("speed", "flow"),
         unit="veh/h",
@@ -33,7 +35,7 @@ def readings(rng, *front):
 def test_forecasts_are_in_original_units(trained, rng):
     recent = readings(rng)
     scaled = torch.tensor((recent - [10, 100]) / [2, 20], dtype=torch.float32)
-    expected = trained.model(scaled[None], torch.tensor(trained.context))[0] * 20 + 100
+    expected = trained.model(scaled[None], torch.tensor(trained.mean_window))[0] * 20 + 100
     out = trained.forecast(recent)
     assert out.shape == (4, 5)
     np.testing.assert_allclose(out, expected.detach().numpy(), rtol=1e-5)
@@ -64,7 +66,13 @@ def test_one_feature_needs_no_axis(trained, rng):
     config = ForecasterConfig(name="dlinear")
     model = build_forecaster(config, WindowShape(6, 4, 1)).eval()
     one = TrainedForecaster(
-        model, config, Scaler((1.0,), (2.0,)), trained.context[..., :1], tuple("abcde"), ("x",), ""
+        model,
+        config,
+        Scaler((1.0,), (2.0,)),
+        trained.mean_window[..., :1],
+        tuple("abcde"),
+        ("x",),
+        "",
     )
     recent = rng.normal(size=(6, 5))
     np.testing.assert_array_equal(one.forecast(recent), one.forecast(recent[..., None]))
@@ -87,3 +95,26 @@ def test_damage_is_reported(trained, tmp_path):
     (tmp_path / "model" / "weights.pt").write_bytes(b"x")
     with pytest.raises(ArtifactError, match="train again"):
         TrainedForecaster.load(tmp_path / "model")
+
+
+def test_weights_of_the_first_release_are_read(rng, tmp_path):
+    """Parts of the names of weights, and options, were other ones."""
+    config = ForecasterConfig(name="stnorm", options={"kernel_size": 3})
+    model = build_forecaster(config, WindowShape(6, 4, 1)).eval()
+    mean_window = rng.normal(size=(5, 6, 1)).astype(np.float32)
+    ids = tuple("abcde")
+    one = TrainedForecaster(model, config, Scaler((1.0,), (2.0,)), mean_window, ids, ("x",), "")
+    one.save(tmp_path / "model")
+    about = json.loads((tmp_path / "model" / "model.json").read_text())
+    del about["version"]
+    about["forecaster"]["options"] = {"taps": 3}
+    (tmp_path / "model" / "model.json").write_text(json.dumps(about))
+    old = {
+        name.replace("input_projection", "enter").replace("output_projection", "leave"): value
+        for name, value in model.state_dict().items()
+    }
+    assert set(old) != set(model.state_dict())
+    torch.save(old, tmp_path / "model" / "weights.pt")
+    recent = rng.normal(size=(6, 5))
+    again = TrainedForecaster.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.forecast(recent), one.forecast(recent))

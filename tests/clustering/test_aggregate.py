@@ -1,6 +1,6 @@
 import numpy as np
 
-from stemdist_ray.clustering.aggregate import cluster_series, membership_matrix, without_gaps
+from stemdist_ray.clustering.aggregate import cluster_series, interpolated, membership_matrix
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.data.windows import WindowedSeries
 
@@ -35,8 +35,8 @@ def test_missing_members_do_not_pull_the_mean():
 def test_gaps_are_filled_in_time():
     inputs = np.array([[1.0, 0], [0, 0], [3, 5], [0, 0]], np.float32)[:, :, None]
     mask = np.array([[1, 0], [0, 0], [1, 1], [0, 0]], bool)[:, :, None]
-    filled = without_gaps(WindowedSeries(inputs, mask, 0, 1, 1))
+    filled = interpolated(WindowedSeries(inputs, mask, 0, 1, 1))
     np.testing.assert_array_equal(filled.inputs[:, :, 0], [[1, 5], [2, 5], [3, 5], [3, 5]])
     assert filled.input_mask is None
-    never = without_gaps(WindowedSeries(inputs * 0, np.zeros_like(mask), 0, 1, 1))
+    never = interpolated(WindowedSeries(inputs * 0, np.zeros_like(mask), 0, 1, 1))
     assert (never.inputs == 0).all()

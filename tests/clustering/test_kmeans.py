@@ -9,7 +9,8 @@ from stemdist_ray.clustering.kmeans import (
     step_weights,
 )
 from stemdist_ray.config import ClusteringConfig, DataConfig
-from stemdist_ray.data.windows import WindowedSeries, prepare
+from stemdist_ray.data.prepared import prepare
+from stemdist_ray.data.windows import WindowedSeries
 
 CONFIG = ClusteringConfig()
 

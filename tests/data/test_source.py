@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from stemdist_ray.config import DataConfig
-from stemdist_ray.data.source import load_source, read_series
+from stemdist_ray.data.source import read_series, source_format
 from stemdist_ray.errors import DataError
 
 
@@ -14,9 +14,14 @@ def csv(tmp_path):
 
 
 def test_demo_is_the_simulator():
-    loaded = load_source("demo")
-    assert loaded.format == "simulation"
-    assert loaded.series.num_locations == 120
+    assert source_format("demo") == source_format("sim:traffic?steps=50") == "simulation"
+    assert read_series("demo").num_locations == 120
+
+
+def test_format_is_the_readers_name(csv, tmp_path):
+    assert source_format(csv) == "csv"
+    with pytest.raises(DataError, match="no such file"):
+        source_format(tmp_path / "none.csv")
 
 
 def test_missing_values(csv):
@@ -33,7 +38,7 @@ def test_time_stamps_from_start_and_step(csv):
 
 
 def test_time_stamps_are_not_replaced():
-    with pytest.raises(DataError, match="time stamps of its own"):
+    with pytest.raises(DataError, match="leave out data.start and data.sampling_step"):
         read_series("demo", DataConfig(start="2012-03-01", sampling_step="5min"))
 
 

@@ -5,14 +5,14 @@ import pytest
 
 from stemdist_ray.config import DataConfig
 from stemdist_ray.data import streaming
+from stemdist_ray.data.prepared import prepare
 from stemdist_ray.data.readers import READERS
 from stemdist_ray.data.simulate import TrafficParameters, simulate_traffic
-from stemdist_ray.data.source import load_source
-from stemdist_ray.data.streaming import stream_source
-from stemdist_ray.data.windows import prepare
+from stemdist_ray.data.source import read_series, source_format
+from stemdist_ray.data.streaming import opened_source, stream_source
 from stemdist_ray.data.writers import write_series
 from stemdist_ray.errors import DataError
-from stemdist_ray.pipeline.inputs import describe_series
+from stemdist_ray.progress import SilentReporter
 
 CONFIG = DataConfig(lookback=6, horizon=4, covariates=("time_of_day",))
 
@@ -52,33 +52,29 @@ def test_time_stamps_that_are_given(tmp_path, traffic):
 def test_nothing_missing_needs_no_mask(tmp_path):
     series = simulate_traffic(TrafficParameters(locations=9, steps=200, missing=0.0))
     path = write_series(series, tmp_path / "folder")
-    assert check(path, tmp_path, CONFIG).data.windows.input_mask is None
+    assert check(path, tmp_path, CONFIG).windows.input_mask is None
 
 
 def check(path, tmp_path, config):
     """Stream the file and compare with reading it whole."""
     files = tmp_path / "files"
     files.mkdir()
-    got, loaded = stream_source(path, config, files), load_source(path, config)
-    whole = prepare(loaded.series, config)
-    np.testing.assert_allclose(got.data.windows.inputs, whole.windows.inputs, atol=1e-6)
-    for a, b in zip(got.data.scaler.mean, whole.scaler.mean, strict=True):
+    got, series = stream_source(path, config, files), read_series(path, config)
+    whole = prepare(series, config, str(path), source_format(path))
+    np.testing.assert_allclose(got.windows.inputs, whole.windows.inputs, atol=1e-6)
+    for a, b in zip(got.scaler.mean, whole.scaler.mean, strict=True):
         assert a == pytest.approx(b, rel=1e-12)
     if whole.windows.input_mask is None:
-        assert got.data.windows.input_mask is None
+        assert got.windows.input_mask is None
     else:
-        np.testing.assert_array_equal(got.data.windows.input_mask, whole.windows.input_mask)
+        np.testing.assert_array_equal(got.windows.input_mask, whole.windows.input_mask)
     for split, starts in whole.starts.items():
-        np.testing.assert_array_equal(got.data.starts[split], starts)
-    np.testing.assert_array_equal(got.data.times, whole.times)
-    assert (got.data.target_name, got.data.target_unit) == (whole.target_name, whole.target_unit)
-    assert got.location_ids == loaded.series.location_ids
-    assert got.feature_names == loaded.series.feature_names
-    about = describe_series(loaded.series)
-    assert got.description == {
-        "source": str(path), "format": loaded.format, **about,
-        "missing_share": pytest.approx(about["missing_share"]),
-    }  # fmt: skip
+        np.testing.assert_array_equal(got.starts[split], starts)
+    np.testing.assert_array_equal(got.times, whole.times)
+    assert (got.target_name, got.target_unit) == (whole.target_name, whole.target_unit)
+    assert got.location_ids == series.location_ids
+    assert got.input_names == whole.input_names
+    assert got.description == whole.description
     return got
 
 
@@ -125,3 +121,17 @@ def test_everything_missing(tmp_path, traffic):
 def test_formats_for_large_files_can_be_streamed():
     can = {name for name, reader in READERS.items() if reader.stream is not None}
     assert {"parquet", "zarr", "netcdf", "canonical"} <= can
+
+
+def test_files_of_a_streamed_source_are_gone_afterwards(tmp_path, traffic):
+    path, out = write_series(traffic, tmp_path / "folder"), tmp_path / "run"
+    with opened_source(path, CONFIG, True, out, SilentReporter()) as source:
+        assert len(list(tmp_path.glob("run.series-*"))) == 1
+        assert source.windows.inputs.shape == (400, 24, 2)
+    assert list(tmp_path.glob("run.series-*")) == []
+
+
+def test_a_prepared_source_is_neither_read_nor_streamed(tmp_path, traffic):
+    ready = prepare(traffic, CONFIG)
+    with opened_source(ready, CONFIG, True, tmp_path / "run", SilentReporter()) as source:
+        assert source is ready

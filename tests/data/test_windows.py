@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from stemdist_ray.config import DataConfig
+from stemdist_ray.data.prepared import prepare
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.windows import (
     WindowedSeries,
     evenly_spaced,
-    prepare,
     resolve_target,
     split_bounds,
     window_starts,
@@ -88,7 +88,7 @@ def test_scaler_and_encoder_input_see_train_only():
     changed = SpatioTemporalSeries(values)
     before, after = prepare(series, CONFIG), prepare(changed, CONFIG)
     assert before.scaler == after.scaler
-    np.testing.assert_array_equal(before.encoder_input(), after.encoder_input())
+    np.testing.assert_array_equal(before.mean_window(), after.mean_window())
 
 
 def test_split_too_short():

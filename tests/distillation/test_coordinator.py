@@ -4,15 +4,12 @@ import numpy as np
 import pytest
 
 from stemdist_ray.config import build_config
-from stemdist_ray.distillation.coordinator import (
-    Coordinator,
-    Judgement,
-    RoundRecord,
-    RunObserver,
-    out_of_patience,
-    refine_matching,
-)
+from stemdist_ray.distillation.coordinator import Coordinator
+from stemdist_ray.distillation.refine import refine_task
+from stemdist_ray.distillation.run_state import RunObserver, resumed
 from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.task import ShardUpdate
+from stemdist_ray.distillation.validation import ValidationResult
 from stemdist_ray.execution.serial import SerialExecutor
 from tests.conftest import TINY
 
@@ -31,19 +28,37 @@ class Recorder(RunObserver):
         self.rounds.append(record.round)
 
 
+class Learner:
+    """An executor that learns nothing: data move by what their task's seed says, at no cost."""
+
+    def run(self, function, tasks, on_done):
+        updates = [self._update(task) for task in tasks]
+        for update in updates:
+            on_done(update)
+        return updates
+
+    def _update(self, task):
+        moved = task.state.x + np.float32(task.seed % 1000) / 1000
+        steps = task.state.updates + task.matching.steps
+        state = dataclasses.replace(task.state, x=moved, updates=steps)
+        return ShardUpdate(task.locations, state, (1.0,), 0.0, 0.0)
+
+
 def start_state(clustered):
     batch = clustered.windows.batch(np.arange(0, 50, 10))
     return SyntheticState.fresh(batch.x.numpy(), batch.y.numpy())
 
 
-def make(clustered, scores=None, saved=None, observer=None, **changes):
+def make(clustered, scores=None, saved=None, observer=None, executor=None, **changes):
     config = build_config("demo", TINY, changes)
     queue = iter(scores) if scores is not None else None
     return Coordinator(
         config=config,
         data=clustered,
-        executor=SerialExecutor(clustered),
-        judge=lambda state: Judgement(next(queue) if queue else float(np.abs(state.x).mean()), 0.0),
+        executor=executor or Learner(),
+        validate=lambda state: ValidationResult(
+            next(queue) if queue else float(np.abs(state.x).mean()), 0.0
+        ),
         save=(saved.append if saved is not None else lambda state: None),
         observers=[observer] if observer else (),
     )
@@ -54,7 +69,7 @@ def run(coordinator, clustered):
 
 
 def test_every_location_is_updated_once_per_matching_step(clustered):
-    state = run(make(clustered), clustered)
+    state = run(make(clustered, executor=SerialExecutor(clustered)), clustered)
     assert state.round == 2
     # 2 rounds of 2 shard steps and 1 refine step
     np.testing.assert_array_equal(state.synthetic.updates, 2 * (2 + 1))
@@ -62,7 +77,7 @@ def test_every_location_is_updated_once_per_matching_step(clustered):
 
 def test_best_round_is_kept(clustered):
     state = run(make(clustered, scores=[0.5, 0.3, 0.4, 0.9], rounds=3), clustered)
-    assert (state.best_round, state.best_score) == (1, 0.3)
+    assert (state.best_round, state.best_error) == (1, 0.3)
     assert [r.validation for r in state.history] == [0.5, 0.3, 0.4, 0.9]
     assert not np.array_equal(state.best.x, state.synthetic.x)
 
@@ -121,29 +136,46 @@ def test_tasks_have_different_seeds(clustered):
     coordinator = make(clustered)
     state = start_state(clustered)
     tasks = [*coordinator.shard_tasks(1, state), *coordinator.shard_tasks(2, state)]
-    tasks += [coordinator._refine_task(1, state), coordinator._refine_task(2, state)]
+    tasks += [refine_task(coordinator.config, number, state, "cpu") for number in (1, 2)]
     assert len({t.seed for t in tasks}) == len(tasks)
 
 
-def test_refine_keeps_subsets_as_small_as_inside_a_shard():
-    config = build_config("standard", {"num_shards": 5})
-    refine = refine_matching(config)
-    assert refine.subsets == 5 * config.matching.subsets
-    assert refine.steps == config.refine.steps
+def errors(state):
+    return [(r.round, r.validation) for r in state.history]
 
 
-@pytest.mark.parametrize(
-    ("scores", "patience", "expected"),
-    [
-        ([5, 4, 3], 1, False),
-        ([5, 6], 1, True),
-        ([5, 6], 2, False),
-        ([5, None, 6], 1, True),
-        ([5, 6, 7, 8], 0, False),
-    ],
-)
-def test_out_of_patience(scores, patience, expected):
-    blank = RoundRecord(0, None, 0.0, 0.0, 0.0, 0.0, None)
-    history = [dataclasses.replace(blank, round=i, validation=s) for i, s in enumerate(scores)]
-    best = min((s, i) for i, s in enumerate(scores) if s is not None)[1]
-    assert out_of_patience(history, best, patience) is expected
+@pytest.mark.parametrize("every", [0, 1, 2, 3])
+@pytest.mark.parametrize("stop", [1, 2, 3, 4])
+def test_more_rounds_equal_a_direct_run_for_every_rhythm(clustered, every, stop):
+    """The last round is validated because it is the last; going on forgets that."""
+    settings = {"validation": {**TINY["validation"], "every": every}}
+
+    def scored(rounds):
+        """Rounds score the worse the further they are from round 1, whoever asks."""
+        coordinator = make(clustered, rounds=rounds, **settings)
+        object.__setattr__(coordinator, "validate", lambda s: ValidationResult(score(s), 0.0))
+        return coordinator
+
+    first = run(scored(stop), clustered)
+    assert first.history[-1].validation is not None
+    longer = scored(5)
+    longer = longer.run(resumed(first, longer.config))
+    direct = run(scored(5), clustered)
+    assert errors(longer) == errors(direct)
+    assert longer.kept().round == direct.kept().round
+    assert longer.kept().error == direct.kept().error
+    np.testing.assert_array_equal(longer.kept().synthetic.x, direct.kept().synthetic.x)
+    np.testing.assert_array_equal(longer.best.x, direct.best.x)
+
+
+def score(state):
+    # 2 shard steps and 1 refine step per round.
+    return 0.5 + 0.1 * abs(int(state.updates[0]) // 3 - 1)
+
+
+def test_the_last_round_may_be_kept_though_it_was_not_due(clustered):
+    settings = {"validation": {**TINY["validation"], "every": 2}}
+    state = run(make(clustered, scores=[0.5, 0.4, 0.3], rounds=3, **settings), clustered)
+    assert (state.best_round, state.best_error) == (2, 0.4)
+    assert (state.kept().round, state.kept().error) == (3, 0.3)
+    assert state.kept().synthetic is state.synthetic

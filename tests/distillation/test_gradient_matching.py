@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 import torch
 
-from stemdist_ray.distillation.gradient_matching import GradientMatching
+from stemdist_ray.distillation.gradient_matching import GradientMatching, gradient_distance
 from stemdist_ray.distillation.shard import run_shard
 
 
@@ -30,3 +31,35 @@ def test_surrogate_learns_from_either_data(clustered, make_task):
         run.train_surrogate()
         with torch.no_grad():
             assert run.real_loss(run.model.eval(), subset, starts) < before
+
+
+def test_distance_by_hand():
+    real = [torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([5.0])]
+    same = [torch.tensor([[3.0, 0.0], [0.0, 1.0]]), torch.tensor([-5.0])]
+    opposite = [torch.tensor([[-1.0, 0.0], [1.0, 0.0]]), torch.tensor([5.0])]
+    assert gradient_distance(real, same) == pytest.approx(0, abs=1e-6)
+    assert gradient_distance(real, opposite) == pytest.approx(2 + 1)
+
+
+def test_distance_equals_a_plain_loop():
+    torch.manual_seed(0)
+    shapes = [(4, 3), (2, 3), (5,), (3, 2, 2), (1, 7)]
+    real = [torch.randn(s, dtype=torch.float64) for s in shapes]
+    other = [torch.randn(s, dtype=torch.float64) for s in shapes]
+    total = 0.0
+    for a, b in zip(real, other, strict=True):
+        if a.ndim == 1:
+            continue
+        for row_a, row_b in zip(a, b, strict=True):
+            p, q = row_a.flatten(), row_b.flatten()
+            total += 1 - float(p @ q / (p.norm() * q.norm()))
+    assert gradient_distance(real, other) == pytest.approx(total)
+
+
+def test_rows_without_gradient_count_one_and_stay_finite():
+    real = [torch.tensor([[0.0, 0.0], [1.0, 0.0]])]
+    learned = torch.tensor([[1.0, 1.0], [0.0, 0.0]], requires_grad=True)
+    distance = gradient_distance(real, [learned])
+    assert distance.item() == pytest.approx(2)
+    (gradient,) = torch.autograd.grad(distance, learned)
+    assert gradient.isfinite().all()

@@ -62,7 +62,7 @@ def test_divergence_is_an_error(clustered, make_task):
     data = ClusteredData(
         dataclasses.replace(clustered.windows, inputs=spoiled),
         clustered.starts,
-        clustered.context,
+        clustered.mean_window,
         clustered.cluster_size,
     )
     with pytest.raises(DivergenceError, match="test shard: the synthetic data became non-finite"):

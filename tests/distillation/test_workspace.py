@@ -3,7 +3,8 @@ import torch
 
 from stemdist_ray.distillation.gradient_matching import GradientMatching
 from stemdist_ray.distillation.state import SyntheticState
-from stemdist_ray.distillation.workspace import SyntheticTensors, mean_window
+from stemdist_ray.distillation.workspace import SyntheticTensors
+from stemdist_ray.training.steps import mean_window_of
 
 
 def test_adam_equals_torchs_own(rng):
@@ -34,8 +35,8 @@ def test_adam_counts_each_location_by_itself(rng):
 
 def test_mean_window():
     x = torch.randn(5, 3, 4, 2)
-    assert mean_window(x).shape == (4, 3, 2)
-    torch.testing.assert_close(mean_window(x)[1, 2], x[:, 2, 1].mean(0))
+    assert mean_window_of(x).shape == (4, 3, 2)
+    torch.testing.assert_close(mean_window_of(x)[1, 2], x[:, 2, 1].mean(0))
 
 
 def test_draws(clustered, make_task):

@@ -1,7 +1,7 @@
 import pytest
 
 from stemdist_ray.config import DataConfig
-from stemdist_ray.data.windows import prepare
+from stemdist_ray.data.prepared import prepare
 
 
 @pytest.fixture

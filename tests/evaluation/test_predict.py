@@ -3,15 +3,15 @@ import pytest
 import torch
 
 from stemdist_ray.config import DataConfig, ForecasterConfig
+from stemdist_ray.data.prepared import prepare
 from stemdist_ray.data.simulate import TrafficParameters, simulate_traffic
-from stemdist_ray.data.windows import prepare
 from stemdist_ray.evaluation.predict import (
     EvaluationWindows,
     batches,
     score_forecaster,
     windows_per_batch,
 )
-from stemdist_ray.forecasters.base import WindowShape
+from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
 from tests.conftest import TINY
 
@@ -43,7 +43,7 @@ def test_scoring_a_forecaster_is_deterministic_and_leaves_it_in_eval_mode(prepar
     config = ForecasterConfig(**TINY["forecaster"])
     model = build_forecaster(config, WindowShape(6, 4, 1)).train()
     windows = EvaluationWindows.of(prepared, prepared.starts["val"])
-    one, two = (score_forecaster(model, windows, prepared.encoder_input()) for _ in range(2))
+    one, two = (score_forecaster(model, windows, prepared.mean_window()) for _ in range(2))
     assert one == two
     assert not model.training
 
@@ -68,5 +68,5 @@ def test_compact_windows_give_the_same_score_without_the_rest_of_the_series():
     windows = EvaluationWindows.of(data, data.starts["val"][::5])
     compact = windows.compact()
     assert len(compact.data.windows.inputs) == 10 * len(windows.starts)
-    one, two = (score_forecaster(model, w, data.encoder_input()) for w in (windows, compact))
+    one, two = (score_forecaster(model, w, data.mean_window()) for w in (windows, compact))
     assert one == two

@@ -45,13 +45,44 @@ def test_errors_of_a_task_keep_their_type_and_the_pool_its_workers(clustered, ma
     assert len(good) == 1
 
 
+@dataclasses.dataclass(frozen=True)
+class Say:
+    """A task that says a word after a while; "raise" raises at once."""
+
+    name: str
+    seconds: float = 0.0
+
+
+def test_after_an_error_no_task_takes_the_result_of_another(local_ray):
+    """A task that was running when another one failed ends during the next run."""
+
+    def say(data, task):
+        import time
+
+        time.sleep(task.seconds)
+        if task.name == "raise":
+            raise DivergenceError("as asked")
+        return task.name
+
+    with RayExecutor("data", WorkerConfig(num_workers=2), 2) as executor:
+        executor.wait_for_all()
+        with pytest.raises(DivergenceError, match="as asked"):
+            executor.run(say, [Say("old", 1.0), Say("raise")], lambda word: None)
+        told = []
+        words = executor.run(say, [Say("new0", 2.0), Say("new1"), Say("new2")], told.append)
+        assert words == ["new0", "new1", "new2"]
+        assert sorted(told) == ["new0", "new1", "new2"]
+        assert len(executor.pool.everyone()) == 2
+        assert executor.run(say, [Say("a"), Say("b")], lambda word: None) == ["a", "b"]
+
+
 def test_workers_know_the_users_forecasters(clustered, make_task, monkeypatch):
     class Flat(Forecaster):
         def __init__(self, shape, options):
             super().__init__(shape)
             self.line = torch.nn.Linear(shape.lookback, shape.horizon)
 
-        def encode(self, context):
+        def encode(self, mean_window):
             return None
 
         def predict(self, x, state):

@@ -2,7 +2,7 @@ import torch
 
 from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.forecasters import agcrn
-from stemdist_ray.forecasters.base import WindowShape
+from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
 
 
@@ -23,8 +23,8 @@ def convolve(layer, x, state, node):
 def test_equals_the_equations_location_by_location():
     model = build()
     x = torch.randn(2, 6, 4, 2, dtype=torch.float64)
-    context = torch.randn(4, 6, 2, dtype=torch.float64)
-    state = model.encode(context)
+    mean_window = torch.randn(4, 6, 2, dtype=torch.float64)
+    state = model.encode(mean_window)
     series = list(x.permute(1, 2, 0, 3))
     for cell in model.cells:
         hidden, outputs = torch.zeros(4, 2, 5, dtype=torch.float64), []
@@ -37,13 +37,13 @@ def test_equals_the_equations_location_by_location():
             hidden = keep * hidden + (1 - keep) * new
             outputs.append(hidden)
         series = outputs
-    expected = model.leave(hidden).permute(1, 2, 0)
-    torch.testing.assert_close(model(x, context), expected)
+    expected = model.output_projection(hidden).permute(1, 2, 0)
+    torch.testing.assert_close(model(x, mean_window), expected)
 
 
 def test_blocks_of_locations_equal_the_whole(monkeypatch):
     model = build()
-    x, context = torch.randn(2, 6, 7, 2).double(), torch.randn(7, 6, 2).double()
-    whole = model(x, context)
+    x, mean_window = torch.randn(2, 6, 7, 2).double(), torch.randn(7, 6, 2).double()
+    whole = model(x, mean_window)
     monkeypatch.setattr(agcrn, "_LOCATIONS_PER_BLOCK", 3)
-    torch.testing.assert_close(model(x, context), whole)
+    torch.testing.assert_close(model(x, mean_window), whole)

@@ -3,7 +3,7 @@ import pytest
 from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.forecasters import FORECASTERS, build_forecaster, describe_forecasters
-from stemdist_ray.forecasters.base import WindowShape
+from stemdist_ray.forecasters.base_class import WindowShape
 
 SHAPE = WindowShape(8, 5, 2)
 NAMES = [

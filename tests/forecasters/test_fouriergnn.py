@@ -1,9 +1,12 @@
+import pytest
 import torch
 
 from stemdist_ray.config import ForecasterConfig
-from stemdist_ray.forecasters.base import WindowShape
+from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
 from stemdist_ray.forecasters.fouriergnn import FourierOperator
+from tests.reference.derivatives import assert_same_function, unsettle
+from tests.reference.fouriergnn import plain_twin
 
 
 def build(target=0, **options):
@@ -23,25 +26,51 @@ def test_operator_is_a_rectified_complex_product():
 
 
 def test_locations_are_ordered_by_the_level_of_the_target():
-    context = torch.randn(5, 6, 2)
+    mean_window = torch.randn(5, 6, 2)
     for target in (0, 1):
-        order = build(target).encode(context).order
-        levels = context[order][..., target].mean(1)
+        order = build(target).encode(mean_window).order
+        levels = mean_window[order][..., target].mean(1)
         assert torch.all(levels.diff() >= 0)
 
 
 def test_large_sparsity_leaves_the_tokens_alone():
     model = build(sparsity=1e6).eval()
-    x, context = torch.randn(3, 6, 5, 2), torch.randn(5, 6, 2)
-    state = model.encode(context)
-    tokens = model.enter(x.transpose(1, 2)) + state.added[:, None]
-    expected = model.leave(model.reduce(tokens.mT).flatten(2)).transpose(1, 2)
-    torch.testing.assert_close(model(x, context), expected)
+    x, mean_window = torch.randn(3, 6, 5, 2), torch.randn(5, 6, 2)
+    state = model.encode(mean_window)
+    tokens = model.input_projection(x.transpose(1, 2)) + state.added[:, None]
+    expected = model.output_projection(model.reduce(tokens.mT).flatten(2)).transpose(1, 2)
+    torch.testing.assert_close(model(x, mean_window), expected)
 
 
 def test_every_location_hears_the_others():
     model = build(encoder="mlp", sparsity=0.0).eval()
-    x, context = torch.randn(1, 6, 5, 2), torch.randn(5, 6, 2)
+    x, mean_window = torch.randn(1, 6, 5, 2), torch.randn(5, 6, 2)
     other = x.clone()
     other[:, :, 4] += 5
-    assert not torch.allclose(model(x, context)[..., 0], model(other, context)[..., 0])
+    assert not torch.allclose(model(x, mean_window)[..., 0], model(other, mean_window)[..., 0])
+
+
+@pytest.mark.parametrize(
+    ("lookback", "features", "locations", "options"),
+    [
+        (6, 2, 4, {}),
+        (5, 1, 3, {"sparsity": 0.2}),  # an odd sequence has no frequency without a mirror image
+        (1, 1, 2, {"layers": 1}),  # fewer steps than they are reduced to
+        (4, 3, 1, {"encoder": "mlp", "sparsity": 0.0}),
+    ],
+)
+def test_equals_the_plain_reference_to_second_order(lookback, features, locations, options):
+    torch.manual_seed(0)
+    config = ForecasterConfig(
+        name="fouriergnn",
+        options={
+            "width": 4,
+            "hidden": 5,
+            "reduced_steps": 2,
+            "reduced_hidden": 3,
+            **options,
+        },
+    )
+    model = unsettle(build_forecaster(config, WindowShape(lookback, 3, features)).double())
+    x = torch.randn(2, lookback, locations, features, dtype=torch.float64)
+    assert_same_function(model, plain_twin(model), x)

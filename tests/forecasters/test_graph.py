@@ -44,7 +44,7 @@ def test_sparse_equals_dense_with_gradients():
         graph = model(source, second)
         torch.manual_seed(2)
         state = torch.randn(12, 5, dtype=torch.float64, requires_grad=True)
-        out = graph.spread(state, 2)
+        out = graph.propagate(state, 2)
         gradients = torch.autograd.grad(out.square().sum(), [source, state])
         results.append((out, *gradients))
     assert isinstance(graph, SparseGraph)
@@ -57,16 +57,16 @@ def test_sparse_without_gradients_equals_dense():
     dense, sparse = (learner(dense_limit=limit)(first, second) for limit in (256, 0))
     x = torch.randn(12, 5, dtype=torch.float64)
     with torch.no_grad():
-        torch.testing.assert_close(sparse.spread(x, 3), dense.spread(x, 3))
+        torch.testing.assert_close(sparse.propagate(x, 3), dense.propagate(x, 3))
 
 
-def test_spread_holds_every_hop_of_both_directions():
+def test_propagation_holds_every_hop_of_both_directions():
     graph = learner()(*embeddings(7))
     x = torch.randn(7, 2, dtype=torch.float64)
     forward, backward = graph.matrices
     expected = [forward @ x, backward @ x, forward @ forward @ x, backward @ backward @ x]
-    torch.testing.assert_close(graph.spread(x, 2), torch.stack(expected))
-    torch.testing.assert_close(graph.spread(x, 1), torch.stack(expected[:2]))
+    torch.testing.assert_close(graph.propagate(x, 2), torch.stack(expected))
+    torch.testing.assert_close(graph.propagate(x, 1), torch.stack(expected[:2]))
 
 
 def test_neighbours_multiply_both_ways():

@@ -2,15 +2,18 @@ import torch
 from torch.nn import functional
 
 from stemdist_ray.config import ForecasterConfig
-from stemdist_ray.forecasters.base import WindowShape
+from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
 
 
-def reference(model, x, context):
+def reference(model, x, mean_window):
     """The textbook way: (W, C, N, T) and two-dimensional convolutions."""
-    graph = model.encode(context).matrix
+    graph = model.encode(mean_window).matrix
     h = functional.pad(x.permute(0, 3, 2, 1), (max(0, model.steps - x.shape[1]), 0))
-    h = torch.einsum("wfnt,cf->wcnt", h, model.enter.weight) + model.enter.bias[:, None, None]
+    h = (
+        torch.einsum("wfnt,cf->wcnt", h, model.input_projection.weight)
+        + model.input_projection.bias[:, None, None]
+    )
     skip = 0
     for layer, dilation in zip(model.layers, model.options.dilations, strict=True):
         kernel = layer.convolution.weight.permute(2, 1, 0)[:, :, None]
@@ -31,7 +34,7 @@ def reference(model, x, context):
         )
         out, norm = mixed + h[..., -mixed.shape[3] :], layer.norm
         h = functional.batch_norm(out, None, None, norm.weight, norm.bias, training=True)
-    for linear in (model.end, model.leave):
+    for linear in (model.end, model.output_projection):
         skip = functional.conv2d(
             functional.relu(skip), linear.weight[:, :, None, None], linear.bias
         )
@@ -46,14 +49,14 @@ def test_equals_two_dimensional_convolutions():
             ForecasterConfig(name="graph_wavenet", options=options), WindowShape(lookback, 4, 2)
         ).double()
         x = torch.randn(3, lookback, 5, 2, dtype=torch.float64)
-        context = torch.randn(5, lookback, 2, dtype=torch.float64)
-        torch.testing.assert_close(model(x, context), reference(model, x, context))
+        mean_window = torch.randn(5, lookback, 2, dtype=torch.float64)
+        torch.testing.assert_close(model(x, mean_window), reference(model, x, mean_window))
 
 
 def test_judged_by_the_statistics_it_was_trained_with():
     torch.manual_seed(0)
     model = build_forecaster(ForecasterConfig(name="graph_wavenet"), WindowShape(12, 4, 1))
-    x, context = torch.randn(3, 12, 5, 1), torch.randn(5, 12, 1)
-    model(x, context)
+    x, mean_window = torch.randn(3, 12, 5, 1), torch.randn(5, 12, 1)
+    model(x, mean_window)
     model.eval()
-    torch.testing.assert_close(model(x[:1], context), model(x, context)[:1])
+    torch.testing.assert_close(model(x[:1], mean_window), model(x, mean_window)[:1])

@@ -4,7 +4,7 @@ from torch import nn
 
 from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.errors import ConfigError
-from stemdist_ray.forecasters.base import WindowShape
+from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
 from stemdist_ray.forecasters.itransformer import ItransformerOptions, TokenLayer
 
@@ -22,8 +22,8 @@ def test_a_layer_is_torchs_encoder_layer():
     }
     modules = {
         theirs.self_attn.out_proj: ours.mix,
-        theirs.linear1: ours.enter,
-        theirs.linear2: ours.leave,
+        theirs.linear1: ours.input_projection,
+        theirs.linear2: ours.output_projection,
         theirs.norm1: ours.first_norm,
         theirs.norm2: ours.second_norm,
     }
@@ -41,11 +41,11 @@ def test_forecasts_follow_level_and_scale_of_the_target(target):
     torch.manual_seed(0)
     config = ForecasterConfig(name="itransformer", options={"width": 16})
     model = build_forecaster(config, WindowShape(8, 4, 2, target)).eval()
-    x, context = 10 * torch.randn(3, 8, 5, 2), torch.randn(5, 8, 2)
+    x, mean_window = 10 * torch.randn(3, 8, 5, 2), torch.randn(5, 8, 2)
     scaled = x.clone()
     scaled[..., target] = 2 * scaled[..., target] + 30
-    expected = 2 * model(x, context) + 30
-    torch.testing.assert_close(model(scaled, context), expected, rtol=1e-3, atol=1e-3)
+    expected = 2 * model(x, mean_window) + 30
+    torch.testing.assert_close(model(scaled, mean_window), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_heads_must_divide_the_width():

@@ -98,10 +98,10 @@ def test_uniform_parameter_stays_in_its_bound():
     assert uniform_parameter(50, 50, fan_in=4).abs().max() <= 0.5
 
 
-@pytest.mark.parametrize(("taps", "dilation"), [(2, 1), (2, 4), (3, 2)])
-def test_dilated_convolution_is_torchs(taps, dilation):
+@pytest.mark.parametrize(("kernel_size", "dilation"), [(2, 1), (2, 4), (3, 2)])
+def test_dilated_convolution_is_torchs(kernel_size, dilation):
     torch.manual_seed(0)
-    layer = DilatedConvolution(3, 5, taps, dilation)
+    layer = DilatedConvolution(3, 5, kernel_size, dilation)
     x = torch.randn(4, 2, 12, 3)
     kernel = layer.weight.permute(2, 1, 0)
     series = x.flatten(0, 1).transpose(1, 2)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from stemdist_ray.forecasters.base import WindowShape
+from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.forecasters.location_encoder import EncoderOptions, build_encoder
 
 
@@ -14,25 +14,25 @@ def encoder_of(name, features=1, hidden=32, embedding=10):
 def test_shapes_and_permutation(name):
     torch.manual_seed(0)
     encoder = encoder_of(name, 2)
-    context = torch.randn(7, 12, 2)
+    mean_window = torch.randn(7, 12, 2)
     order = torch.randperm(7)
-    out = encoder(context)
+    out = encoder(mean_window)
     assert out.shape == (7, 10)
-    torch.testing.assert_close(encoder(context[order]), out[order])
+    torch.testing.assert_close(encoder(mean_window[order]), out[order])
 
 
 def test_fused_attention_equals_the_differentiable_one():
     encoder = encoder_of("attention")
-    context = torch.randn(50, 12, 1)
+    mean_window = torch.randn(50, 12, 1)
     with torch.no_grad():
-        fused = encoder(context)
-    torch.testing.assert_close(fused, encoder(context), rtol=1e-4, atol=1e-5)
+        fused = encoder(mean_window)
+    torch.testing.assert_close(fused, encoder(mean_window), rtol=1e-4, atol=1e-5)
 
 
 def test_attention_sees_the_others_and_the_mlp_does_not():
-    context = torch.randn(5, 12, 1)
-    changed = context.clone()
+    mean_window = torch.randn(5, 12, 1)
+    changed = mean_window.clone()
     changed[4] += 3
     for name, same in (("attention", False), ("mlp", True)):
         encoder = encoder_of(name)
-        assert torch.equal(encoder(context)[0], encoder(changed)[0]) is same
+        assert torch.equal(encoder(mean_window)[0], encoder(changed)[0]) is same

@@ -24,7 +24,7 @@ class Line(nn.Module):
         super().__init__()
         self.line = nn.Linear(shape.lookback, shape.horizon)
 
-    def forward(self, x, context):
+    def forward(self, x, mean_window):
         return self.line(x[..., 0].transpose(1, 2)).transpose(1, 2)
 
 
@@ -36,8 +36,8 @@ class Scaled(Line):
         super().__init__(shape)
         self.factor = options.factor
 
-    def forward(self, x, context):
-        return self.factor * super().forward(x, context)
+    def forward(self, x, mean_window):
+        return self.factor * super().forward(x, mean_window)
 
 
 @pytest.fixture(autouse=True)
@@ -48,8 +48,8 @@ def clean(monkeypatch):
 def test_a_module_is_built_by_name_and_forecasts():
     assert register_forecaster("line")(Line) is Line
     model = build_forecaster(ForecasterConfig(name="line"), SHAPE)
-    x, context = torch.randn(3, 8, 4, 2), torch.randn(4, 8, 2)
-    assert torch.equal(model(x, context), model.module(x, context))
+    x, mean_window = torch.randn(3, 8, 4, 2), torch.randn(4, 8, 2)
+    assert torch.equal(model(x, mean_window), model.module(x, mean_window))
     assert model.summary == "One line for all."
     assert model.num_parameters() == 45
 
@@ -73,8 +73,8 @@ def test_defining_a_class_again_replaces_it():
 
 def test_a_wrong_shape_is_explained():
     class Long(Line):
-        def forward(self, x, context):
-            return super().forward(x, context).transpose(1, 2)
+        def forward(self, x, mean_window):
+            return super().forward(x, mean_window).transpose(1, 2)
 
     model = as_forecaster(Long)(SHAPE, ForecasterOptions())
     with pytest.raises(ConfigError, match=r"Long returned \(3, 4, 5\).* = \(3, 5, 4\)"):
@@ -82,15 +82,17 @@ def test_a_wrong_shape_is_explained():
 
 
 def test_unsuitable_classes_are_refused():
-    class NoContext(nn.Module):
+    class NoMeanWindow(nn.Module):
         def __init__(self, shape):
             super().__init__()
 
         def forward(self, x):
             return x
 
-    with pytest.raises(ConfigError, match=r"NoContext.forward is called as forward\(self, x, con"):
-        as_forecaster(NoContext)
+    with pytest.raises(
+        ConfigError, match=r"NoMeanWindow.forward is called as forward\(self, x, mean"
+    ):
+        as_forecaster(NoMeanWindow)
     with pytest.raises(ConfigError, match="subclass of Forecaster or torch.nn.Module; found 3"):
         as_forecaster(3)
 

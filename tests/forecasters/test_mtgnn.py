@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from stemdist_ray.config import ForecasterConfig
-from stemdist_ray.forecasters.base import WindowShape
+from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
 from tests.reference.mtgnn import reference_forward
 
@@ -25,8 +25,8 @@ def build(lookback=12, horizon=12, features=1, seed=0, **options):
 def data(lookback, locations, features, windows=3):
     torch.manual_seed(1)
     x = torch.randn(windows, lookback, locations, features, dtype=torch.float64)
-    context = torch.randn(locations, lookback, features, dtype=torch.float64)
-    return x, context
+    mean_window = torch.randn(locations, lookback, features, dtype=torch.float64)
+    return x, mean_window
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -41,9 +41,9 @@ def test_equals_the_plain_reference(lookback, horizon, features, locations, enco
         if locations <= model.graph.top_k:
             pytest.skip("fewer locations than neighbours are always dense")
         model.graph.dense_limit = 0
-    x, context = data(lookback, locations, features)
+    x, mean_window = data(lookback, locations, features)
     weights = torch.randn(3, horizon, locations, dtype=torch.float64)
-    fast, plain = model(x, context), reference_forward(model, x, context)
+    fast, plain = model(x, mean_window), reference_forward(model, x, mean_window)
     assert fast.shape == (3, horizon, locations)
     torch.testing.assert_close(fast, plain, **TOLERANCE)
     parameters = list(model.parameters())
@@ -80,35 +80,35 @@ def test_second_order_gradients_equal_the_reference(features, locations, sparse)
 
 def test_permuting_locations_permutes_forecasts():
     model = build()
-    x, context = data(12, 9, 1)
+    x, mean_window = data(12, 9, 1)
     order = torch.randperm(9)
     torch.testing.assert_close(
-        model(x[:, :, order], context[order]), model(x, context)[:, :, order], **TOLERANCE
+        model(x[:, :, order], mean_window[order]), model(x, mean_window)[:, :, order], **TOLERANCE
     )
 
 
 def test_sparse_and_dense_graphs_agree_in_float32():
     model = build().float()
-    x, context = (t.float() for t in data(12, 40, 1))
-    dense = model(x, context)
+    x, mean_window = (t.float() for t in data(12, 40, 1))
+    dense = model(x, mean_window)
     model.graph.dense_limit = 0
-    torch.testing.assert_close(model(x, context), dense, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(model(x, mean_window), dense, rtol=1e-4, atol=1e-5)
     with torch.no_grad():
-        torch.testing.assert_close(model(x, context), dense, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(model(x, mean_window), dense, rtol=1e-4, atol=1e-5)
 
 
 def test_deterministic_in_eval_and_noisy_in_train():
     model = build()
-    x, context = data(12, 9, 1)
-    assert torch.equal(model(x, context), model(x, context))
+    x, mean_window = data(12, 9, 1)
+    assert torch.equal(model(x, mean_window), model(x, mean_window))
     model.train()
-    assert not torch.equal(model(x, context), model(x, context))
+    assert not torch.equal(model(x, mean_window), model(x, mean_window))
 
 
 def test_windows_do_not_influence_each_other():
     model = build()
-    x, context = data(12, 9, 1)
-    torch.testing.assert_close(model(x[1:2], context), model(x, context)[1:2], **TOLERANCE)
+    x, mean_window = data(12, 9, 1)
+    torch.testing.assert_close(model(x[1:2], mean_window), model(x, mean_window)[1:2], **TOLERANCE)
 
 
 def test_paper_size():

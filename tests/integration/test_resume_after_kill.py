@@ -21,7 +21,7 @@ OPTIONS = ["--preset", "demo", *[f"--set={k}={json.dumps(v)}" for k, v in SETTIN
 
 
 def start(out, *more):
-    command = [sys.executable, "-m", "stemdist_ray.cli", "distill", SOURCE, "--out", str(out)]
+    command = [sys.executable, "-m", "stemdist_ray.cli.app", "distill", SOURCE, "--out", str(out)]
     return subprocess.Popen([*command, *more], stdout=subprocess.PIPE, text=True)
 
 

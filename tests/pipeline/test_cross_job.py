@@ -4,9 +4,9 @@ import json
 import pytest
 
 from stemdist_ray import SyntheticDataset, evaluate, evaluate_forecasters
+from stemdist_ray.comparison.compare import Comparison
 from stemdist_ray.errors import ConfigError, DivergenceError
-from stemdist_ray.evaluation.compare import Comparison
-from stemdist_ray.files import write_csv
+from stemdist_ray.system.files import write_csv
 from tests.test_contract import METRICS
 
 

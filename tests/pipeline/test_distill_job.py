@@ -1,11 +1,42 @@
+import hashlib
+import json
+import platform
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
-from stemdist_ray import DistillConfig, SyntheticDataset, build_config, distill
-from stemdist_ray.errors import ArtifactError, ConfigError, DataError, ExecutionError
-from stemdist_ray.pipeline.distill_job import compute_device
+from stemdist_ray import SyntheticDataset, build_config, distill
+from stemdist_ray.data import prepared
+from stemdist_ray.data.prepared import prepare_source
+from stemdist_ray.errors import ArtifactError, ConfigError, DataError
 from stemdist_ray.progress import SilentReporter
-from tests.conftest import TINY
+from tests.conftest import GOLDEN, TINY
+
+
+def bits_environment():
+    """What the bits of sums depend on: library versions and the processor's instructions."""
+    return {
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "machine": platform.machine(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def small_run_hash():
+    with tempfile.TemporaryDirectory() as folder:
+        result = distill(
+            "sim:traffic?locations=24,steps=400,seed=3",
+            Path(folder) / "run",
+            build_config("demo", TINY, {"seed": 5}),
+        )
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(result.dataset.x.tobytes())
+    digest.update(result.dataset.y.tobytes())
+    return digest.hexdigest()
 
 
 class StopAfter(SilentReporter):
@@ -106,7 +137,7 @@ def test_several_features_covariates_and_no_learned_targets(tmp_path, rng):
     )
     result = distill(series, tmp_path / "run", config)
     assert result.dataset.x.shape[3] == 4
-    assert result.dataset.manifest["target"]["name"] == "speed"
+    assert result.dataset.manifest.target.name == "speed"
 
 
 def test_the_papers_objective_runs_as_well(traffic, tmp_path):
@@ -118,12 +149,29 @@ def test_the_papers_objective_runs_as_well(traffic, tmp_path):
     assert result.history[1].objective > 1
 
 
-def test_gpu_that_is_not_there():
-    config = DistillConfig.model_validate({"worker": {"num_workers": 0, "num_gpus": 1}})
-    import torch
+def test_more_rounds_equal_a_direct_run_though_the_last_round_was_not_due(traffic, tmp_path):
+    """Every third round is validated; the first run also validates its last one, round 2."""
+    rhythm = {"validation": {**TINY["validation"], "every": 3}}
+    short, long = (build_config("demo", TINY, rhythm, {"rounds": n}) for n in (2, 4))
+    first = distill(traffic, tmp_path / "run", short)
+    assert [r.validation is not None for r in first.history] == [True, False, True]
+    longer = distill(traffic, tmp_path / "run", long, resume=True)
+    direct = distill(traffic, tmp_path / "direct", long)
+    assert [r.validation for r in longer.history] == [r.validation for r in direct.history]
+    assert longer.best_round == direct.best_round
+    np.testing.assert_array_equal(longer.dataset.x, direct.dataset.x)
 
-    if torch.cuda.is_available():
-        assert compute_device(config) == "cuda"
-    else:
-        with pytest.raises(ExecutionError, match="no usable GPU"):
-            compute_device(config)
+
+def test_a_prepared_source_is_not_read_again(traffic, tiny_config, tmp_path, artifact, monkeypatch):
+    ready = prepare_source(traffic, tiny_config.data)
+    monkeypatch.setattr(prepared, "prepare", lambda *unused: pytest.fail("prepared again"))
+    result = distill(ready, tmp_path / "run", tiny_config)
+    np.testing.assert_array_equal(result.dataset.x, SyntheticDataset.load(artifact).x)
+
+
+def test_same_bits_as_the_release_before():
+    """A small run, recorded with an earlier release; compared where sums have the same bits."""
+    recorded = json.loads((GOLDEN / "bits.json").read_text())
+    if recorded["environment"] != bits_environment():
+        pytest.skip(f"recorded with {recorded['environment']}")
+    assert small_run_hash() == recorded["hash"]

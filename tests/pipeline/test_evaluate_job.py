@@ -3,9 +3,13 @@ import shutil
 
 import pytest
 
-from stemdist_ray import EvaluationResult, SyntheticDataset, evaluate
+from stemdist_ray import Evaluation, SyntheticDataset, evaluate
+from stemdist_ray.comparison.table import read_evaluation
+from stemdist_ray.data import prepared
+from stemdist_ray.data.prepared import prepare_source
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.progress import SilentReporter
+from tests.conftest import GOLDEN
 from tests.test_contract import EVALUATION_KEYS, METRICS
 
 
@@ -23,9 +27,9 @@ def result(artifact, traffic):
 
 
 def test_typed_result(result):
-    assert isinstance(result, EvaluationResult)
+    assert isinstance(result, Evaluation)
     assert result.forecaster == "mtgnn"
-    assert set(result.trained_rows()) == {
+    assert set(result.rows) == {
         "distilled",
         "random_subset",
         "centroid",
@@ -43,7 +47,7 @@ def test_json_is_kept_beside_the_artifact(result, artifact):
 
 def test_a_loaded_data_set_can_be_evaluated_too(artifact, traffic, result):
     again = evaluate(SyntheticDataset.load(artifact), traffic)
-    assert again.full_data is None
+    assert "full_data" not in again.rows
     assert again.distilled.test == result.distilled.test
 
 
@@ -58,3 +62,21 @@ def test_later_readings_are_allowed_and_noted(artifact, traffic, tmp_path):
     said = Said()
     evaluate(tmp_path / "copy", traffic.with_changes(values=traffic.values + 1), reporter=said)
     assert any("have changed since distilling" in line for line in said.lines)
+
+
+def test_a_prepared_source_is_taken_as_it_is(artifact, traffic, result, monkeypatch):
+    data = SyntheticDataset.load(artifact)
+    ready = prepare_source(traffic, data.config.data)
+    monkeypatch.setattr(prepared, "prepare", lambda *unused: pytest.fail("prepared again"))
+    assert evaluate(data, ready).distilled.test == result.distilled.test
+
+
+def test_an_artifact_of_the_first_release_is_evaluated():
+    """With the figures that release gave, where the machine adds up alike."""
+    data = SyntheticDataset.load(GOLDEN / "artifact_v1")
+    stored = read_evaluation(GOLDEN / "artifact_v1" / "evaluation.json")
+    again = evaluate(data, data.manifest.source.source)
+    for name, row in stored.every_row().items():
+        error = row.test.values["relative_rmse"]["mean"]
+        found = again.every_row()[name].test.values["relative_rmse"]["mean"]
+        assert found == pytest.approx(error, rel=1e-3), name

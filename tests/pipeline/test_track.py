@@ -1,8 +1,8 @@
 import pytest
 
-from stemdist_ray.pipeline.inputs import read_input
+from stemdist_ray.data.describe import describe_series
 from stemdist_ray.pipeline.track import describe_run, ended, remember_run, remembered_run
-from stemdist_ray.tracking.base import NullTracker
+from stemdist_ray.tracking.base_class import NullTracker
 
 
 class Statuses(NullTracker):
@@ -15,7 +15,9 @@ class Statuses(NullTracker):
 
 
 def test_run_is_described(traffic, tiny_config, tmp_path):
-    run = describe_run(tmp_path / "name", tiny_config, read_input(traffic, tiny_config.data), "x")
+    run = describe_run(
+        tmp_path / "name", tiny_config, describe_series(traffic, traffic.name, "memory"), "x"
+    )
     assert run.name == "name"
     assert run.params["matching.steps"] == 2
     assert run.dataset["digest"] == traffic.content_hash()

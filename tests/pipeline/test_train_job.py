@@ -17,7 +17,7 @@ from stemdist_ray.progress import SilentReporter
 def config(**more):
     tree = {
         "data": {"lookback": 6, "horizon": 4},
-        "forecaster": {"name": "dlinear", "options": {"kernel": 3}},
+        "forecaster": {"name": "dlinear", "options": {"kernel_size": 3}},
         "training": {"epochs": 3, "learning_rate": 0.01},
         "worker": {"num_workers": 0},
         "tracking": {"enabled": False},

@@ -9,12 +9,12 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from stemdist_ray.forecasters.base import Forecaster
+from stemdist_ray.forecasters.base_class import Forecaster
 
 
-def graph_matrix(model, context):
+def graph_matrix(model, mean_window):
     learner = model.graph
-    first, second = model.source_encoder(context), model.target_encoder(context)
+    first, second = model.source_encoder(mean_window), model.target_encoder(mean_window)
     a = learner.saturation
     m1 = torch.tanh(a * learner.source(first))
     m2 = torch.tanh(a * learner.target(second))
@@ -33,8 +33,8 @@ def mix_hop(x, adjacency, weights, bias, alpha):
     matrix = matrix / matrix.sum(1, keepdim=True)
     hops = [x]
     for _ in range(weights.shape[1] - 1):
-        spread = torch.einsum("nm,wcmt->wcnt", matrix, hops[-1])
-        hops.append(alpha * x + (1 - alpha) * spread)
+        propagated = torch.einsum("nm,wcmt->wcnt", matrix, hops[-1])
+        hops.append(alpha * x + (1 - alpha) * propagated)
     together = torch.cat(hops, dim=1)
     kernel = weights.flatten(1)[:, :, None, None]
     return F.conv2d(together, kernel, bias)
@@ -74,8 +74,8 @@ class PlainMtgnn(Forecaster):
         super().__init__(model.shape)
         self.model = model
 
-    def encode(self, context):
-        return graph_matrix(self.model, context)
+    def encode(self, mean_window):
+        return graph_matrix(self.model, mean_window)
 
     def predict(self, x, state):
         """(W, L, N, F) inputs and the (N, N) adjacency to (W, H, N) forecasts."""
@@ -83,7 +83,9 @@ class PlainMtgnn(Forecaster):
         hidden = x.permute(0, 3, 2, 1)
         skip = skip_convolution(self.drop(hidden), model.skip_input)
         hidden = F.pad(hidden, (model.padding, 0))
-        hidden = F.conv2d(hidden, model.enter.weight[:, :, None, None], model.enter.bias)
+        hidden = F.conv2d(
+            hidden, model.input_projection.weight[:, :, None, None], model.input_projection.bias
+        )
         for layer in range(options.layers):
             residual = hidden
             kernels = model.kernels[layer]
@@ -100,7 +102,9 @@ class PlainMtgnn(Forecaster):
         skip = skip + skip_convolution(hidden, model.skip_last)
         out = torch.relu(skip)
         out = torch.relu(F.conv2d(out, model.end.weight[:, :, None, None], model.end.bias))
-        out = F.conv2d(out, model.leave.weight[:, :, None, None], model.leave.bias)
+        out = F.conv2d(
+            out, model.output_projection.weight[:, :, None, None], model.output_projection.bias
+        )
         return out[..., 0]
 
     def drop(self, x):
@@ -112,6 +116,6 @@ def plain_twin(model):
     return PlainMtgnn(model)
 
 
-def reference_forward(model, x, context):
+def reference_forward(model, x, mean_window):
     """(W, L, N, F) inputs to (W, H, N) forecasts, in eval mode."""
-    return PlainMtgnn(model).eval()(x, context)
+    return PlainMtgnn(model).eval()(x, mean_window)

@@ -5,7 +5,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from stemdist_ray.config import TrackingConfig
-from stemdist_ray.tracking.base import NullTracker, RunDescription
+from stemdist_ray.tracking.base_class import NullTracker, RunDescription
 from stemdist_ray.tracking.mlflow import MlflowTracker, create_tracker, tracking_uri
 
 

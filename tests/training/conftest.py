@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.config.training import TrainConfig
+from stemdist_ray.data.prepared import prepare
 from stemdist_ray.data.simulate import TrafficParameters, simulate_traffic
-from stemdist_ray.data.windows import prepare
-from stemdist_ray.training.config import TrainConfig
-from stemdist_ray.training.group import Alone, load_state
+from stemdist_ray.training.group import LocalGroup, load_state
 from stemdist_ray.training.loop import TrainingLoop
 from stemdist_ray.training.work import DistilledWindows
 
@@ -24,7 +24,7 @@ def assert_close(one, other):
 
 
 def alone(work, path):
-    TrainingLoop(work, Alone(path), "cpu").run()
+    TrainingLoop(work, LocalGroup(path), "cpu").run()
     return load_state(path)
 
 
@@ -45,7 +45,7 @@ class _Member:
     def __init__(self, team, rank):
         self.team, self.rank, self.size = team, rank, team.size
 
-    def add_up(self, values):
+    def all_reduce(self, values):
         self.team.values[self.rank] = values.clone()
         self.team.barrier.wait()
         total = sum(self.team.values)
@@ -65,7 +65,7 @@ class _Member:
 def train_config():
     return TrainConfig(
         data={"lookback": 6, "horizon": 4},
-        forecaster=ForecasterConfig(name="dlinear", options={"kernel": 3}),
+        forecaster=ForecasterConfig(name="dlinear", options={"kernel_size": 3}),
         training={"epochs": 4, "batch": 25, "validation_windows": 10, "subsets": 2},
         tracking={"enabled": False},
     )

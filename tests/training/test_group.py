@@ -1,10 +1,10 @@
 import torch
 
-from stemdist_ray.training.group import Alone, load_state
+from stemdist_ray.training.group import LocalGroup, load_state
 
 
 def test_alone_keeps_the_last_checkpoint_in_a_file(tmp_path):
-    group = Alone(tmp_path / "state.pt")
+    group = LocalGroup(tmp_path / "state.pt")
     assert group.restore() is None
     group.report({}, {"epoch": 1, "w": torch.ones(2)})
     group.report({}, {"epoch": 2, "w": torch.zeros(2)})
@@ -15,5 +15,5 @@ def test_alone_keeps_the_last_checkpoint_in_a_file(tmp_path):
 
 def test_alone_has_nothing_to_add(tmp_path):
     values = torch.arange(3.0)
-    Alone(tmp_path / "x").add_up(values)
+    LocalGroup(tmp_path / "x").all_reduce(values)
     assert torch.equal(values, torch.arange(3.0))

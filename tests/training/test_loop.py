@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stemdist_ray.errors import DivergenceError
-from stemdist_ray.training.group import Alone
+from stemdist_ray.training.group import LocalGroup
 from stemdist_ray.training.loop import TrainingLoop
 from stemdist_ray.training.work import training_work
 from tests.training.conftest import Threads, alone, assert_close
@@ -56,7 +56,7 @@ def test_going_on_from_any_epoch_ends_where_the_undisturbed_run_does(train_confi
     class KilledError(Exception):
         pass
 
-    class Mortal(Alone):
+    class Mortal(LocalGroup):
         def report(self, record, state):
             super().report(record, state)
             if record["epoch"] == 2:

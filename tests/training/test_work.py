@@ -12,15 +12,15 @@ def windows_of(source):
 def test_workers_share_the_train_windows(train_config, gappy, distilled):
     for data in (None, distilled):
         work = training_work(train_config, gappy, data, "hash")
-        whole = windows_of(work.source(0, 1, "cpu"))
-        parts = [windows_of(work.source(rank, 3, "cpu")) for rank in range(3)]
+        whole = windows_of(work.data(0, 1, "cpu"))
+        parts = [windows_of(work.data(rank, 3, "cpu")) for rank in range(3)]
         assert len(whole) == sum(map(len, parts))
         torch.testing.assert_close(whole.sum(), torch.cat(parts).sum(), rtol=1e-4, atol=1e-2)
 
 
 def test_later_splits_do_not_travel(train_config, gappy):
     work = training_work(train_config, gappy, None, "hash")
-    assert len(work.source.windows.inputs) == gappy.train_steps
+    assert len(work.data.windows.inputs) == gappy.train_steps
     assert len(work.selection.starts) == 10
-    assert len(work.selection.data.windows.inputs) == 10 * (6 + 4)
-    np.testing.assert_array_equal(work.context, gappy.encoder_input())
+    assert len(work.selection.windows.inputs) == 10 * (6 + 4)
+    np.testing.assert_array_equal(work.mean_window, gappy.mean_window())

@@ -13,19 +13,19 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from tests.sweeps.conftest import Lines
 
 from stemdist_ray import evaluate
 from stemdist_ray.config import TrackingConfig
 from stemdist_ray.report.html import write_report
 from stemdist_ray.report.sweep import write_sweep_report
-from stemdist_ray.tracking.base import RunDescription
+from stemdist_ray.sweeps.monitor import SweepMonitor
+from stemdist_ray.sweeps.records import SweepStore
+from stemdist_ray.tracking.base_class import RunDescription
 from stemdist_ray.tracking.mlflow import create_tracker
-from stemdist_ray.tuning.monitor import SweepMonitor
-from stemdist_ray.tuning.records import SweepStore
 from tests.conftest import ROOT
 from tests.pipeline.conftest import artifact
 from tests.report.test_sweep import folder as sweep_folder
-from tests.tuning.conftest import Lines
 
 __all__ = ["artifact", "sweep_folder"]
 

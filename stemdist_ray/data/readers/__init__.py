@@ -10,7 +10,7 @@ from stemdist_ray.data.readers import (
     parquet,
     zarr,
 )
-from stemdist_ray.data.readers.base import READERS, Reader, find_reader, register_reader
+from stemdist_ray.data.readers.base_class import READERS, Reader, find_reader, register_reader
 
 __all__ = [
     "READERS",

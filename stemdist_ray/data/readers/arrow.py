@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import feather
 
-from stemdist_ray.data.readers.base import Reader, register_reader
+from stemdist_ray.data.readers.base_class import Reader, register_reader
 from stemdist_ray.data.readers.parquet import frame_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stemdist_ray.data.readers.base import Reader, register_reader, steps_per_block
+from stemdist_ray.data.readers.base_class import Reader, register_reader, steps_per_block
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stemdist_ray.data.readers.base import Reader, register_reader, table_to_series
+from stemdist_ray.data.readers.base_class import Reader, register_reader, table_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 

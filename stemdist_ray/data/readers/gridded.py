@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from stemdist_ray.data.readers.base import steps_per_block
+from stemdist_ray.data.readers.base_class import steps_per_block
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import h5py
 import pandas as pd
 
-from stemdist_ray.data.readers.base import Reader, register_reader, table_to_series
+from stemdist_ray.data.readers.base_class import Reader, register_reader, table_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
+from stemdist_ray.system.dependencies import need
 
 
 def read_hdf5(path: Path) -> SpatioTemporalSeries:
@@ -17,7 +17,11 @@ def read_hdf5(path: Path) -> SpatioTemporalSeries:
 
     Raises:
         DataError: The file is damaged or does not hold exactly one pandas table.
+        DependencyError: The extra ``formats`` is not installed.
     """
+    need("reading HDF5", "formats", "h5py", "tables")
+    import h5py
+
     try:
         with h5py.File(path, "r") as file:
             keys = [name for name, item in file.items() if "pandas_type" in item.attrs]

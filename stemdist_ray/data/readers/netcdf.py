@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import xarray as xr
-
-from stemdist_ray.data.readers.base import Reader, register_reader
-from stemdist_ray.data.readers.gridded import dataset_blocks, dataset_to_series
+from stemdist_ray.data.readers.base_class import Reader, register_reader
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
+from stemdist_ray.system.dependencies import need
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def read_netcdf(path: Path) -> SpatioTemporalSeries:
@@ -19,19 +21,27 @@ def read_netcdf(path: Path) -> SpatioTemporalSeries:
 
     Raises:
         DataError: The file is damaged or holds no variable over time.
+        DependencyError: The extra ``formats`` is not installed.
     """
     with _opened(path) as dataset:
+        from stemdist_ray.data.readers.gridded import dataset_to_series
+
         return dataset_to_series(dataset.load(), path)
 
 
 def stream_netcdf(path: Path, block_bytes: int) -> Iterator[SpatioTemporalSeries]:
     """Read a NetCDF file in blocks of steps; see :func:`read_netcdf`."""
     with _opened(path) as dataset:
+        from stemdist_ray.data.readers.gridded import dataset_blocks
+
         yield from dataset_blocks(dataset, path, block_bytes)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[xr.Dataset]:
+    need("reading NetCDF", "formats", "xarray", "h5netcdf")
+    import xarray as xr
+
     with path.open("rb") as file:
         engine = "h5netcdf" if file.read(4) == b"\x89HDF" else "scipy"
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stemdist_ray.data.readers.base import Reader, register_reader
+from stemdist_ray.data.readers.base_class import Reader, register_reader
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stemdist_ray.data.readers.base import (
+from stemdist_ray.data.readers.base_class import (
     TIME_NAMES,
     Reader,
     numeric,

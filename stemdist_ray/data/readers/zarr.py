@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import xarray as xr
-from zarr.errors import BaseZarrError
-
-from stemdist_ray.data.readers.base import Reader, register_reader
-from stemdist_ray.data.readers.gridded import dataset_blocks, dataset_to_series
+from stemdist_ray.data.readers.base_class import Reader, register_reader
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
+from stemdist_ray.system.dependencies import need
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def is_zarr(path: Path) -> bool:
@@ -25,19 +26,28 @@ def read_zarr(path: Path) -> SpatioTemporalSeries:
 
     Raises:
         DataError: The group is damaged or holds no variable over time.
+        DependencyError: The extra ``formats`` is not installed.
     """
     with _opened(path) as dataset:
+        from stemdist_ray.data.readers.gridded import dataset_to_series
+
         return dataset_to_series(dataset.load(), path)
 
 
 def stream_zarr(path: Path, block_bytes: int) -> Iterator[SpatioTemporalSeries]:
     """Read a Zarr group in blocks of steps; see :func:`read_zarr`."""
     with _opened(path) as dataset:
+        from stemdist_ray.data.readers.gridded import dataset_blocks
+
         yield from dataset_blocks(dataset, path, block_bytes)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[xr.Dataset]:
+    need("reading Zarr", "formats", "xarray", "zarr")
+    import xarray as xr
+    from zarr.errors import BaseZarrError
+
     try:
         with xr.open_zarr(path, consolidated=False, chunks=None) as dataset:
             # Variables are listed in no particular order; make it one.

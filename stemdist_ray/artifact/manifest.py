@@ -1,0 +1,266 @@
+"""The manifest: everything that is recorded about how an artifact was made, as typed data.
+
+The JSON keys are a contract: others read ``manifest.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from stemdist_ray.config import DistillConfig, describe_validation_error
+from stemdist_ray.config.stored import upgrade_settings
+from stemdist_ray.data.describe import SourceDescription
+from stemdist_ray.data.prepared import PreparedSource
+from stemdist_ray.distillation.run_state import RoundRecord, RunState
+from stemdist_ray.errors import ArtifactError
+from stemdist_ray.system.environment import hardware, package_versions
+from stemdist_ray.system.stages import StageRecord
+
+SCHEMA_VERSION = 2  # version 1 had no training settings of validation and teacher of their own
+MANIFEST = "manifest.json"
+
+
+class _Part(BaseModel):
+    """A part of a manifest; keys that only a later release knows are left alone."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Size(_Part):
+    """How large the data are.
+
+    Args:
+        windows: W, synthetic.
+        locations: K, synthetic.
+        real_windows: Of the train split.
+        real_locations: N.
+        lookback: L.
+        horizon: H.
+        features: F, covariates included.
+        bytes: Of the synthetic inputs and targets, float32.
+        real_bytes: Of the train windows they stand for.
+    """
+
+    windows: int
+    locations: int
+    real_windows: int
+    real_locations: int
+    lookback: int
+    horizon: int
+    features: int
+    bytes: int
+    real_bytes: int
+
+    @classmethod
+    def of(cls, source: PreparedSource, state: RunState) -> Self:
+        """The sizes of a run."""
+        series, synthetic = source.windows, state.synthetic
+        real_windows = len(source.starts["train"])
+        per_location = series.lookback * series.num_features + series.horizon
+        return cls(
+            windows=synthetic.num_windows,
+            locations=synthetic.num_locations,
+            real_windows=real_windows,
+            real_locations=series.num_locations,
+            lookback=series.lookback,
+            horizon=series.horizon,
+            features=series.num_features,
+            bytes=int(synthetic.x.nbytes + synthetic.y.nbytes),
+            real_bytes=4 * real_windows * series.num_locations * per_location,
+        )
+
+
+class Target(_Part):
+    """What is forecast.
+
+    Args:
+        name: Of the feature.
+        unit: "" where unknown.
+        position: Among the F inputs.
+    """
+
+    name: str
+    unit: str
+    position: int
+
+
+class Scaling(_Part):
+    """How readings were scaled: (reading - mean) / std per feature.
+
+    Args:
+        mean: F numbers, original units.
+        std: F positive numbers, original units.
+        features: F names, covariates included.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    features: tuple[str, ...]
+
+
+class Outcome(_Part):
+    """What the rounds gave.
+
+    Args:
+        rounds: Rounds run.
+        best_round: The round kept; 0 is the unlearned start.
+        best_validation: Its validation relative RMSE.
+        start_validation: That of the start.
+        stopped_early: Whether patience ran out.
+        teachers: Validation relative RMSE of those who could give the first targets, best first.
+        inertia: Of the clustering, scaled units.
+    """
+
+    rounds: int
+    best_round: int
+    best_validation: float
+    start_validation: float
+    stopped_early: bool
+    teachers: dict[str, float]
+    inertia: float
+
+
+class Manifest(_Part):
+    """All of it.
+
+    Args:
+        schema_version: Of the artifact's files.
+        source: What was distilled.
+        spatial_ratio: Synthetic locations / real ones.
+        temporal_ratio: Synthetic windows / real train windows.
+        seed: Of the run.
+        size: Of the data.
+        target: What is forecast.
+        scaler: How readings were scaled.
+        result: What the rounds gave.
+        history: One record per round, the start first.
+        config: All settings.
+        versions: Of Python and packages.
+        hardware: Of the driver's machine.
+        stages: Seconds and peak memory of the driver per stage.
+        peak_rss_mib: Peak memory of the driver.
+        tracking_run_id: Tracking run, None where nothing was tracked.
+    """
+
+    schema_version: int
+    source: SourceDescription
+    spatial_ratio: float
+    temporal_ratio: float
+    seed: int
+    size: Size
+    target: Target
+    scaler: Scaling
+    result: Outcome
+    history: tuple[RoundRecord, ...]
+    config: DistillConfig
+    versions: dict[str, str]
+    hardware: dict[str, str | int | float]
+    stages: dict[str, StageRecord]
+    peak_rss_mib: float
+    tracking_run_id: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_json` wrote, in this release or in one of schema version 1.
+
+        Raises:
+            ArtifactError: Another schema version, or something is missing.
+        """
+        version = tree.get("schema_version")
+        if version not in (1, SCHEMA_VERSION):
+            raise ArtifactError(
+                f"schema version {version}, this release reads 1 and {SCHEMA_VERSION}"
+            )
+        config = tree.get("config", {})
+        if version == 1:
+            config = upgrade_settings(config)
+        try:
+            return cls.model_validate({**tree, "config": config})
+        except ValidationError as error:
+            raise ArtifactError(describe_validation_error(error)) from error
+
+
+def build_manifest(
+    config: DistillConfig,
+    source: PreparedSource,
+    inertia: float,
+    state: RunState,
+    stages: Mapping[str, StageRecord],
+    peak_rss_mib: float,
+    tracking_run_id: str | None,
+) -> Manifest:
+    """Describe a run.
+
+    Args:
+        config: Its settings.
+        source: What was distilled.
+        inertia: Of the clustering.
+        state: After its last round.
+        stages: What its stages cost the driver.
+        peak_rss_mib: Peak memory of the driver.
+        tracking_run_id: Tracking run, None where nothing was tracked.
+    """
+    kept, start = state.kept(), state.history[0].validation
+    assert start is not None  # the start is always validated
+    scaler = source.scaler
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        source=source.description,
+        spatial_ratio=config.spatial_ratio,
+        temporal_ratio=config.temporal_ratio,
+        seed=config.seed,
+        size=Size.of(source, state),
+        target=Target(
+            name=source.target_name, unit=source.target_unit, position=source.windows.target
+        ),
+        scaler=Scaling(mean=scaler.mean, std=scaler.std, features=source.input_names),
+        result=Outcome(
+            rounds=state.round,
+            best_round=kept.round,
+            best_validation=kept.error,
+            start_validation=start,
+            stopped_early=state.stopped_early,
+            teachers=dict(state.teachers),
+            inertia=inertia,
+        ),
+        history=state.history,
+        config=config,
+        versions=package_versions(),
+        hardware=hardware(),
+        stages=dict(stages),
+        peak_rss_mib=peak_rss_mib,
+        tracking_run_id=tracking_run_id,
+    )
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check ``manifest.json``.
+
+    Raises:
+        ArtifactError: It is missing, damaged or of another schema version.
+    """
+    path = folder / MANIFEST
+    if not folder.exists():
+        raise ArtifactError(f"{folder} does not exist; expected a folder written by distill")
+    if not path.exists():
+        hint = "its run is not finished: distil with resume=True to go on"
+        if not (folder / "checkpoint").exists():
+            hint = "expected a folder written by stemdist distill"
+        raise ArtifactError(f"{folder} holds no {MANIFEST}; {hint}")
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(tree, dict):
+            raise ArtifactError(f"expected an object, found {type(tree).__name__}")
+        return Manifest.from_json(tree)
+    except (OSError, ValueError, ArtifactError) as error:
+        what = "has" if "schema version" in str(error) else "is damaged:"
+        raise ArtifactError(f"{path} {what} {error}") from error

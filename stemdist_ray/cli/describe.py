@@ -1,0 +1,42 @@
+"""``stemdist describe``: what a source holds."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from stemdist_ray.cli.options import (
+    LocationsOption,
+    MissingOption,
+    SourceArgument,
+    StartOption,
+    StepOption,
+    data_config,
+)
+
+
+def describe(
+    source: SourceArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    missing: MissingOption = None,
+    start: StartOption = None,
+    step: StepOption = None,
+    locations: LocationsOption = None,
+) -> None:
+    """Read SOURCE and say what it holds."""
+    from stemdist_ray.cli.tables import description_lines
+    from stemdist_ray.data.describe import describe_series
+    from stemdist_ray.data.source import read_series, source_format
+    from stemdist_ray.data.statistics import series_statistics
+    from stemdist_ray.system.files import finite
+
+    series = read_series(source, data_config(missing, start, step, locations))
+    about = describe_series(series, source, source_format(source))
+    statistics = series_statistics(series)
+    if as_json:
+        typer.echo(json.dumps(finite({**about.to_json(), "statistics": statistics}), indent=2))
+        return
+    for line in description_lines(about, statistics):
+        typer.echo(line)

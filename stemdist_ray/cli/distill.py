@@ -1,0 +1,100 @@
+"""``stemdist distill``: the options of a distillation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stemdist_ray.cli.options import (
+    ConfigOption,
+    HorizonOption,
+    LocationsOption,
+    LookbackOption,
+    MissingOption,
+    OverwriteOption,
+    PresetOption,
+    SetOption,
+    SourceArgument,
+    StartOption,
+    StepOption,
+    TrackingOption,
+    assignments,
+    data_layer,
+    default_of,
+    drop_unset,
+)
+from stemdist_ray.config import DistillConfig, typed_layer
+from stemdist_ray.config.yaml_files import read_yaml
+from stemdist_ray.progress import output_console
+
+
+def distill(
+    source: SourceArgument,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the distilled data set.")],
+    preset: PresetOption = "standard",
+    config_file: ConfigOption = None,
+    settings: SetOption = None,
+    spatial_ratio: Annotated[
+        float | None,
+        typer.Option(help="Synthetic locations / real ones, 0 to 1." + default_of("spatial_ratio")),
+    ] = None,
+    temporal_ratio: Annotated[
+        float | None,
+        typer.Option(
+            help="Synthetic windows / real train windows, 0 to 1." + default_of("temporal_ratio")
+        ),
+    ] = None,
+    shards: Annotated[
+        int | None,
+        typer.Option(help="Shards per round; part of the algorithm." + default_of("num_shards")),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Ray actors; 0 = serial, no Ray."
+            + default_of("worker.num_workers", "as many as fit")
+        ),
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(help="Outer rounds." + default_of("rounds"))] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the run." + default_of("seed"))] = None,
+    lookback: LookbackOption = None,
+    horizon: HorizonOption = None,
+    forecaster: Annotated[
+        str | None, typer.Option(help="Surrogate forecaster." + default_of("forecaster.name"))
+    ] = None,
+    tracking_uri: TrackingOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")
+    ] = False,
+    overwrite: OverwriteOption = False,
+    missing: MissingOption = None,
+    start: StartOption = None,
+    step: StepOption = None,
+    locations: LocationsOption = None,
+) -> None:
+    """Distil SOURCE into the folder --out."""
+    from stemdist_ray.cli.jobs import DistillJob, run_distill
+
+    flags: dict[str, Any] = {
+        "spatial_ratio": spatial_ratio,
+        "temporal_ratio": temporal_ratio,
+        "num_shards": shards,
+        "rounds": rounds,
+        "seed": seed,
+        "worker": {"num_workers": workers},
+        "tracking": {"uri": tracking_uri},
+        "forecaster": {"name": forecaster},
+        "data": data_layer(missing, start, step, locations, lookback, horizon),
+    }
+    file_layer = typed_layer(read_yaml(config_file), DistillConfig)
+    job = DistillJob(
+        source=source,
+        out=out,
+        preset=preset,
+        layers=(file_layer, drop_unset(flags), assignments(settings)),
+        resume=resume,
+        overwrite=overwrite,
+    )
+    run_distill(job, output_console())

@@ -1,0 +1,47 @@
+"""The words of the command line for what library errors call settings and arguments."""
+
+from __future__ import annotations
+
+import re
+
+# Arguments of Python functions, as errors name them: on the command line, and in job files.
+_ARGUMENTS = {
+    "resume=True": ("--resume", "resume: true"),
+    "overwrite=True": ("--overwrite", "overwrite: true"),
+    "`out`": ("--out", "out"),
+}
+SETTING_FLAGS = {
+    "data.start": "--start",
+    "data.sampling_step": "--sampling-step",
+    "data.missing_values": "--missing-value",
+    "data.locations_file": "--locations",
+    "data.lookback": "--lookback",
+    "data.horizon": "--horizon",
+    "worker.num_workers": "--workers",
+    "forecaster.name": "--forecaster",
+    "tracking.uri": "--tracking-uri",
+    "evaluation.protocol": "--protocol",
+    "evaluation.repeats": "--repeats",
+    "spatial_ratio": "--spatial-ratio",
+    "temporal_ratio": "--temporal-ratio",
+    "num_shards": "--shards",
+}
+
+
+def with_flags(message: str) -> str:
+    """Name the flags beside the settings of a message, where it first mentions them."""
+    for name, flag in SETTING_FLAGS.items():
+        pattern = rf"(?<![\w.]){re.escape(name)}(?![\w.]|\s*\()"
+        message = re.sub(pattern, f"{name} ({flag})", message, count=1)
+    return _replaced(message, 0)
+
+
+def with_file_keys(message: str) -> str:
+    """Say what job files call the arguments that a message names."""
+    return _replaced(message, 1)
+
+
+def _replaced(message: str, place: int) -> str:
+    for argument, words in _ARGUMENTS.items():
+        message = message.replace(argument, words[place])
+    return message

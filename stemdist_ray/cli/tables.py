@@ -1,0 +1,190 @@
+"""Results as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from stemdist_ray.baselines import ROWS
+from stemdist_ray.comparison.table import DISTILLED, CrossEvaluation, Evaluation, RowResult
+from stemdist_ray.data.describe import SourceDescription
+from stemdist_ray.sweeps.finish import SweepResult
+
+
+def _table(title: str | None, caption: str | None = None) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        caption=caption,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1),
+        collapse_padding=True,
+        pad_edge=False,
+    )
+
+
+def evaluation_table(result: Evaluation, target: str, unit: str) -> Table:
+    """The result table of an evaluation, test split."""
+    label = f"{target} ({unit})" if unit else target
+    table = _table(f"{result.forecaster}, test split, {label}")
+    table.add_column("trained on", no_wrap=True)
+    for name in ("rel. RMSE", "rel. MAE", "MAE", "RMSE", "val.", "train s"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, row in result.rows.items():
+        table.add_row(_title(name), *_cells(row), f"{row.train_seconds:.1f}")
+    table.add_section()
+    for name, row in result.naive.items():
+        table.add_row(_title(name), *_cells(row), "")
+    table.caption = (
+        f"mean ± std over {result.distilled.test.repeats} seeds, "
+        f"{result.distilled.optimizer_steps} optimiser steps each; val. = rel. RMSE on validation"
+    )
+    return table
+
+
+def cross_table(result: CrossEvaluation, target: str, unit: str) -> Table:
+    """The cross-architecture table, test split."""
+    label = f"{target} ({unit})" if unit else target
+    table = _table(f"cross-architecture evaluation, test split, {label}", _cross_caption(result))
+    table.add_column("forecaster", no_wrap=True)
+    table.add_column("trained on", no_wrap=True)
+    for name in ("rel. RMSE", "val.", "train s", "peak MiB"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for forecaster, rows in result.rows.items():
+        for index, (name, row) in enumerate(rows.items()):
+            error, *_, validation = _cells(row)
+            costs = f"{row.train_seconds:.1f}", f"{row.peak_rss_mib:.0f}"
+            head = "" if index else forecaster
+            table.add_row(head, _title(name), error, validation, *costs)
+        table.add_section()
+    for name, row in result.naive.items():
+        error, *_, validation = _cells(row)
+        table.add_row(_title(name), "full data", error, validation)
+    return table
+
+
+def _cross_caption(result: CrossEvaluation) -> str:
+    failed = "".join(f"\n{name} left out: {why}" for name, why in result.failed.items())
+    if not result.rows:
+        return failed.strip()
+    rows = next(iter(result.rows.values()))
+    steps = {_title(name): row.optimizer_steps for name, row in rows.items()}
+    taken = ", ".join(f"{name} {count}" for name, count in steps.items())
+    return (
+        f"distilled with {result.surrogate}; mean ± std over {rows[DISTILLED].test.repeats} "
+        f"seeds; optimiser steps ({result.protocol}): {taken}; val. = rel. RMSE on validation"
+        f"{failed}"
+    )
+
+
+def sweep_table(result: SweepResult) -> Table:
+    """The front of a sweep, smallest error first."""
+    chosen = {r.id for r in result.chosen}
+    failed = sum(r.status == "failed" for r in result.trials)
+    caption = (
+        f"{len(result.trials)} trials, {failed} failed; val. = rel. RMSE on validation, which the "
+        "choice was made by; the test split was read once, for the chosen points"
+    )
+    table = _table("trials that no other one beats", caption)
+    table.add_column("trial", justify="right")
+    names = sorted({name for r in result.front for name in r.point})
+    for name in (*names, "windows", "locations", "KiB", "train s", "val.", "test"):
+        table.add_column(name, justify="right")
+    for record in result.front:
+        metrics = record.metrics
+        test = record.test if record.id in chosen else None
+        table.add_row(
+            str(record.number),
+            *(_setting(record.point.get(name)) for name in names),
+            f"{metrics['windows']:.0f}",
+            f"{metrics['locations']:.0f}",
+            f"{metrics['bytes'] / 1024:.1f}",
+            f"{metrics['train_seconds']:.2f}",
+            f"{metrics['error']:.3f}",
+            "" if test is None else f"{test['mean']:.3f} ±{test['std']:.3f}",
+        )
+    return table
+
+
+def _title(name: str) -> str:
+    return ROWS.get(name).title
+
+
+def _setting(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _cells(row: RowResult) -> list[str]:
+    values, error = row.test.values, row.test.values["relative_rmse"]
+    spread = f" ±{error['std']:.3f}" if row.test.repeats > 1 else ""
+    return [
+        f"{error['mean']:.3f}{spread}",
+        f"{values['relative_mae']['mean']:.3f}",
+        f"{values['mae']['mean']:.2f}",
+        f"{values['rmse']['mean']:.2f}",
+        f"{row.validation.values['relative_rmse']['mean']:.3f}",
+    ]
+
+
+def forecaster_table(rows: list[dict[str, Any]]) -> Table:
+    """The text of ``stemdist forecasters``."""
+    caption = "parameters for 12 steps of one feature to 12 steps, with default options"
+    table = _table(None, caption)
+    table.add_column("name", no_wrap=True)
+    table.add_column("what it is")
+    table.add_column("parameters", justify="right", no_wrap=True)
+    table.add_column("source")
+    for row in rows:
+        if "error" in row:
+            table.add_row(row["name"], row["error"])
+        else:
+            size = f"{row['num_parameters']:,}"
+            table.add_row(row["name"], row["summary"], size, row["source"])
+    return table
+
+
+def description_lines(
+    about: SourceDescription, statistics: Sequence[Mapping[str, float]]
+) -> list[str]:
+    """The text of ``stemdist describe``."""
+    seconds = about.sampling_seconds
+    step = "unknown" if seconds is None else _duration(seconds)
+    span = "no time stamps"
+    if about.first_time is not None and about.last_time is not None:
+        span = f"{_short(about.first_time)} to {_short(about.last_time)}"
+    lines = [
+        f"source        {about.source} ({about.format})",
+        f"size          {about.steps} steps x {about.locations} locations x "
+        f"{len(about.features)} features",
+        f"time          {span}, step {step}",
+        f"coordinates   {'yes' if about.has_coordinates else 'no'}",
+        f"missing       {100 * about.missing_share:.2f} %",
+        f"hash          {about.hash}",
+    ]
+    for name, unit, numbers in zip(about.features, about.units, statistics, strict=True):
+        label = f"{name} ({unit})" if unit else name
+        lines.append(
+            f"feature       {label}: mean {numbers['mean']:.4g}, std {numbers['std']:.4g}, "
+            f"min {numbers['min']:.4g}, max {numbers['max']:.4g}, "
+            f"zeros {100 * numbers['zero_share']:.1f} %"
+        )
+    if any(numbers["zero_share"] > 0.01 for numbers in statistics):
+        lines.append(
+            "note          zeros count as readings; if they mean missing: --missing-value 0"
+        )
+    return lines
+
+
+def _short(time: str) -> str:
+    return time.split(".")[0].replace("T", " ")
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"

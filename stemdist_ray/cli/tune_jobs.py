@@ -1,0 +1,45 @@
+"""The sweep as people start it: settings in, printed results out."""
+
+from __future__ import annotations
+
+import shlex
+
+from rich.console import Console
+
+from stemdist_ray.cli.files import TuneFile
+from stemdist_ray.cli.outputs import check_outputs, say
+from stemdist_ray.cli.tables import sweep_table
+from stemdist_ray.progress import console_reporter
+from stemdist_ray.sweeps.finish import SweepResult
+from stemdist_ray.sweeps.records import SweepStore
+from stemdist_ray.sweeps.sweep import SweepConfig, search
+
+
+def run_tune(job: TuneFile, console: Console) -> SweepResult:
+    """Run a sweep, print what it gave and how to look further or go on."""
+    check_outputs(out=job.out)
+    store = SweepStore(job.out)
+    sweep = SweepConfig(preset=job.preset, config=job.config, search=job.search)
+    try:
+        with console_reporter(console) as reporter:
+            result = search(
+                job.source,
+                job.out,
+                sweep,
+                resume=job.resume and store.exists(),
+                overwrite=job.overwrite,
+                reporter=reporter,
+            )
+    except KeyboardInterrupt:
+        command = ["stemdist", "tune", job.source, "--out", str(job.out), "--resume"]
+        known = store.exists()
+        hint = f"go on with: {shlex.join(command)}" if known else "nothing to resume yet"
+        say(console, f"interrupted; {hint}")
+        raise
+    console.print(sweep_table(result))
+    folder = shlex.quote(str(job.out))
+    say(console, f"wrote {job.out}: best data set in {job.out / 'best'}")
+    say(console, "look further:")
+    say(console, f"  stemdist report {folder}")
+    say(console, f"  stemdist ui {shlex.quote(str(job.out.parent))}")
+    return result

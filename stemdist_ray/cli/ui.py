@@ -1,0 +1,38 @@
+"""``stemdist ui``: the MLflow UI on the runs of a folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stemdist_ray.cli.options import TrackingOption
+from stemdist_ray.errors import ConfigError
+
+
+def ui(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[RUNS]", help="Folder that holds the runs.")
+    ] = Path("runs"),
+    tracking_uri: TrackingOption = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 5000,
+) -> None:
+    """Open the MLflow UI on the tracking store of RUNS."""
+    from stemdist_ray.config import TrackingConfig
+    from stemdist_ray.tracking.mlflow import tracking_uri as resolve
+
+    uri = resolve(TrackingConfig(uri=tracking_uri), folder)
+    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+        raise ConfigError(
+            f"no tracking store at {uri}; run stemdist distill first, or name the folder of the "
+            "runs or a --tracking-uri"
+        )
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+    typer.echo(f"MLflow UI of {uri} at http://{host}:{port} (Ctrl-C stops it)")
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri]
+    os.execv(sys.executable, [*command, "--host", host, "--port", str(port), "--workers", "1"])

@@ -1,0 +1,65 @@
+"""Named settings to start from, and how a configuration is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from stemdist_ray.config.layers import describe_validation_error, merge_layers
+from stemdist_ray.config.sections import DistillConfig
+from stemdist_ray.errors import ConfigError
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "standard": {},
+    "paper": {
+        "rounds": 100,
+        "num_shards": 1,
+        "teacher": {"epochs": 0},
+        "matching": {
+            "objective": "gradient",
+            "steps": 20,
+            "subsets": 4,
+            "smallest_subset": 1,
+            "real_batch": 64,
+            "learning_rate": 1e-2,
+            "inner_epochs": 10,
+            "inner_learning_rate": 1e-3,
+            "init": "random",
+        },
+        "validation": {"every": 5},
+        "evaluation": {"epochs": 100},
+    },
+    "demo": {
+        "spatial_ratio": 0.1,
+        "temporal_ratio": 0.05,
+        "rounds": 3,
+        "num_shards": 4,
+        "teacher": {"epochs": 60},
+        "matching": {"steps": 5, "real_batch": 32},
+        "refine": {"steps": 1},
+        "validation": {"every": 1, "epochs": 20, "repeats": 1, "windows": 16},
+        "evaluation": {"epochs": 30, "repeats": 2, "check_every": 3, "validation_windows": 16},
+    },
+}
+
+
+def build_config(preset: str = "standard", *layers: Mapping[str, Any]) -> DistillConfig:
+    """Build a configuration from a preset and any number of overriding layers.
+
+    Args:
+        preset: Name in :data:`PRESETS`.
+        *layers: Nested mappings, later ones win.
+
+    Raises:
+        ConfigError: Unknown preset, unknown keys or values out of range; all
+            problems are reported together.
+    """
+    if preset not in PRESETS:
+        known = ", ".join(sorted(PRESETS))
+        raise ConfigError(f"unknown preset {preset!r}; expected one of: {known}")
+    try:
+        return DistillConfig.model_validate(merge_layers(PRESETS[preset], *layers))
+    except ValidationError as error:
+        raise ConfigError(describe_validation_error(error)) from error

@@ -1,0 +1,88 @@
+"""Settings of ``jobs/train.py``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from stemdist_ray.config.layers import flatten, without
+from stemdist_ray.config.sections import (
+    BudgetConfig,
+    DataConfig,
+    Decay,
+    ForecasterConfig,
+    Positive,
+    Rate,
+    Section,
+    TrackingConfig,
+)
+
+
+class TrainingConfig(BudgetConfig):
+    """How the forecaster is trained."""
+
+    section: ClassVar[str] = "training"
+
+    epochs: Positive = Field(20, description="passes over the train windows, or the distilled ones")
+    batch: Positive = Field(64, description="windows per step, all workers together")
+    averaging: Decay = Field(
+        0.0, description="decay of the moving average of the weights that are validated; 0 = none"
+    )
+    check_every: Positive = Field(
+        1, description="epochs between validations; the last epoch is always validated"
+    )
+    patience: Annotated[int, Field(ge=0)] = Field(
+        5, description="validations without improvement before stopping; 0 = never stop early"
+    )
+    validation_windows: Positive = Field(
+        64, description="validation windows for choosing the epoch, evenly spaced"
+    )
+
+
+class TrainWorkerConfig(Section):
+    """Who trains. The result does not depend on it, but for rounding and dropout."""
+
+    num_workers: Annotated[int, Field(ge=0)] = Field(
+        1, description="Ray Train workers; 0 = this process, without Ray"
+    )
+    num_cpus: Rate = Field(1.0, description="CPUs Ray reserves each")
+    num_gpus: Annotated[float, Field(ge=0.0)] = Field(0.0, description="GPUs of each worker")
+    threads: Positive = Field(1, description="torch threads of each worker")
+    max_failures: Annotated[int, Field(ge=0)] = Field(
+        3, description="lost workers after which training goes on from the last checkpoint"
+    )
+    address: str | None = Field(
+        None, description="Ray cluster to join; null = RAY_ADDRESS, else a local Ray"
+    )
+
+
+# What a checkpoint may be gone on with changed; all other settings must be as they were.
+_NOT_DECIDING = (
+    "training.epochs",
+    "training.patience",
+    "streaming",
+    "worker",
+    "tracking",
+    "data.locations_file",
+)
+
+
+class TrainConfig(Section):
+    """Everything that determines a training."""
+
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of weights, order, dropout")
+    data: DataConfig = DataConfig()
+    streaming: bool = Field(
+        False,
+        description="for series larger than memory: read the source block by block and keep the "
+        "scaled readings in a file beside the output (parquet, zarr, netcdf, canonical folders)",
+    )
+    forecaster: ForecasterConfig = ForecasterConfig()
+    training: TrainingConfig = TrainingConfig()
+    worker: TrainWorkerConfig = TrainWorkerConfig()
+    tracking: TrackingConfig = TrackingConfig()
+
+    def deciding(self) -> dict[str, Any]:
+        """The settings that must be the same for a training to be gone on with, by dotted name."""
+        return without(flatten(self.model_dump(mode="json")), _NOT_DECIDING)

@@ -1,0 +1,101 @@
+"""YAML as people write settings in it: plain scalars keep their text until a field decides."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stemdist_ray.errors import ConfigError
+
+# The core schema of YAML 1.2. YAML 1.1, which PyYAML reads, also makes dates, sexagesimal numbers
+# (12:30) and booleans (no, on) out of what people mean as text, and text out of 1e-3.
+_NULL = re.compile(r"|~|null|Null|NULL")
+_TRUE = re.compile(r"true|True|TRUE")
+_FALSE = re.compile(r"false|False|FALSE")
+_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SPECIAL = re.compile(r"([-+]?)\.(inf|Inf|INF|nan|NaN|NAN)")
+
+
+class PlainScalar(str):
+    """The text of an unquoted YAML scalar, which may yet become a number, a truth or nothing."""
+
+    __slots__ = ()
+
+    def guess(self) -> Any:
+        """Its value by the core schema of YAML 1.2."""
+        text = str(self)
+        if _NULL.fullmatch(text):
+            return None
+        if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
+            return bool(_TRUE.fullmatch(text))
+        if _INTEGER.fullmatch(text):
+            return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+        if _DECIMAL.fullmatch(text):
+            return float(text)
+        special = _SPECIAL.fullmatch(text)
+        return float(special[1] + special[2]) if special else text
+
+
+class SettingsLoader(yaml.SafeLoader):
+    """Safe loader that leaves plain scalars as text and refuses keys that occur twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping with text keys.
+
+        Raises:
+            yaml.constructor.ConstructorError: A key occurs twice; the last one would win silently.
+        """
+        seen: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if key.tag != _MERGE and seen.setdefault(str(key.value), line) != line:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key.value} is given twice, in lines {seen[key.value]} and {line}"
+                )
+        built = super().construct_mapping(node, deep=deep)
+        return {str(key): value for key, value in built.items()}
+
+
+def _construct_text(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    text = str(loader.construct_scalar(node))
+    return PlainScalar(text) if node.style is None else text
+
+
+_MERGE = "tag:yaml.org,2002:merge"
+# Only the merge key (<<) is still told apart by its text.
+SettingsLoader.yaml_implicit_resolvers = {
+    first: kept
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    if (kept := [pair for pair in resolvers if pair[0] == _MERGE])
+}
+SettingsLoader.add_constructor("tag:yaml.org,2002:str", _construct_text)
+
+
+def read_yaml(path: Path | None) -> dict[str, Any]:
+    """Read a YAML mapping; empty for None.
+
+    Returns:
+        A tree whose plain scalars are :class:`PlainScalar`; the fields they are for decide their
+        types, see :func:`stemdist_ray.config.typed_layer`.
+
+    Raises:
+        ConfigError: The file cannot be read or is no mapping.
+    """
+    if path is None:
+        return {}
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=SettingsLoader)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if tree is None or (isinstance(tree, PlainScalar) and tree.guess() is None):
+        return {}
+    if not isinstance(tree, dict):
+        kind = "text" if isinstance(tree, str) else type(tree).__name__
+        raise ConfigError(f"{path}: expected a mapping of settings, found {kind}")
+    return tree

@@ -1,0 +1,141 @@
+"""Validate synthetic data: train fresh evaluators on them, score these on the validation split.
+
+Axis letters: W windows, L lookback, H horizon, N locations, K clusters, F features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stemdist_ray.config import DistillConfig
+from stemdist_ray.data.prepared import PreparedSource
+from stemdist_ray.data.windows import evenly_spaced
+from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.task import ClusteredData
+from stemdist_ray.evaluation.predict import EvaluationWindows, score_forecaster
+from stemdist_ray.execution.executor import Executor
+from stemdist_ray.forecasters.base_class import WindowShape
+from stemdist_ray.seeding import derive_seed
+from stemdist_ray.system.threads import torch_threads
+from stemdist_ray.training.fit import fit
+from stemdist_ray.training.steps import FixedWindows
+
+
+def validation_windows(source: PreparedSource, config: DistillConfig) -> EvaluationWindows:
+    """The validation windows that choices made while distilling go by."""
+    starts = source.starts["val"]
+    chosen = starts[evenly_spaced(len(starts), config.validation.windows)]
+    return EvaluationWindows.of(source, chosen)
+
+
+@dataclass(frozen=True)
+class ValidationResult:
+    """What validating synthetic data gave.
+
+    Args:
+        error: Validation relative RMSE of evaluators trained on them, mean over repeats.
+        train_seconds: What training one of them took, mean over repeats.
+    """
+
+    error: float
+    train_seconds: float
+
+
+@dataclass(frozen=True)
+class ValidationTask:
+    """All that one evaluator needs, wherever it is trained.
+
+    Args:
+        name: For messages, e.g. "evaluator 1 of 2".
+        x: (W, L, K, F) synthetic inputs, scaled.
+        y: (W, H, K) synthetic targets, scaled.
+        cluster_size: (K,) members of each cluster.
+        windows: What the evaluator is scored on.
+        mean_window: (N, L, F) mean train windows of the real locations.
+        config: Budget and forecaster.
+        seed: Of this evaluator.
+        device: "cpu" or "cuda".
+    """
+
+    name: str
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[np.float32]
+    cluster_size: npt.NDArray[np.int64]
+    windows: EvaluationWindows
+    mean_window: npt.NDArray[np.float32]
+    config: DistillConfig
+    seed: int
+    device: str
+
+
+def train_evaluator(data: ClusteredData, task: ValidationTask) -> ValidationResult:
+    """Train one evaluator on synthetic data and score it on the validation windows."""
+    del data  # the clustered train series: evaluators never see it
+    config, device = task.config, task.device
+    subsets = config.validation.subsets
+    with torch_threads(config.worker.threads):
+        result = fit(
+            FixedWindows(task.x, task.y, task.cluster_size, subsets, device=device),
+            lambda model: score_forecaster(model, task.windows, task.mean_window, device),
+            forecaster=config.forecaster,
+            shape=WindowShape.of(task.windows.windows),
+            budget=config.validation,
+            seed=task.seed,
+            device=device,
+        )
+    return ValidationResult(result.validation.relative_rmse, result.train_seconds)
+
+
+class Validator:
+    """Mean validation relative RMSE of evaluators trained on synthetic data.
+
+    The evaluators train beside each other, on the workers. All rounds use the same seeds, so that
+    rounds differ by their data alone.
+
+    Args:
+        source: The prepared real series.
+        cluster_size: (K,) members of each cluster, for the loss weights.
+        config: Budget and seed.
+        executor: Where the evaluators train.
+        device: Where they compute, "cpu" or "cuda".
+    """
+
+    def __init__(
+        self,
+        source: PreparedSource,
+        cluster_size: npt.NDArray[np.int64],
+        config: DistillConfig,
+        executor: Executor,
+        device: str = "cpu",
+    ) -> None:
+        self.config, self.cluster_size = config, cluster_size
+        self.executor, self.device = executor, device
+        self.windows = validation_windows(source, config).compact()
+        self.mean_window = source.mean_window()
+
+    def __call__(self, synthetic: SyntheticState) -> ValidationResult:
+        """Train and score."""
+        repeats = self.config.validation.repeats
+        tasks = [
+            ValidationTask(
+                name=f"evaluator {repeat + 1} of {repeats}",
+                x=synthetic.x,
+                y=synthetic.y,
+                cluster_size=self.cluster_size,
+                windows=self.windows,
+                mean_window=self.mean_window,
+                config=self.config,
+                # The purpose's name is part of every seed drawn so far; it must not change.
+                seed=derive_seed(self.config.seed, "judge", repeat),
+                device=self.device,
+            )
+            for repeat in range(repeats)
+        ]
+        results = self.executor.run(train_evaluator, tasks, lambda result: None)
+        return ValidationResult(
+            error=float(np.mean([r.error for r in results])),
+            train_seconds=float(np.mean([r.train_seconds for r in results])),
+        )

@@ -1,0 +1,29 @@
+"""Where tensors are computed: on the workers, and in the driver."""
+
+from __future__ import annotations
+
+import torch
+
+from stemdist_ray.config import DistillConfig
+from stemdist_ray.errors import ExecutionError
+
+
+def worker_device(config: DistillConfig) -> str:
+    """Where tasks compute: "cuda" when workers get a GPU share.
+
+    Raises:
+        ExecutionError: A GPU is asked for in a serial run and there is none.
+    """
+    if config.worker.num_gpus == 0:
+        return "cpu"
+    if config.worker.num_workers == 0 and not torch.cuda.is_available():
+        raise ExecutionError(
+            f"worker.num_gpus is {config.worker.num_gpus:g} but this machine has no usable GPU; "
+            "set it to 0, or use workers on a cluster with GPUs"
+        )
+    return "cuda"
+
+
+def driver_device(config: DistillConfig) -> str:
+    """Where the driver trains: on its own GPU if the run uses GPUs and it has one."""
+    return "cuda" if config.worker.num_gpus > 0 and torch.cuda.is_available() else "cpu"

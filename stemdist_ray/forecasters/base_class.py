@@ -1,0 +1,111 @@
+"""What every forecaster offers.
+
+Axis letters: W windows, L lookback, H horizon, N locations, F features.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from stemdist_ray.data.windows import WindowedSeries
+
+
+class ForecasterOptions(BaseModel):
+    """Base of the hyper-parameters of a forecaster; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class WindowShape:
+    """Sizes a forecaster is built for. The number of locations is not among them.
+
+    Args:
+        lookback: L, input steps.
+        horizon: H, target steps.
+        num_features: F, input features.
+        target: Position of the forecast feature among them.
+    """
+
+    lookback: int
+    horizon: int
+    num_features: int
+    target: int = 0
+
+    @classmethod
+    def of(cls, windows: WindowedSeries) -> WindowShape:
+        """The sizes of the windows of a series."""
+        return cls(windows.lookback, windows.horizon, windows.num_features, windows.target)
+
+
+class Forecaster(nn.Module, ABC):
+    """A forecaster that runs on any number of locations.
+
+    What it knows of a location comes from a *location encoder* that reads the location's mean
+    train window, never from a learned table with one row per location. That is what lets a model
+    trained on few synthetic locations forecast many real ones.
+
+    The work is cut in two, so that evaluation encodes the locations once and then streams
+    windows through: ``predict(x, encode(mean_window))``.
+
+    Attributes:
+        Options: Hyper-parameters that the configuration may set.
+        precision: Of a training step's products, "float32" or "bfloat16".
+        summary: What it is, in a few words.
+        source: Where it was published.
+    """
+
+    Options: ClassVar[type[ForecasterOptions]] = ForecasterOptions
+    summary: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+
+    def __init__(self, shape: WindowShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.precision = "float32"
+
+    @abstractmethod
+    def encode(self, mean_window: Tensor) -> Any:
+        """Turn (N, L, F) mean windows into whatever ``predict`` needs to know of N locations."""
+
+    @abstractmethod
+    def predict(self, x: Tensor, state: Any) -> Tensor:
+        """Forecast.
+
+        Args:
+            x: (W, L, N, F) float scaled inputs.
+            state: What :meth:`encode` returned for the same N locations.
+
+        Returns:
+            (W, H, N) scaled forecasts.
+        """
+
+    def forward(self, x: Tensor, mean_window: Tensor) -> Tensor:
+        """Encode the locations and forecast: (W, L, N, F) and (N, L, F) to (W, H, N).
+
+        This is what training calls. With ``precision`` = "bfloat16" the products of ``predict``
+        are computed in bfloat16 (torch's autocast), and with them those of its gradients of any
+        order. Which locations are neighbours is decided in float32: close strengths would tie.
+        """
+        state = self.encode(mean_window)
+        if self.precision == "float32":
+            return self.predict(x, state)
+        with torch.autocast(x.device.type, torch.bfloat16):
+            return self.predict(x, state).to(x.dtype)
+
+    def activation_floats(self) -> int:
+        """Roughly how many numbers a forward pass keeps per window and location.
+
+        In train mode what the backward pass needs counts, in eval mode what is held at once.
+        """
+        return 64 * (self.shape.lookback * self.shape.num_features + self.shape.horizon)
+
+    def num_parameters(self) -> int:
+        """Number of trainable numbers."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)

@@ -1,0 +1,1 @@
+"""Forecasters fitted in closed form: cheap rivals that every result is shown beside."""

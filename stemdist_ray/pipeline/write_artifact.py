@@ -1,0 +1,107 @@
+"""From a finished run, or its checkpoint, to the artifact on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from stemdist_ray.artifact.checkpoint import Checkpoint, CheckpointStore
+from stemdist_ray.artifact.dataset import EXAMPLES, SyntheticDataset
+from stemdist_ray.artifact.manifest import build_manifest
+from stemdist_ray.data.prepared import PreparedSource
+from stemdist_ray.data.windows import evenly_spaced
+from stemdist_ray.distillation.start import clustered_data, initial_state
+from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.errors import ConfigError
+from stemdist_ray.system.files import replacing_file
+
+
+def write_artifact(
+    folder: Path,
+    source: PreparedSource,
+    checkpoint: Checkpoint,
+    peak_rss_mib: float,
+    tracking_run_id: str | None,
+) -> SyntheticDataset:
+    """Write the data set of a run's best round, with manifest, card and examples.
+
+    Args:
+        folder: Output folder.
+        source: What was distilled.
+        checkpoint: The run after its last round.
+        peak_rss_mib: Peak memory of the driver.
+        tracking_run_id: Tracking run, None where nothing was tracked.
+
+    Returns:
+        What was written.
+    """
+    state, clustering, config = checkpoint.state, checkpoint.clustering, checkpoint.config
+    kept = state.kept().synthetic
+    dataset = SyntheticDataset(
+        x=kept.x,
+        y=kept.y,
+        cluster_size=clustering.cluster_size,
+        assignment=clustering.assignment,
+        location_ids=source.location_ids,
+        coordinates=source.coordinates,
+        mean_window=source.mean_window(),
+        scaler=source.scaler,
+        manifest=build_manifest(
+            config,
+            source,
+            clustering.inertia,
+            state,
+            checkpoint.stages,
+            peak_rss_mib,
+            tracking_run_id,
+        ),
+    )
+    start = initial_state(config, source, clustered_data(source, clustering))
+    save_examples(folder / EXAMPLES, start, kept)
+    dataset.save(folder)
+    return dataset
+
+
+def write_artifact_of_checkpoint(folder: Path, source: PreparedSource) -> SyntheticDataset:
+    """Write the data set of a run that was stopped, as of the last round in its checkpoint.
+
+    Nothing is computed that the run has not computed; it may still be gone on with.
+
+    Args:
+        folder: Of the run.
+        source: What it distilled.
+
+    Raises:
+        ArtifactError: There is no checkpoint, or it is damaged.
+        ConfigError: The checkpoint was made from other readings.
+    """
+    checkpoint = CheckpointStore(folder).load()
+    if checkpoint.source.hash != source.description.hash:
+        raise ConfigError(
+            f"{folder}: its checkpoint was made from other readings than those of "
+            f"{source.description.source}; give the source that it was begun with"
+        )
+    peak = max((stage.peak_rss_mib for stage in checkpoint.stages.values()), default=0.0)
+    return write_artifact(folder, source, checkpoint, peak, None)
+
+
+def save_examples(path: Path, start: SyntheticState, best: SyntheticState, count: int = 6) -> None:
+    """Keep a few real windows beside what they became, for the report.
+
+    Writes ``clusters`` (C,), ``real_x`` and ``learned_x`` (C, L, F) and ``real_y`` and
+    ``learned_y`` (C, H), one window of each of C clusters, scaled.
+    """
+    clusters = evenly_spaced(start.num_locations, count)
+    windows = evenly_spaced(start.num_windows, len(clusters))
+    windows = np.resize(windows, len(clusters))
+    with replacing_file(path) as aside, aside.open("wb") as file:
+        np.savez(
+            file,
+            clusters=clusters,
+            windows=windows,
+            real_x=start.x[windows, :, clusters],
+            real_y=start.y[windows, :, clusters],
+            learned_x=best.x[windows, :, clusters],
+            learned_y=best.y[windows, :, clusters],
+        )

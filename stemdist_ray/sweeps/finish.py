@@ -1,0 +1,162 @@
+"""The end of a sweep: the front, the chosen points, and their errors on the test split."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from stemdist_ray.artifact.manifest import MANIFEST
+from stemdist_ray.config import DistillConfig, merge_layers
+from stemdist_ray.data.prepared import PreparedSource
+from stemdist_ray.pipeline.evaluate_job import evaluate
+from stemdist_ray.pipeline.write_artifact import write_artifact_of_checkpoint
+from stemdist_ray.progress import Reporter
+from stemdist_ray.sweeps.config import SearchConfig
+from stemdist_ray.sweeps.pareto import pareto_front, spread
+from stemdist_ray.sweeps.records import SweepStore, TrialRecord
+from stemdist_ray.sweeps.space import Point
+from stemdist_ray.system.environment import hardware, package_versions
+from stemdist_ray.system.files import replacing_folder, write_csv, write_json
+from stemdist_ray.tracking.base_class import Tracker
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep gave.
+
+    Args:
+        path: Its folder; the best data set is in ``best/``.
+        trials: All trials in the order in which they began.
+        front: Trials that no other one beats in the objectives; with one objective the best.
+        chosen: Those that were evaluated on the test split.
+        best: The trial with the lowest validation error.
+        run_id: Tracking run, None where nothing was tracked.
+    """
+
+    path: Path
+    trials: tuple[TrialRecord, ...]
+    front: tuple[TrialRecord, ...]
+    chosen: tuple[TrialRecord, ...]
+    best: TrialRecord
+    run_id: str | None
+
+
+def finish_sweep(
+    store: SweepStore,
+    prepared: PreparedSource,
+    search: SearchConfig,
+    settings: Callable[[Point], DistillConfig],
+    tracker: Tracker,
+    reporter: Reporter,
+) -> SweepResult:
+    """Choose, evaluate, write the tables and keep the best data set.
+
+    Args:
+        store: Files of the sweep.
+        prepared: The series; it is neither read nor prepared again.
+        search: Objectives and how many points to evaluate.
+        settings: From a point to its configuration.
+        tracker: Of the sweep's own run.
+        reporter: Told of progress.
+    """
+    records = [r for r in store.records() if r.metrics and r.status != "failed"]
+    values = [r.values(search.objectives) for r in records]
+    front = pareto_front(values)
+    chosen = spread(front, values, search.evaluate_points)
+    best = min(range(len(records)), key=lambda i: records[i].metrics["error"])
+    for index in {*chosen, best}:
+        _complete(store, prepared, records[index])
+    for index in chosen:
+        record = records[index]
+        if record.test is not None:  # a sweep that goes on has read it already
+            continue
+        reporter.say(f"evaluating trial {record.number} on the test split")
+        config = _quiet(settings(record.point))
+        table = evaluate(
+            store.trial(record.id),
+            prepared,
+            config,
+            full_data=search.full_data,
+        )
+        error = table.distilled.test.values["relative_rmse"]
+        records[index] = replace(record, test=dict(error))
+        store.write(records[index])
+        reporter.say(f"trial {record.number}: test relative RMSE {error['mean']:.4f}")
+    result = SweepResult(
+        path=store.folder,
+        trials=tuple(store.records()),
+        front=tuple(records[i] for i in front),
+        chosen=tuple(records[i] for i in chosen),
+        best=records[best],
+        run_id=tracker.run_id,
+    )
+    _write(store, result, search, prepared)
+    _track(store, result, tracker)
+    return result
+
+
+def _quiet(config: DistillConfig) -> DistillConfig:
+    """The same without tracking of its own and without Ray."""
+    tree = config.model_dump(mode="json")
+    over = {"tracking": {"enabled": False}, "worker": {"num_workers": 0}}
+    return DistillConfig.model_validate(merge_layers(tree, over))
+
+
+def _complete(store: SweepStore, prepared: PreparedSource, record: TrialRecord) -> None:
+    """Write the data set of a trial that was stopped early, as of its last round."""
+    folder = store.trial(record.id)
+    if not (folder / MANIFEST).exists():
+        write_artifact_of_checkpoint(folder, prepared)
+
+
+def _write(
+    store: SweepStore, result: SweepResult, search: SearchConfig, prepared: PreparedSource
+) -> None:
+    names = sorted({name for record in result.trials for name in record.point})
+    rows = [{**dict.fromkeys(["trial", "status", *names]), **r.to_row()} for r in result.trials]
+    write_csv(store.trials_csv, rows)
+    inside = {r.id for r in result.front}
+    write_csv(store.front_csv, [row for row in rows if row["id"] in inside])
+    with replacing_folder(store.best) as aside:
+        shutil.copytree(
+            store.trial(result.best.id),
+            aside,
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns("checkpoint", "figures", "report.html"),
+        )
+    write_json(
+        store.results,
+        {
+            "source": prepared.description.to_json(),
+            "objectives": list(search.objectives),
+            "best": result.best.id,
+            "front": [r.id for r in result.front],
+            "chosen": [r.id for r in result.chosen],
+            "trials": [asdict(r) for r in result.trials],
+            "versions": package_versions(),
+            "hardware": hardware(),
+        },
+    )
+
+
+def _track(store: SweepStore, result: SweepResult, tracker: Tracker) -> None:
+    best = result.best
+    metrics: dict[str, Any] = {
+        "best_validation_relative_rmse": best.metrics["error"],
+        "best_bytes": best.metrics["bytes"],
+        "trials": len(result.trials),
+        "failed_trials": sum(r.status == "failed" for r in result.trials),
+    }
+    if best.test is not None:
+        metrics["best_test_relative_rmse"] = best.test["mean"]
+    tracker.log_metrics(metrics)
+    for path in (store.settings, store.results, store.trials_csv, store.front_csv):
+        tracker.log_artifact(path)
+    tracker.log_artifact(store.best, "best")
+    from stemdist_ray.report.sweep import write_sweep_report
+
+    tracker.log_artifact(write_sweep_report(store.folder))
+    tracker.log_artifact(store.folder / "figures", "figures")

@@ -1,0 +1,146 @@
+"""What is known of the trials of a sweep, on disk: one JSON file per trial, written aside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from stemdist_ray.artifact.sweep_files import BEST, RESULTS, SETTINGS
+from stemdist_ray.errors import ArtifactError
+from stemdist_ray.system.files import write_json
+
+Status = Literal["running", "finished", "stopped", "failed"]
+OBJECTIVES = ("error", "bytes", "train_seconds")
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial.
+
+    Args:
+        id: Tune's name of it; its folder is called so.
+        number: Counted from 1 in the order in which trials began.
+        point: What was tried.
+        status: "stopped" = early, by the scheduler.
+        reason: Why it failed.
+        run_id: Its tracking run.
+        metrics: Of the last report: round, error, bytes, train_seconds, windows, locations,
+            seconds, worker_peak_mib; empty before the first.
+        history: (round, error so far) of every report.
+        test: Of chosen trials: test relative RMSE, mean and std.
+    """
+
+    id: str
+    number: int
+    point: dict[str, Any]
+    status: Status = "running"
+    reason: str | None = None
+    run_id: str | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    history: tuple[tuple[int, float], ...] = ()
+    test: dict[str, float] | None = None
+
+    def values(self, objectives: Sequence[str]) -> list[float]:
+        """The objectives; infinite where nothing was reported."""
+        return [float(self.metrics.get(name, float("inf"))) for name in objectives]
+
+    def to_row(self) -> dict[str, Any]:
+        """One flat row of the table of trials."""
+        test = self.test or {}
+        return {
+            "trial": self.number,
+            "status": self.status,
+            **self.point,
+            "windows": self.metrics.get("windows"),
+            "locations": self.metrics.get("locations"),
+            "rounds": self.metrics.get("round"),
+            "validation_relative_rmse": self.metrics.get("error"),
+            "bytes": self.metrics.get("bytes"),
+            "train_seconds": self.metrics.get("train_seconds"),
+            "seconds": self.metrics.get("seconds"),
+            "test_relative_rmse": test.get("mean"),
+            "test_relative_rmse_std": test.get("std"),
+            "reason": self.reason,
+            "id": self.id,
+        }
+
+
+class SweepStore:
+    """The one place that knows the files of a sweep.
+
+    Args:
+        folder: Output folder of the sweep.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self.settings = self.folder / SETTINGS
+        self.results = self.folder / RESULTS
+        self.trials_csv = self.folder / "trials.csv"
+        self.front_csv = self.folder / "pareto.csv"
+        self.best = self.folder / BEST
+        self.experiment = self.folder / "tune"
+        self.clusterings = self.folder / "clusterings"
+        self._records = self.folder / "records"
+
+    def exists(self) -> bool:
+        """Whether there is a sweep in the folder."""
+        return self.settings.exists()
+
+    def trial(self, identifier: str) -> Path:
+        """The folder of a trial's distilled data."""
+        return self.folder / "trials" / identifier
+
+    def failure(self, identifier: str) -> Path:
+        """Where a trial writes down why it cannot succeed."""
+        return self.folder / "records" / f"{identifier}.failed"
+
+    def read_settings(self) -> dict[str, Any]:
+        """Settings, source and tracking run of the sweep.
+
+        Raises:
+            ArtifactError: There is no sweep, or the file is damaged.
+        """
+        if not self.exists():
+            raise ArtifactError(
+                f"{self.folder} holds no sweep; expected one that stemdist tune began"
+            )
+        try:
+            tree: dict[str, Any] = json.loads(self.settings.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ArtifactError(f"{self.settings} is damaged: {error}") from error
+        return tree
+
+    def write_settings(self, tree: dict[str, Any]) -> None:
+        """Write what :meth:`read_settings` reads."""
+        write_json(self.settings, tree)
+
+    def write(self, record: TrialRecord) -> None:
+        """Write what is known of a trial."""
+        write_json(self._records / f"{record.id}.json", asdict(record))
+
+    def records(self) -> list[TrialRecord]:
+        """All trials, in the order in which they began.
+
+        Raises:
+            ArtifactError: A file is damaged.
+        """
+        found = []
+        for path in sorted(self._records.glob("*.json")):
+            try:
+                tree = json.loads(path.read_text(encoding="utf-8"))
+                tree["history"] = tuple((int(r), float(e)) for r, e in tree["history"])
+                found.append(TrialRecord(**tree))
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise ArtifactError(f"{path} is damaged: {error}") from error
+        return sorted(found, key=lambda r: r.number)
+
+
+def with_report(record: TrialRecord, metrics: dict[str, float]) -> TrialRecord:
+    """A record after another report. A trial that begins again may repeat its last round."""
+    point = (int(metrics["round"]), float(metrics["error"]))
+    earlier = tuple(h for h in record.history if h[0] < point[0])
+    return replace(record, metrics=metrics, history=(*earlier, point))

@@ -1,0 +1,238 @@
+"""The driver of a sweep: plan, run or go on, choose, evaluate once, write down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from stemdist_ray.config import DistillConfig, Section, build_config, flatten
+from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
+from stemdist_ray.errors import ConfigError, ExecutionError
+from stemdist_ray.execution.session import ray_session, registered_by_user
+from stemdist_ray.forecasters import check_forecaster
+from stemdist_ray.pipeline.folders import check_folder, make_folder
+from stemdist_ray.pipeline.report_job import need_report_packages
+from stemdist_ray.pipeline.track import ended
+from stemdist_ray.progress import Reporter, SilentReporter
+from stemdist_ray.sweeps.config import SearchConfig
+from stemdist_ray.sweeps.finish import SweepResult, finish_sweep
+from stemdist_ray.sweeps.monitor import SweepMonitor
+from stemdist_ray.sweeps.records import SweepStore
+from stemdist_ray.sweeps.resources import TrialPlan, plan_trials
+from stemdist_ray.sweeps.space import Point, SearchSpace
+from stemdist_ray.system.dependencies import need
+from stemdist_ray.tracking.base_class import RunDescription, Tracker
+from stemdist_ray.tracking.mlflow import create_tracker
+
+VERSION = 1
+
+
+class SweepConfig(Section):
+    """Everything that determines a sweep."""
+
+    preset: str = Field("standard", description="preset of the trials")
+    config: dict[str, Any] = Field(
+        default_factory=dict, description="settings of every trial that override the preset"
+    )
+    search: SearchConfig = SearchConfig()
+
+    def space(self) -> SearchSpace:
+        """The search space over the settings of every trial."""
+        # One validation per round: schedulers and the front live on them. One thread: trials
+        # run beside each other.
+        defaults = {"validation": {"every": 1}, "worker": {"coordinator_threads": 1}}
+        given = flatten(self.config)
+        layer = dict(self.config)
+        for section, values in defaults.items():
+            for name, value in values.items():
+                if f"{section}.{name}" not in given:
+                    layer = {**layer, section: {**layer.get(section, {}), name: value}}
+        return SearchSpace(self.search, self.preset, layer)
+
+
+def search(
+    source: Source | PreparedSource,
+    out: str | Path,
+    sweep: SweepConfig | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+) -> SweepResult:
+    """Search settings of a distillation with Ray Tune.
+
+    Args:
+        source: Path, ``demo``, ``sim:...``, a series, or one that was prepared already.
+        out: Output folder; with several machines one that all of them see.
+        sweep: Settings; with ``resume`` those that the sweep was begun with.
+        resume: Go on with the sweep in ``out``: trials that are over are kept, others go on from
+            their last round.
+        overwrite: Move an existing ``out`` aside to ``<out>.previous`` first.
+        reporter: Told of progress; silent when None.
+
+    Returns:
+        All trials, the front, and the chosen points with their test errors.
+
+    Raises:
+        DataError, ConfigError, ArtifactError: The input, settings or folder cannot be used.
+        ExecutionError: The cluster is too small for one trial, or every trial failed.
+    """
+    folder, reporter = Path(out).absolute(), reporter or SilentReporter()
+    store, earlier = SweepStore(folder), None
+    if resume:
+        earlier = store.read_settings()
+        sweep = SweepConfig.model_validate(earlier["sweep"])
+    else:
+        check_folder(folder, resume=False, overwrite=overwrite)
+    sweep = sweep or SweepConfig()
+    _need_packages(sweep.search)
+    space = sweep.space()
+    space.check()
+    base = build_config(space.preset, space.layer)
+    check_forecaster(base.forecaster)
+    prepared = prepare_source(source, base.data)
+    if earlier is not None and earlier["source"]["hash"] != prepared.description.hash:
+        raise ConfigError(
+            f"cannot resume {folder}: the readings of {prepared.description.source} are not "
+            "those it was begun with; start anew in another folder"
+        )
+    return _Sweep(prepared, store, sweep, space, base, reporter, earlier).run()
+
+
+def _need_packages(search: SearchConfig) -> None:
+    """Find out before the first trial whether the last step can be taken.
+
+    Raises:
+        DependencyError: The extra ``sweeps`` or ``report`` is not installed.
+    """
+    need_report_packages()  # a sweep ends with its report
+    if search.searcher in ("tpe", "nsga2"):
+        need(f"search.searcher {search.searcher}", "sweeps", "optuna")
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    """One sweep, its steps in order."""
+
+    prepared: PreparedSource
+    store: SweepStore
+    sweep: SweepConfig
+    space: SearchSpace
+    base: DistillConfig
+    reporter: Reporter
+    earlier: dict[str, Any] | None
+
+    def run(self) -> SweepResult:
+        points = self._points()
+        planned = self.sweep.search.trials if points is None else len(points)
+        with ExitStack() as stack:
+            # One machine of its own: a local Ray claims no more cores than there are.
+            stack.enter_context(ray_session(self.base.worker.address, 0, 1.0))
+            plan = self._plan(points)
+            if self.earlier is None:
+                make_folder(self.store.folder, resume=False)
+                self._write_settings(None)  # a sweep whose driver dies from here on can be resumed
+            tracker = create_tracker(self.base.tracking, self.store.folder.parent)
+            stack.enter_context(ended(tracker))
+            tracker.start(self._describe())
+            self._write_settings(tracker.run_id)
+            monitor = self._monitor(planned, plan, tracker)
+            stack.callback(monitor.close)
+            self._announce(planned, plan)
+            self._run_trials(points, plan, monitor)
+            return finish_sweep(
+                self.store, self.prepared, self.sweep.search, self._settings, tracker, self.reporter
+            )
+
+    def _points(self) -> list[Point] | None:
+        """The points that are known beforehand, None where a searcher proposes them."""
+        kind = self.sweep.search.searcher
+        if kind == "grid":
+            return self.space.grid()
+        return self.space.random_points() if kind == "random" else None
+
+    def _plan(self, points: Sequence[Point] | None) -> TrialPlan:
+        import ray
+
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        shards = self.sweep.search.space.get("num_shards")
+        largest = self.base.num_shards
+        if shards is not None:
+            largest = max(shards.choice or shards.integer or (largest,))
+        search = self.sweep.search
+        return plan_trials(
+            self.base.worker, largest, search.coordinator_cpus, search.concurrent, nodes
+        )
+
+    def _write_settings(self, run_id: str | None) -> None:
+        self.store.write_settings(
+            {
+                "version": VERSION,
+                "source": self.prepared.description.to_json(),
+                "sweep": self.sweep.model_dump(mode="json"),
+                "tracking_run_id": run_id,
+            }
+        )
+
+    def _describe(self) -> RunDescription:
+        about = self.prepared.description
+        return RunDescription(
+            name=self.store.folder.name,
+            params=flatten(self.sweep.model_dump(mode="json")),
+            tags={"stemdist.job": "tune", "stemdist.source": about.source},
+            existing_run_id=None if self.earlier is None else self.earlier["tracking_run_id"],
+        )
+
+    def _monitor(self, planned: int, plan: TrialPlan, tracker: Tracker) -> SweepMonitor:
+        def open_tracker(run: RunDescription) -> Tracker:
+            child = create_tracker(self.base.tracking, self.store.folder.parent)
+            child.start(run)
+            return child
+
+        return SweepMonitor(
+            self.store,
+            self.reporter,
+            planned,
+            plan.concurrent,
+            open_tracker,
+            lambda point: flatten(self._settings(point).model_dump(mode="json")),
+            tracker.run_id,
+        )
+
+    def _settings(self, point: Point) -> DistillConfig:
+        return build_config(self.space.preset, self.space.settings(point))
+
+    def _announce(self, planned: int, plan: TrialPlan) -> None:
+        each = "itself" if plan.workers == 0 else f"on {plan.workers} workers"
+        self.reporter.say(
+            f"{planned} trials, {plan.concurrent} at a time, each distils {each}; "
+            f"{self.sweep.search.searcher} search, scheduler {self.sweep.search.scheduler}"
+        )
+
+    def _run_trials(
+        self, points: list[Point] | None, plan: TrialPlan, monitor: SweepMonitor
+    ) -> None:
+        from stemdist_ray.sweeps.experiment import run_experiment
+        from stemdist_ray.sweeps.trial import SharedSweep
+
+        shared = SharedSweep(
+            self.store.folder, self.prepared, self.space, plan.workers, registered_by_user()
+        )
+        run_experiment(
+            self.store,
+            self.sweep.search,
+            self.space,
+            shared,
+            points,
+            plan,
+            self.base.rounds,
+            monitor,
+        )
+        if all(record.status == "failed" for record in monitor.records.values()):
+            reasons = sorted({str(r.reason) for r in monitor.records.values()})
+            raise ExecutionError(f"every trial failed: {'; '.join(reasons)}")

@@ -1,0 +1,1 @@
+"""What every layer needs of the machine: files, memory, time, threads, installed packages."""

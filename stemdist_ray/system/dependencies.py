@@ -1,0 +1,27 @@
+"""Optional packages: one clear line where one is missing."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from stemdist_ray.errors import DependencyError
+
+
+def need(what: str, extra: str, *modules: str) -> None:
+    """Make sure that packages of an extra are installed.
+
+    Args:
+        what: What they are needed for, e.g. "reading HDF5".
+        extra: The extra of this package that brings them.
+        *modules: Names as they are imported.
+
+    Raises:
+        DependencyError: Some are not; the message says how to install them.
+    """
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise DependencyError(
+            f"{what} needs {' and '.join(missing)}, which {verb} not installed; install the extra: "
+            f"pip install 'stemdist-ray[{extra}]'"
+        )

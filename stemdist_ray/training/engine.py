@@ -1,0 +1,169 @@
+"""The one way a forecaster is trained: optimiser, weight average, validation, when to stop.
+
+A training in one go (:mod:`stemdist_ray.training.fit`) and one with checkpoints on many workers
+(:mod:`stemdist_ray.training.loop`) differ in where steps and random numbers come from, and in what
+is written down; what a step does, which weights are kept and when it is over is decided here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from stemdist_ray.config import BudgetConfig
+from stemdist_ray.errors import DivergenceError
+from stemdist_ray.evaluation.metrics import Metrics
+from stemdist_ray.evaluation.predict import windows_per_batch
+from stemdist_ray.forecasters.base_class import Forecaster
+from stemdist_ray.training.group import Group, LocalGroup
+from stemdist_ray.training.losses import weighted_loss
+from stemdist_ray.training.steps import TrainingStep
+
+TRAINING_BUDGET = 512 * 2**20  # bytes of activations; larger steps are cut, gradients add up
+
+Validate = Callable[[Forecaster], Metrics]
+"""Scores a forecaster on validation windows."""
+
+
+@dataclass
+class Best:
+    """The weights that validated best so far.
+
+    Args:
+        epoch: When, 0 = never.
+        error: Their validation relative RMSE.
+        metrics: All of their validation metrics; None where they were restored.
+        weights: State of the model, copied.
+        history: (epoch, validation relative RMSE) of every validation.
+    """
+
+    epoch: int = 0
+    error: float = math.inf
+    metrics: Metrics | None = None
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    history: list[tuple[int, float]] = field(default_factory=list)
+
+    def consider(self, epoch: int, metrics: Metrics, model: Forecaster) -> None:
+        """Keep the model's weights if they are better than any before."""
+        error = metrics.relative_rmse
+        self.history.append((epoch, error))
+        if error < self.error:  # never true of NaN and infinity
+            self.epoch, self.error, self.metrics = epoch, error, metrics
+            self.weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+    def validations_since(self) -> int:
+        """How many validations did not improve on it."""
+        return sum(1 for epoch, _ in self.history if epoch > self.epoch)
+
+
+class Engine:
+    """A forecaster in training.
+
+    Args:
+        model: Fresh, on its device.
+        budget: Rates, averaging, epochs, how often to validate.
+        patience: Validations without improvement before stopping; 0 = never stop early.
+        group: The workers that take every step together.
+    """
+
+    def __init__(
+        self,
+        model: Forecaster,
+        budget: BudgetConfig,
+        patience: int = 0,
+        group: Group | None = None,
+    ) -> None:
+        self.model, self.budget, self.patience = model, budget, patience
+        self.group: Group = group or LocalGroup()
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.Adam(self.parameters, lr=budget.learning_rate, fused=True)
+        average = get_ema_multi_avg_fn(budget.averaging)  # type: ignore[no-untyped-call]
+        self.averaged = AveragedModel(model, multi_avg_fn=average)
+        self.best = Best()
+
+    @property
+    def candidate(self) -> Forecaster:
+        """The forecaster with averaged weights: the one that is validated and kept."""
+        module: Forecaster = self.averaged.module  # type: ignore[assignment]
+        return module
+
+    def train_epoch(self, steps: Iterable[TrainingStep]) -> int:
+        """Take the steps of one epoch; returns how many there were."""
+        self.model.train()
+        count = 0
+        for step in steps:
+            self._take(step)
+            count += 1
+        return count
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether an epoch, counted from 1, is followed by a validation."""
+        return epoch % self.budget.check_every == 0 or epoch == self.budget.epochs
+
+    def validate(self, epoch: int, validate: Validate) -> Metrics:
+        """Score the averaged weights, and keep them if they are the best so far."""
+        metrics = validate(self.candidate)
+        self.best.consider(epoch, metrics, self.candidate)
+        return metrics
+
+    def is_over(self, epoch: int) -> bool:
+        """Whether the last epoch is done or patience has run out."""
+        impatient = self.patience > 0 and self.best.validations_since() >= self.patience
+        return epoch >= self.budget.epochs or impatient
+
+    def check_converged(self, name: str) -> None:
+        """Make sure, at the end, that some weights were worth keeping.
+
+        Args:
+            name: Of the forecaster.
+
+        Raises:
+            DivergenceError: Validation never gave a finite error.
+        """
+        if self.best.epoch == 0:
+            raise DivergenceError(
+                f"training {name} never reached a finite validation error; lower "
+                f"{self.budget.section}.learning_rate (now {self.budget.learning_rate})"
+            )
+
+    def _take(self, own: TrainingStep) -> None:
+        """Take one optimiser step; ``own`` is what this worker holds of it."""
+        self.optimizer.zero_grad()
+        if self.group.size == 1:
+            add_gradients(self.model, own)
+        else:
+            self._add_shared_gradients(own)
+        self.optimizer.step()
+        self.averaged.update_parameters(self.model)
+
+    def _add_shared_gradients(self, own: TrainingStep) -> None:
+        """Sum the gradients of all workers, weighted by the observed targets each of them holds.
+
+        One buffer and one sum: these models are small, so there is no computing for the transfer
+        to hide behind, and a worker without windows (the last step of an epoch) takes part.
+        """
+        held = own.targets()
+        total = torch.tensor(float(held), device=own.x.device)
+        self.group.all_reduce(total)
+        if held > 0:
+            add_gradients(self.model, own, held / float(total))
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
+        flat = torch.cat([g.flatten() for g in gradients])
+        self.group.all_reduce(flat)
+        parts = torch.split(flat, [p.numel() for p in self.parameters])
+        for parameter, part in zip(self.parameters, parts, strict=True):
+            parameter.grad = part.view_as(parameter)
+
+
+def add_gradients(model: Forecaster, step: TrainingStep, share: float = 1.0) -> None:
+    """Add the gradients of ``share`` times the step's loss, within the memory budget."""
+    for held, part in step.pieces(windows_per_batch(model, step.x.shape[2], TRAINING_BUDGET)):
+        factor = held * share
+        forecast = model(part.x, part.mean_window)
+        loss = weighted_loss(forecast, part.y, part.weights, part.observed)
+        torch.autograd.backward(loss if factor == 1.0 else factor * loss)

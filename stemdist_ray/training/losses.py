@@ -1,0 +1,37 @@
+"""The weighted loss of STemDist (arXiv:2603.10410).
+
+Axis letters: W windows, H horizon, N locations.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def location_weights(cluster_size: Tensor) -> Tensor:
+    """Weights w_j = c_j / sum(c) * n over the n locations of a subset; their mean is 1.
+
+    Args:
+        cluster_size: (N,) members c_j of each synthetic location.
+    """
+    size = cluster_size.to(torch.get_default_dtype())
+    return size / size.sum() * len(size)
+
+
+def weighted_loss(
+    forecast: Tensor, target: Tensor, weights: Tensor, observed: Tensor | None = None
+) -> Tensor:
+    """Mean over observed entries of (forecast - target)^2 * w_j.
+
+    Args:
+        forecast: (W, H, N).
+        target: (W, H, N).
+        weights: (N,) from :func:`location_weights`.
+        observed: (W, H, N) bool or None, true = the target was observed.
+    """
+    error = (forecast - target).square() * weights
+    if observed is None:
+        return error.mean()
+    kept = torch.where(observed, error, 0.0)
+    return kept.sum() / observed.sum().clamp(min=1)

@@ -1,0 +1,82 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from stemdist_ray import baselines
+from stemdist_ray.baselines import ROWS, TrainedRow, closed_form_rows, register_row, trained_rows
+from stemdist_ray.errors import ConfigError
+
+ALL = [*trained_rows(), *closed_form_rows()]
+
+
+def test_names_of_the_contract_in_their_order():
+    assert [row.name for row in trained_rows()] == [
+        *("distilled", "random_subset", "centroid", "node_sampled", "full_data")
+    ]
+    assert [row.name for row in closed_form_rows()] == [
+        *("last_value", "historical_average", "ridge")
+    ]
+
+
+def test_rows_can_be_told_apart():
+    for attribute in ("title", "report_title", "colour", "position"):
+        assert len({getattr(row, attribute) for row in ALL}) == len(ALL)
+
+
+def test_a_name_is_taken_once():
+    with pytest.raises(ConfigError, match="'distilled' is registered already"):
+        register_row(dataclasses.replace(ROWS.get("distilled"), title="another"))
+
+
+def test_a_new_row_is_one_file(tmp_path, monkeypatch):
+    """What lies in the package registers itself."""
+    (tmp_path / "medoids.py").write_text(
+        "from stemdist_ray.baselines.row import register_row\n"
+        "from stemdist_ray.baselines.random_subset import random_subset\n"
+        "from stemdist_ray.baselines.row import TrainedRow\n"
+        "register_row(TrainedRow('medoids', 'medoids', 'medoids', '#123456', 15, random_subset))\n"
+    )
+    monkeypatch.setattr(baselines, "__path__", [*baselines.__path__, str(tmp_path)])
+    monkeypatch.setattr(ROWS, "_entries", dict(ROWS._entries))
+    baselines.import_module("stemdist_ray.baselines.medoids")
+    names = [row.name for row in trained_rows()]
+    assert names.index("random_subset") < names.index("medoids") < names.index("centroid")
+
+
+@pytest.mark.parametrize("row", trained_rows(), ids=lambda row: row.name)
+def test_data_repeat_with_their_seed_and_hold_the_distilled_size(row, material):
+    def first_step(seed):
+        return next(iter(row.data(material, seed).epoch(np.random.default_rng(0))))
+
+    one, two = first_step(1), first_step(1)
+    assert torch.equal(one.x, two.x)
+    assert torch.isfinite(one.x).all()
+    windows, lookback, locations, features = material.x.shape
+    assert one.x.shape[1::2] == (lookback, features)
+    if not row.on_request:
+        assert one.x.shape[0] == windows
+        assert one.x.shape[2] == locations // material.config.subsets
+
+
+@pytest.mark.parametrize("row", trained_rows(), ids=lambda row: row.name)
+def test_protocol_paper_takes_one_step_on_what_is_not_distilled(row, material):
+    paper = dataclasses.replace(
+        material, config=material.config.model_copy(update={"protocol": "paper"})
+    )
+    count = len(list(row.data(paper, 0).epoch(np.random.default_rng(0))))
+    if row.name == "distilled":
+        assert count == material.config.subsets
+    elif not row.on_request:
+        assert count == 1
+
+
+def test_budgets(material):
+    config = material.config
+    for row in trained_rows():
+        assert isinstance(row, TrainedRow)
+        budget, patience = row.budget(config)
+        wanted = config.full_data_epochs if row.on_request else config.epochs
+        assert budget.epochs == wanted
+        assert (patience > 0) == row.on_request

@@ -1,0 +1,97 @@
+import json
+
+import pytest
+
+from stemdist_ray.comparison.table import (
+    CrossEvaluation,
+    Evaluation,
+    RowResult,
+    read_cross_evaluation,
+    read_evaluation,
+)
+from stemdist_ray.errors import ArtifactError
+from stemdist_ray.evaluation.metrics import METRIC_NAMES, Summary
+from stemdist_ray.system.files import write_json
+from tests.conftest import GOLDEN
+
+
+def row(error, **more):
+    values = {name: {"mean": error, "std": 0.1} for name in METRIC_NAMES}
+    steps = {name: {"mean": [error, error], "std": [0.0, 0.0]} for name in METRIC_NAMES}
+    summary = Summary(values, steps, 3)
+    return RowResult(summary, summary, train_seconds=2.0, best_epochs=(3, 4, 5), **more)
+
+
+def evaluation(**rows):
+    return Evaluation(
+        rows={"distilled": row(0.5, peak_rss_mib=100.0), **rows},
+        naive={"ridge": row(0.6)},
+        forecaster="mtgnn",
+        protocol="fair",
+        seed=1,
+        peak_rss_mib=100.0,
+    )
+
+
+@pytest.mark.parametrize("rows", [{}, {"random_subset": row(0.7)}, {"full_data": row(0.4)}])
+def test_round_trip(rows, tmp_path):
+    one = evaluation(**rows)
+    write_json(tmp_path / "evaluation.json", one.to_json())
+    assert read_evaluation(tmp_path / "evaluation.json") == one
+
+
+def test_a_row_this_release_does_not_know_is_kept(tmp_path):
+    write_json(tmp_path / "e.json", evaluation(medoids=row(0.3)).to_json())
+    assert read_evaluation(tmp_path / "e.json").rows["medoids"] == row(0.3)
+
+
+def test_keys_of_the_contract():
+    tree = evaluation(random_subset=row(0.7)).to_json()
+    assert tree["relative_rmse"]["mean"] == 0.5
+    assert tree["random_subset"]["relative_rmse"]["mean"] == 0.7
+    assert tree["naive"]["ridge"]["relative_rmse"]["mean"] == 0.6
+    assert tree["full_data"] is None
+
+
+def test_what_is_not_a_number_is_null_in_the_file(tmp_path):
+    one = evaluation(random_subset=row(float("nan")))
+    write_json(tmp_path / "e.json", one.to_json())
+    tree = json.loads((tmp_path / "e.json").read_text())
+    assert tree["random_subset"]["mape"]["mean"] is None
+    again = read_evaluation(tmp_path / "e.json")
+    assert again.rows["random_subset"].test.values["mape"]["mean"] != 0.0
+
+
+def test_cross_table(tmp_path):
+    one = CrossEvaluation(
+        rows={"stid": {"distilled": row(0.5), "random_subset": row(0.6)}},
+        failed={"agcrn": "diverged"},
+        naive={"ridge": row(0.6)},
+        surrogate="mtgnn",
+        protocol="paper",
+        seed=0,
+    )
+    write_json(tmp_path / "c.json", one.to_json())
+    assert read_cross_evaluation(tmp_path / "c.json") == one
+    records = one.to_records()
+    assert [(r["forecaster"], r["trained_on"]) for r in records] == [
+        ("stid", "distilled"),
+        ("stid", "random_subset"),
+        ("ridge", "full_data"),
+    ]
+
+
+def test_tables_of_the_first_release_are_read():
+    one = read_evaluation(GOLDEN / "artifact_v1" / "evaluation.json")
+    assert list(one.rows) == ["distilled", "random_subset", "centroid", "node_sampled"]
+    assert one.to_json() == json.loads((GOLDEN / "artifact_v1" / "evaluation.json").read_text())
+    cross = read_cross_evaluation(GOLDEN / "artifact_v1" / "cross_architecture.json")
+    assert list(cross.rows) == ["stnorm", "dlinear"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_damage_is_reported(tmp_path, text):
+    assert read_evaluation(tmp_path / "none.json") is None
+    (tmp_path / "e.json").write_text(text)
+    with pytest.raises(ArtifactError, match="is damaged: .*; run stemdist evaluate again"):
+        read_evaluation(tmp_path / "e.json")

@@ -1,0 +1,140 @@
+import math
+
+import pytest
+
+from stemdist_ray.config import (
+    BudgetConfig,
+    DistillConfig,
+    EvaluationConfig,
+    Section,
+    TeacherConfig,
+    TrainingConfig,
+    ValidationConfig,
+    build_config,
+    flatten,
+    nest,
+)
+from stemdist_ray.errors import ConfigError
+
+
+def sections(config):
+    yield config
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        if isinstance(value, Section):
+            yield from sections(value)
+
+
+def test_config_is_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        build_config().rounds = 3
+
+
+def test_split_must_add_up():
+    with pytest.raises(ConfigError, match="add up to 1"):
+        build_config("standard", {"data": {"split": [0.5, 0.2, 0.2]}})
+
+
+def test_low_precision_only_where_second_order_gradients_survive_it():
+    layer = {"forecaster": {"precision": "bfloat16"}}
+    assert build_config("standard", layer).forecaster.precision == "bfloat16"
+    with pytest.raises(ConfigError, match="bfloat16 goes with matching.objective unrolled"):
+        build_config("paper", layer)
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, "inf", "nan"])
+@pytest.mark.parametrize(
+    "name", ["matching.learning_rate", "clustering.tolerance", "worker.start_timeout"]
+)
+def test_infinities_and_nan_are_refused(name, value):
+    with pytest.raises(ConfigError, match=f"{name}: Input should be a finite number"):
+        build_config("standard", nest(name, value))
+
+
+def test_readings_that_mean_missing_are_finite():
+    with pytest.raises(ConfigError, match="data.missing_values.1: Input should be a finite"):
+        build_config("standard", {"data": {"missing_values": [0, math.nan]}})
+
+
+def test_every_setting_is_described():
+    for section in sections(DistillConfig()):
+        for name, field in type(section).model_fields.items():
+            assert field.description or isinstance(getattr(section, name), Section), name
+
+
+def test_whatever_is_trained_has_a_budget():
+    common = {"epochs", "check_every", "learning_rate", "averaging", "subsets"}
+    assert set(BudgetConfig.model_fields) == common
+    kinds = (TeacherConfig, ValidationConfig, EvaluationConfig, TrainingConfig)
+    assert all(issubclass(kind, BudgetConfig) for kind in kinds)
+    assert [kind.section for kind in kinds] == ["teacher", "validation", "evaluation", "training"]
+
+
+def test_full_data_budget_validates_every_pass():
+    config = EvaluationConfig(full_data_epochs=7, learning_rate=2e-3)
+    budget = config.full_data_budget()
+    assert (budget.epochs, budget.check_every, budget.learning_rate) == (7, 1, 2e-3)
+
+
+def test_digest_ignores_who_does_the_work_but_not_what():
+    base = build_config()
+    workers = build_config("standard", {"worker": {"num_workers": 7}, "rounds": 99})
+    assert base.algorithm_digest() == workers.algorithm_digest()
+    for change in ({"seed": 1}, {"num_shards": 2}, {"worker": {"threads": 2}}):
+        assert build_config("standard", change).algorithm_digest() != base.algorithm_digest()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("rounds", 99),
+        ("validation.patience", 3),
+        ("evaluation.epochs", 7),
+        ("evaluation.subsets", 7),
+        ("tracking.experiment", "other"),
+        ("data.locations_file", "places.csv"),
+        ("worker.num_workers", 7),
+        ("worker.num_cpus", 2.0),
+        ("worker.num_gpus", 1.0),
+        ("worker.max_attempts", 7),
+        ("worker.start_timeout", 7.0),
+        ("worker.address", "there"),
+    ],
+)
+def test_what_does_not_decide_the_result(name, value):
+    changed, base = build_config("standard", nest(name, value)), build_config()
+    assert name not in base.deciding()
+    assert changed.deciding() == base.deciding()
+    assert changed.algorithm_digest() == base.algorithm_digest()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", 1),
+        ("num_shards", 2),
+        ("data.target", 1),
+        ("forecaster.name", "stid"),
+        ("forecaster.options.channels", 8),
+        ("teacher.subsets", 2),
+        ("validation.every", 1),
+        ("validation.subsets", 2),
+        ("worker.threads", 2),
+        ("worker.coordinator_threads", 1),
+    ],
+)
+def test_what_decides_the_result(name, value):
+    changed, base = build_config("standard", nest(name, value)), build_config()
+    assert changed.deciding()[name] == value
+    assert changed.algorithm_digest() != base.algorithm_digest()
+
+
+def test_every_setting_decides_or_is_known_not_to():
+    settings = set(flatten(build_config().model_dump(mode="json")))
+    left_out = settings - set(build_config().deciding())
+    kept_of_worker = {"worker.threads", "worker.coordinator_threads"}
+    assert left_out == {"rounds", "validation.patience", "data.locations_file"} | {
+        name
+        for name in settings - kept_of_worker
+        if name.split(".")[0] in ("evaluation", "tracking", "worker")
+    }

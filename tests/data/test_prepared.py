@@ -1,0 +1,57 @@
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+from stemdist_ray.config import DataConfig
+from stemdist_ray.data import prepared as module
+from stemdist_ray.data.prepared import prepare, prepare_source
+from stemdist_ray.errors import ConfigError
+
+CONFIG = DataConfig(lookback=6, horizon=4)
+SOURCE = "sim:traffic?locations=24,steps=400,seed=3"
+
+
+def test_a_source_and_the_same_series_in_memory_are_prepared_alike(traffic):
+    one, two = prepare_source(SOURCE, CONFIG), prepare_source(traffic, CONFIG)
+    assert (one.description.source, one.description.format) == (SOURCE, "simulation")
+    assert (two.description.source, two.description.format) == (traffic.name, "memory")
+    assert one.description.hash == two.description.hash
+    np.testing.assert_array_equal(one.windows.inputs, two.windows.inputs)
+    assert one.location_ids == traffic.location_ids
+    np.testing.assert_array_equal(one.coordinates, traffic.coordinates)
+
+
+def test_what_is_prepared_already_is_taken_as_it_is(traffic, monkeypatch):
+    source = prepare(traffic, CONFIG)
+    for name in ("read_series", "prepare", "describe_series"):
+        monkeypatch.setattr(module, name, lambda *unused: pytest.fail("worked twice"))
+    assert prepare_source(source, CONFIG) is source
+    elsewhere = CONFIG.model_copy(update={"locations_file": "places.csv"})
+    assert prepare_source(source, elsewhere) is source
+    with pytest.raises(ConfigError, match="prepared with other data settings"):
+        prepare_source(source, CONFIG.model_copy(update={"lookback": 7}))
+
+
+def test_raw_values_are_let_go(monkeypatch):
+    alive = []
+    original = module.read_series
+
+    def watched(*arguments):
+        series = original(*arguments)
+        alive.append(weakref.ref(series.values.base))
+        return series
+
+    monkeypatch.setattr(module, "read_series", watched)
+    source = prepare_source(SOURCE, CONFIG)
+    gc.collect()
+    assert alive[0]() is None
+    assert source.windows.inputs.shape == (400, 24, 1)
+
+
+def test_inputs_are_named_with_their_covariates(traffic):
+    source = prepare(traffic, CONFIG.model_copy(update={"covariates": ("time_of_day",)}))
+    assert source.input_names == ("speed", "time_of_day")
+    assert source.description.features == ("speed",)
+    assert source.mean_window().shape == (24, 6, 2)

@@ -1,0 +1,20 @@
+import pytest
+import torch
+
+from stemdist_ray import DistillConfig
+from stemdist_ray.errors import ExecutionError
+from stemdist_ray.execution.devices import driver_device, worker_device
+
+
+def test_without_gpus(tiny_config):
+    assert driver_device(tiny_config) == "cpu"
+    assert worker_device(tiny_config) == "cpu"
+
+
+def test_gpu_that_is_not_there():
+    config = DistillConfig.model_validate({"worker": {"num_workers": 0, "num_gpus": 1}})
+    if torch.cuda.is_available():
+        assert worker_device(config) == "cuda"
+    else:
+        with pytest.raises(ExecutionError, match="no usable GPU"):
+            worker_device(config)

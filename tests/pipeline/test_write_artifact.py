@@ -1,0 +1,48 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from stemdist_ray import SyntheticDataset
+from stemdist_ray.artifact.checkpoint import CheckpointStore
+from stemdist_ray.data.prepared import prepare
+from stemdist_ray.distillation.start import cluster_source, clustered_data, initial_state
+from stemdist_ray.errors import ArtifactError, ConfigError
+from stemdist_ray.pipeline.write_artifact import save_examples, write_artifact_of_checkpoint
+
+
+@pytest.fixture
+def source(traffic, tiny_config):
+    return prepare(traffic, tiny_config.data)
+
+
+def test_a_checkpoint_is_enough(artifact, source, tmp_path):
+    """The same data set as the run itself wrote, without computing a round."""
+    shutil.copytree(artifact / "checkpoint", tmp_path / "checkpoint")
+    written = write_artifact_of_checkpoint(tmp_path, source)
+    whole = SyntheticDataset.load(artifact)
+    np.testing.assert_array_equal(written.x, whole.x)
+    assert written.manifest.result == whole.manifest.result
+    assert written.manifest.history == whole.manifest.history
+    assert written.manifest.stages["distill"].seconds > 0
+    loaded = SyntheticDataset.load(tmp_path)
+    np.testing.assert_array_equal(loaded.y, whole.y)
+    assert CheckpointStore(tmp_path).exists()
+
+
+def test_other_readings_are_refused(artifact, traffic, tiny_config, tmp_path):
+    shutil.copytree(artifact / "checkpoint", tmp_path / "checkpoint")
+    other = prepare(traffic.with_changes(values=traffic.values + 1), tiny_config.data)
+    with pytest.raises(ConfigError, match="made from other readings"):
+        write_artifact_of_checkpoint(tmp_path, other)
+    with pytest.raises(ArtifactError, match="nothing to resume"):
+        write_artifact_of_checkpoint(tmp_path / "empty", other)
+
+
+def test_examples(source, tiny_config, tmp_path):
+    clustered = clustered_data(source, cluster_source(tiny_config, source))
+    state = initial_state(tiny_config, source, clustered)
+    save_examples(tmp_path / "e.npz", state, state)
+    with np.load(tmp_path / "e.npz", allow_pickle=False) as file:
+        assert file["real_x"].shape == (6, 6, 1)
+        np.testing.assert_array_equal(file["real_y"], file["learned_y"])

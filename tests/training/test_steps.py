@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+import torch
+
+from stemdist_ray.training.losses import weighted_loss
+from stemdist_ray.training.steps import FixedWindows, FullData, SampledWindows, TrainingStep
+
+
+def test_fixed_windows_visit_every_location_once_per_epoch(rng):
+    x = rng.normal(size=(5, 6, 7, 1)).astype(np.float32)
+    y = rng.normal(size=(5, 4, 7)).astype(np.float32)
+    source = FixedWindows(x, y, np.arange(1, 8), subsets=3)
+    steps = list(source.epoch(rng))
+    assert [s.x.shape[2] for s in steps] == [3, 2, 2]
+    np.testing.assert_allclose(sum(float(s.y.sum()) for s in steps), y.sum(), rtol=1e-4)
+    for step in steps:
+        torch.testing.assert_close(step.mean_window, step.x.mean(0).transpose(0, 1))
+        assert abs(float(step.weights.mean()) - 1) < 1e-5
+
+
+def test_node_sampling_has_the_size_of_a_distilled_step(prepared, rng):
+    mean_window = prepared.mean_window()
+    source = SampledWindows(prepared.windows, prepared.starts["train"], mean_window, 5, 3, steps=4)
+    steps = list(source.epoch(rng))
+    assert len(steps) == 4
+    assert all(s.x.shape == (5, 6, 3, 1) for s in steps)
+    assert len({s.x.sum().item() for s in steps}) == 4
+    assert all(torch.all(s.weights == 1) for s in steps)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_pieces_of_a_step_add_up_to_its_gradient(rng, masked):
+    x = torch.randn(7, 6, 5, 1)
+    y = torch.randn(7, 4, 5)
+    observed = torch.as_tensor(rng.random((7, 4, 5)) < 0.6) if masked else None
+    step = TrainingStep(x, y, torch.zeros(5, 6, 1), torch.rand(5), observed)
+    scale = torch.ones((), requires_grad=True)
+
+    def gradient(size):
+        losses = [
+            share * weighted_loss(scale * part.x[:, :4, :, 0], part.y, part.weights, part.observed)
+            for share, part in step.pieces(size)
+        ]
+        assert len(losses) == -(-7 // size)
+        return torch.autograd.grad(sum(losses), scale)[0]
+
+    torch.testing.assert_close(gradient(3), gradient(7))
+
+
+def test_full_data_visits_every_window_once(prepared, rng):
+    starts = prepared.starts["train"]
+    source = FullData(prepared.windows, starts, prepared.mean_window(), batch=50)
+    steps = list(source.epoch(rng))
+    assert sum(len(s.x) for s in steps) == len(starts)
+    assert all(s.x.shape[2] == 24 for s in steps)
+    everything = prepared.windows.batch(starts).x.double().sum()
+    torch.testing.assert_close(sum(s.x.double().sum() for s in steps), everything)
