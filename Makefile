@@ -24,7 +24,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (once, some minutes)"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet $(PIP_FLAGS) --constraint constraints.txt torch
-	$(PIP) install --quiet $(PIP_FLAGS) --constraint constraints.txt --editable ".[dev]"
+	$(PIP) install --quiet $(PIP_FLAGS) --constraint constraints.txt --editable ".[all,dev]"
 	@touch $@
 
 demo: install

@@ -71,12 +71,13 @@ def nest(name: str, value: Any) -> dict[str, Any]:
 
 
 def without(flat: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Leave out settings by their dotted names, or by that of their section."""
+    """Leave out settings by their dotted names or by that of their section, and empty mappings."""
     left_out = tuple(names)
     return {
         name: value
         for name, value in flat.items()
-        if not any(name == n or name.startswith(f"{n}.") for n in left_out)
+        # An empty mapping, as of options that were not given, is the absence of settings.
+        if value != {} and not any(name == n or name.startswith(f"{n}.") for n in left_out)
     }
 
 

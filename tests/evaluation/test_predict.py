@@ -67,6 +67,6 @@ def test_compact_windows_give_the_same_score_without_the_rest_of_the_series():
     model = build_forecaster(ForecasterConfig(**TINY["forecaster"]), WindowShape(6, 4, 1))
     windows = EvaluationWindows.of(data, data.starts["val"][::5])
     compact = windows.compact()
-    assert len(compact.data.windows.inputs) == 10 * len(windows.starts)
+    assert len(compact.windows.inputs) == 10 * len(windows.starts)
     one, two = (score_forecaster(model, w, data.mean_window()) for w in (windows, compact))
     assert one == two

@@ -12,9 +12,7 @@ from stemdist_ray.data.writers import write_series
 from stemdist_ray.errors import DivergenceError, ExecutionError
 from stemdist_ray.execution.ray_train import train_on_ray
 from stemdist_ray.training.work import training_work
-from tests.training.conftest import alone, assert_close, gappy, gappy_series, train_config
-
-__all__ = ["gappy", "gappy_series", "train_config"]
+from tests.training.helpers import alone, assert_close
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("local_ray"), pytest.mark.timeout(1800)]
 

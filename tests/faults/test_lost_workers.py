@@ -11,9 +11,6 @@ from stemdist_ray.distillation.shard import run_shard
 from stemdist_ray.errors import ExecutionError
 from stemdist_ray.execution.ray_workers import RayExecutor
 from stemdist_ray.execution.serial import SerialExecutor
-from tests.distillation.conftest import clustered, make_task
-
-__all__ = ["clustered", "make_task"]
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("local_ray")]
 

@@ -11,10 +11,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from tests.sweeps.conftest import small_series, sweep_config
 
 from stemdist_ray.sweeps.sweep import search
 from tests.conftest import ROOT
+from tests.sweeps.conftest import small_series, sweep_config
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(600)]
 

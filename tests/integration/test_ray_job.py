@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -19,65 +20,80 @@ from stemdist_ray import (
     read_series,
 )
 from tests.conftest import ROOT, TINY
+from tests.integration.ports import free_ports
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(1200)]
 
 BIN = Path(sys.executable).parent
-PORT, DASHBOARD = "26379", "28265"
+SOURCE = "sim:traffic?locations=24,steps=400,seed=3"
 
 
-def ray(*arguments, timeout=180, **variables):
-    environment = {**os.environ, "RAY_AUTH_MODE": "disabled", **variables}
-    environment.pop("RAY_ADDRESS", None)
-    return subprocess.run(
-        [str(BIN / "ray"), *arguments],
-        capture_output=True, text=True, check=False, timeout=timeout, env=environment, cwd=ROOT,
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Head:
+    """A Ray cluster of one machine.
+
+    Args:
+        process: `ray start --head --block`.
+        address: Where jobs are submitted.
+        folder: Of its sessions, copies of working directories included.
+    """
+
+    process: subprocess.Popen
+    address: str
+    folder: Path
 
 
 @pytest.fixture(scope="module")
 def head(tmp_path_factory):
     temp = tmp_path_factory.mktemp("ray")
     # Ports of its own: agents of another Ray on this machine may hold the usual ones.
+    names = (
+        *("port", "dashboard-port", "ray-client-server-port", "dashboard-agent-listen-port"),
+        *("dashboard-agent-grpc-port", "metrics-export-port", "runtime-env-agent-port"),
+    )
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
     # --block keeps the head's processes below this one. `ray stop` would end every Ray on the
     # machine, that of other tests included.
     command = [
-        str(BIN / "ray"), "start", "--head", "--block", f"--port={PORT}",
-        f"--dashboard-port={DASHBOARD}", "--num-cpus=4", "--ray-client-server-port=21001",
-        "--dashboard-agent-listen-port=25365", "--dashboard-agent-grpc-port=25366",
-        "--metrics-export-port=25367", "--runtime-env-agent-port=25368",
+        str(BIN / "ray"), "start", "--head", "--block", "--num-cpus=4",
+        *(f"--{name}={port}" for name, port in ports.items()),
         f"--temp-dir={temp}", "--object-store-memory=200000000", "--disable-usage-stats",
     ]  # fmt: skip
     environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
     log = (temp / "head.log").open("w")
     process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-    yield f"http://127.0.0.1:{DASHBOARD}"
+    yield Head(process, f"http://127.0.0.1:{ports['dashboard-port']}", temp)
     below = psutil.Process(process.pid).children(recursive=True)
     process.terminate()
     for child in below:
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
-    process.wait(timeout=60)
+    process.wait()
     log.close()
 
 
-def submit(head, script, config):
-    deadline = time.monotonic() + 120
+def submit(head, script, config, *options):
+    environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
+    environment.pop("RAY_ADDRESS", None)
+    command = [
+        str(BIN / "ray"), "job", "submit", f"--address={head.address}", "--working-dir", ".", "--",
+        sys.executable, script, "--config", str(config), *options,
+    ]  # fmt: skip
+    # A head that has just started may not answer, or not have its job agent, yet.
+    not_yet = ("No available agent", "Failed to connect", "Connection refused")
     while True:
-        done = ray(
-            "job", "submit", f"--address={head}", "--working-dir", ".", "--",
-            sys.executable, script, "--config", str(config), timeout=300,
-        )  # fmt: skip
-        # A head that has just started may not answer, or not have its job agent, yet.
-        answers = ("No available agent", "Failed to connect", "Connection refused")
-        if not any(a in done.stderr for a in answers) or time.monotonic() > deadline:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment, cwd=ROOT
+        )
+        if not any(answer in done.stderr for answer in not_yet):
             return done
+        assert head.process.poll() is None, (head.folder / "head.log").read_text()[-3000:]
         time.sleep(3)
 
 
 def test_distill_and_evaluate_as_ray_jobs(head, tmp_path):
     tree = {
-        "source": "sim:traffic?locations=24,steps=400,seed=3",
+        "source": SOURCE,
         "out": str(tmp_path / "runs" / "job"),
         "preset": "demo",
         "config": {**TINY, "worker": {"num_workers": 2}, "tracking": {"enabled": True}},
@@ -88,7 +104,7 @@ def test_distill_and_evaluate_as_ray_jobs(head, tmp_path):
     assert "round 2/2" in done.stdout
     data = SyntheticDataset.load(tree["out"])
     assert data.config.worker.num_workers == 2
-    assert data.manifest["tracking_run_id"]
+    assert data.manifest.tracking_run_id
     assert (tmp_path / "runs" / "mlflow.db").exists()
 
     done = submit(head, "jobs/evaluate.py", tmp_path / "job.yaml")
@@ -102,13 +118,12 @@ def test_distill_and_evaluate_as_ray_jobs(head, tmp_path):
 
 
 def test_train_on_distilled_data_as_a_ray_job(head, tmp_path):
-    source = "sim:traffic?locations=24,steps=400,seed=3"
-    folder = tmp_path / "runs" / "data"
-    distill(source, folder, build_config("demo", TINY))
+    folder, out = tmp_path / "runs" / "data", tmp_path / "runs" / "forecaster"
+    distill(SOURCE, folder, build_config("demo", TINY))
     tree = {
-        "source": source,
+        "source": SOURCE,
         "distilled": str(folder),
-        "out": str(tmp_path / "runs" / "forecaster"),
+        "out": "runs/forecaster",
         "register_as": "of-the-job",
         "config": {
             "forecaster": {"name": "stid"},
@@ -117,18 +132,18 @@ def test_train_on_distilled_data_as_a_ray_job(head, tmp_path):
         },
     }
     (tmp_path / "train.yaml").write_text(yaml.safe_dump(tree))
-    done = submit(head, "jobs/train.py", tmp_path / "train.yaml")
+    done = submit(head, "jobs/train.py", tmp_path / "train.yaml", "--out", str(out))
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "registered as models:/of-the-job/1" in done.stdout
-    trained = TrainedForecaster.load(tmp_path / "runs" / "forecaster" / "model")
-    recent = read_series(source).values[-trained.model.shape.lookback :]
+    trained = TrainedForecaster.load(out / "model")
+    recent = read_series(SOURCE).values[-trained.model.shape.lookback :]
     assert trained.forecast(recent).shape == (trained.model.shape.horizon, 24)
 
 
 def test_a_sweep_as_a_ray_job(head, tmp_path):
     settings = {k: v for k, v in TINY.items() if k not in ("spatial_ratio", "tracking")}
     tree = {
-        "source": "sim:traffic?locations=24,steps=400,seed=3",
+        "source": SOURCE,
         "out": str(tmp_path / "runs" / "ratios"),
         "preset": "demo",
         "resume": True,
@@ -147,3 +162,16 @@ def test_a_sweep_as_a_ray_job(head, tmp_path):
     data = SyntheticDataset.load(tmp_path / "runs" / "ratios" / "best")
     assert data.config.worker.num_workers == 1
     assert (tmp_path / "runs" / "ratios" / "report.html").exists()
+
+
+def test_a_result_that_would_be_lost_with_the_job_is_refused(head, tmp_path):
+    tree = {"source": SOURCE, "out": "runs/lost", "preset": "demo", "config": TINY}
+    (tmp_path / "job.yaml").write_text(yaml.safe_dump(tree))
+    done = submit(head, "jobs/distill.py", tmp_path / "job.yaml")
+    assert done.returncode != 0
+    said = [line for line in done.stdout.splitlines() if "error: " in line]
+    assert len(said) == 1, done.stdout[-3000:] + done.stderr[-3000:]
+    assert said[0].startswith("error: out is runs/lost, a relative path, and a submitted job runs")
+    assert "Traceback" not in done.stdout
+    assert list(head.folder.rglob("runs/lost")) == []
+    assert not (ROOT / "runs" / "lost").exists()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -13,32 +14,35 @@ import pytest
 from stemdist_ray.config import flatten
 from tests.conftest import TINY
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 
 SOURCE = "sim:traffic?locations=24,steps=400,seed=3"
 SETTINGS = flatten({**TINY, "rounds": 6, "worker": {"num_workers": 2}})
 OPTIONS = ["--preset", "demo", *[f"--set={k}={json.dumps(v)}" for k, v in SETTINGS.items()]]
 
 
-def start(out, *more):
-    command = [sys.executable, "-m", "stemdist_ray.cli.app", "distill", SOURCE, "--out", str(out)]
-    return subprocess.Popen([*command, *more], stdout=subprocess.PIPE, text=True)
+@contextmanager
+def started(out, *more):
+    command = [sys.executable, "-m", "stemdist_ray.cli", "distill", SOURCE, "--out", str(out)]
+    process = subprocess.Popen([*command, *more], stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
-def finish(process):
-    output, _ = process.communicate(timeout=200)
+def finish(out, *more):
+    with started(out, *more) as process:
+        output, _ = process.communicate()
     assert process.returncode == 0, output
-    return output
 
 
 def wait_for_round(out, number, process):
     path = out / "checkpoint" / "state.json"
-    deadline = time.monotonic() + 150
-    while time.monotonic() < deadline and process.poll() is None:
-        if round_of(path) >= number:
-            return
+    while round_of(path) < number:
+        assert process.poll() is None, f"round {number} was never reached"
         time.sleep(0.02)
-    raise AssertionError(f"round {number} was never reached; exit code {process.poll()}")
 
 
 def round_of(path):
@@ -51,22 +55,22 @@ def round_of(path):
 
 def workers_of(process):
     children = psutil.Process(process.pid).children(recursive=True)
-    return [c for c in children if "ShardWorker" in " ".join(c.cmdline())]
+    return [c for c in children if "TaskWorker" in " ".join(c.cmdline())]
 
 
 def test_killed_worker_and_killed_driver(tmp_path):
     calm = tmp_path / "calm"
-    finish(start(calm, *OPTIONS, "--workers", "0"))
+    finish(calm, *OPTIONS, "--workers", "0")
 
     rough = tmp_path / "rough"
-    process = start(rough, *OPTIONS)
-    wait_for_round(rough, 1, process)
-    victims = workers_of(process)
-    assert len(victims) == 2
-    os.kill(victims[0].pid, signal.SIGKILL)
-    wait_for_round(rough, 2, process)
-    process.kill()
-    process.wait()
+    with started(rough, *OPTIONS) as process:
+        wait_for_round(rough, 1, process)
+        victims = workers_of(process)
+        assert len(victims) == 2
+        os.kill(victims[0].pid, signal.SIGKILL)
+        wait_for_round(rough, 2, process)
+        process.kill()
+        process.wait()
     assert not (rough / "manifest.json").exists()
-    finish(start(rough, "--resume"))
+    finish(rough, "--resume")
     assert (rough / "synthetic.parquet").read_bytes() == (calm / "synthetic.parquet").read_bytes()

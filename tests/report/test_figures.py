@@ -3,7 +3,11 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
+from stemdist_ray.baselines import ROWS
+from stemdist_ray.comparison.table import CrossEvaluation
+from stemdist_ray.distillation.run_state import RoundRecord
 from stemdist_ray.report import figures
+from tests.report.conftest import evaluation, row
 
 
 def check_picture(picture):
@@ -14,7 +18,8 @@ def check_picture(picture):
 
 
 def record(number, validation):
-    return {"round": number, "validation": validation, "objective": None if number == 0 else 3.0}
+    objective = None if number == 0 else 3.0
+    return RoundRecord(number, objective, 1.0, 1.0, 1.0, 100.0, validation)
 
 
 def test_convergence():
@@ -35,24 +40,30 @@ def test_example_windows(rng, count):
 
 
 def test_error_per_horizon():
-    steps = {"mean": [1.0, 2.0], "std": [0.1, 0.2]}
-    rows = {name: {"per_horizon": {"rmse": steps}} for name in ("distilled", "ridge")}
-    check_picture(figures.error_per_horizon(rows, {"distilled": "a", "ridge": "b"}, "K"))
+    picture = figures.error_per_horizon(evaluation({"distilled": row(1)}, {"ridge": row(2)}), "K")
+    check_picture(picture)
+    assert "grows from 1 at step 1 to 1 K" in picture.alt
+    for name in ("distilled", "ridge"):
+        assert ROWS.get(name).report_title in picture.svg
+        assert ROWS.get(name).colour in picture.svg
 
 
 def test_cross_architecture_names_the_best_forecaster():
-    def row(error):
-        return {"relative_rmse": {"mean": error, "std": 0.01}}
-
     rows = {
         "stid": {"distilled": row(0.6), "random_subset": row(0.7)},
         "mtgnn": {"distilled": row(0.5), "random_subset": row(0.8)},
     }
-    titles = {"distilled": "a", "random_subset": "b", "ridge": "c", "last_value": "d"}
     naive = {"ridge": row(0.4), "last_value": row(0.9)}
-    picture = figures.cross_architecture(rows, naive, titles)
+    picture = figures.cross_architecture(CrossEvaluation(rows, {}, naive, "mtgnn", "fair", 0))
     check_picture(picture)
-    assert "mtgnn has the lowest, 0.500; c is at 0.400" in picture.alt
+    best = ROWS.get("ridge").report_title
+    assert f"mtgnn has the lowest, 0.500; {best} is at 0.400" in picture.alt
+
+
+def test_a_row_that_only_another_release_knows_has_its_name():
+    look = figures.row_look("oracle")
+    assert (look.report_title, look.colour) == ("oracle", figures.GREY)
+    assert figures.row_look("ridge") is ROWS.get("ridge")
 
 
 def test_clusters_and_map(rng):

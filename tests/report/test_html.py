@@ -1,10 +1,16 @@
 import shutil
 
 import pytest
+from tests.report.conftest import evaluation, row
 
 from stemdist_ray import evaluate, evaluate_forecasters
+from stemdist_ray.artifact.manifest import read_manifest
+from stemdist_ray.baselines import ROWS
+from stemdist_ray.distillation.run_state import RoundRecord
 from stemdist_ray.errors import ArtifactError
-from stemdist_ray.report.html import evaluation_rows, outcome, write_report
+from stemdist_ray.report.html import outcome, run_view, write_report
+from stemdist_ray.system.files import write_json
+from stemdist_ray.system.stages import StageRecord
 
 
 @pytest.fixture
@@ -48,16 +54,30 @@ def test_output_elsewhere(copy, tmp_path):
     assert write_report(copy, tmp_path / "x.html") == tmp_path / "x.html"
 
 
-def test_damaged_evaluation(copy):
-    (copy / "evaluation.json").write_text("{")
+@pytest.mark.parametrize("name", ["evaluation.json", "cross_architecture.json"])
+@pytest.mark.parametrize("content", ["{", "{}", "[]"])
+def test_damaged_evaluation(copy, name, content):
+    (copy / name).write_text(content)
     with pytest.raises(ArtifactError, match="run stemdist evaluate again"):
         write_report(copy)
 
 
-def test_rows_in_order():
-    tree = {"random_subset": 1, "centroid": 2, "node_sampled": 3, "full_data": None}
-    rows = evaluation_rows({**tree, "naive": {"ridge": 4}})
-    assert list(rows) == ["distilled", "random_subset", "centroid", "node_sampled", "ridge"]
+def test_rows_in_order(copy):
+    names = ["distilled", "random_subset", "centroid", "node_sampled"]
+    result = evaluation({name: row(0.5) for name in names}, {"ridge": row(0.9)})
+    write_json(copy / "evaluation.json", result.to_json())
+    rows = run_view(copy)["rows"]
+    assert [r.title for r in rows] == [ROWS.get(n).report_title for n in (*names, "ridge")]
+    assert [r.trivial for r in rows] == [False] * 4 + [True]
+    assert (rows[0].cells[0], rows[-1].cells[0]) == ("0.500 ± 0.010", "0.900")
+
+
+def test_rows_of_other_releases_are_shown_by_their_names(copy):
+    result = evaluation({"distilled": row(0.5), "oracle": row(0.1)}, {"ridge": row(0.9)})
+    write_json(copy / "evaluation.json", result.to_json())
+    page = write_report(copy).read_text()
+    assert "<td>oracle</td>" in page
+    assert "oracle 0.100" in page
 
 
 @pytest.mark.parametrize(
@@ -69,13 +89,15 @@ def test_rows_in_order():
         (1.0, "saves no time here"),
     ],
 )  # fmt: skip
-def test_when_distilling_pays(full, words):
-    rounds = [{"seconds": 50.0, "validation_seconds": 40.0}]
-    manifest = {
-        "stages": {"read": {"seconds": 10.0}, "distill": {"seconds": 5.0}},
-        "history": rounds,
-    }
-    row = {"relative_rmse": {"mean": 0.5}}
-    evaluation = {**row, "train_seconds": 2.0, "naive": {"ridge": row}}
-    evaluation["full_data"] = None if full is None else {**row, "train_seconds": full}
-    assert words in outcome(manifest, evaluation)
+def test_when_distilling_pays(artifact, full, words):
+    seconds = {"read": 10.0, "distill": 5.0}
+    manifest = read_manifest(artifact).model_copy(
+        update={
+            "stages": {name: StageRecord(value, 100.0) for name, value in seconds.items()},
+            "history": (RoundRecord(1, 1.0, 50.0, 50.0, 40.0, 100.0, 0.5),),
+        }
+    )
+    rows = {"distilled": row(0.5, seconds=2.0)}
+    if full is not None:
+        rows["full_data"] = row(0.5, seconds=full)
+    assert words in outcome(manifest, evaluation(rows, {"ridge": row(0.5)}))

@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
+from stemdist_ray.artifact.sweep_files import is_sweep
 from stemdist_ray.errors import ArtifactError
-from stemdist_ray.report.sweep import is_sweep, write_sweep_report
+from stemdist_ray.report.sweep import write_sweep_report
 
 
 @pytest.fixture
@@ -60,6 +61,6 @@ def test_unfinished_or_damaged(folder, tmp_path):
     with pytest.raises(ArtifactError, match="is damaged"):
         write_sweep_report(folder)
     (folder / "results.json").unlink()
-    with pytest.raises(ArtifactError, match="go on with stemdist tune --resume"):
+    with pytest.raises(ArtifactError, match="is not finished; search with resume=True"):
         write_sweep_report(folder)
     assert not is_sweep(folder / "best")

@@ -7,7 +7,7 @@ from stemdist_ray.errors import DivergenceError
 from stemdist_ray.training.group import LocalGroup
 from stemdist_ray.training.loop import TrainingLoop
 from stemdist_ray.training.work import training_work
-from tests.training.conftest import Threads, alone, assert_close
+from tests.training.helpers import Threads, alone, assert_close
 
 
 def together(work, size):

@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from tests.sweeps.conftest import Lines
+from tests.pipeline.conftest import artifact
 
 from stemdist_ray import evaluate
 from stemdist_ray.config import TrackingConfig
@@ -24,8 +24,8 @@ from stemdist_ray.sweeps.records import SweepStore
 from stemdist_ray.tracking.base_class import RunDescription
 from stemdist_ray.tracking.mlflow import create_tracker
 from tests.conftest import ROOT
-from tests.pipeline.conftest import artifact
 from tests.report.test_sweep import folder as sweep_folder
+from tests.sweeps.conftest import Lines
 
 __all__ = ["artifact", "sweep_folder"]
 

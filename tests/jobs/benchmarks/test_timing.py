@@ -1,10 +1,10 @@
 import os
-import time
 
 import numpy as np
 import pytest
 import torch
 
+from jobs.benchmarks import timing
 from jobs.benchmarks.timing import (
     count_flops,
     gemm_peak,
@@ -15,20 +15,49 @@ from jobs.benchmarks.timing import (
 from stemdist_ray.errors import ExecutionError
 
 
-def test_pair_takes_turns_and_gives_the_ratio():
-    calls = []
-    pair = time_pair(
-        lambda: calls.append("f"), lambda: (calls.append("s"), time.sleep(0.02)), repeats=3
-    )
-    assert calls == ["f", "s"] * 4  # the first turn warms up
-    assert pair.slow >= 0.02
-    assert pair.ratio > 1
+class Clock:
+    """Goes on only where work says so."""
+
+    def __init__(self):
+        self.now, self.calls = 0.0, []
+
+    def perf_counter(self):
+        return self.now
+
+    def work(self, name, *seconds):
+        """Work that takes so long, call by call."""
+        left = list(seconds)
+
+        def run():
+            self.calls.append(name)
+            self.now += left.pop(0)
+
+        return run
 
 
-def test_time_alone_warms_up():
-    calls = []
-    assert time_alone(lambda: calls.append(1), repeats=2) >= 0
-    assert len(calls) == 3
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(timing, "time", clock)
+    return clock
+
+
+def test_pair_takes_turns_and_gives_the_ratio(clock):
+    pair = time_pair(clock.work("f", 9, 1, 1, 2), clock.work("s", 9, 4, 3, 4), repeats=3)
+    assert clock.calls == ["f", "s"] * 4  # the first turn warms up
+    assert (pair.fast, pair.slow) == (1, 4)
+    assert pair.ratio == 3  # the median of 4, 3 and 2
+
+
+def test_time_alone_warms_up(clock):
+    assert time_alone(clock.work("f", 9, 1, 3), repeats=2) == 2
+    assert clock.calls == ["f"] * 3
+
+
+def test_an_accelerator_is_waited_for(clock):
+    sync = clock.work("sync", *[0.5] * 4)
+    assert time_alone(clock.work("f", 9, 1, 1), repeats=2, sync=sync) == 1.5
+    assert clock.calls == ["f", *["sync", "f", "sync"] * 2]
 
 
 def test_flops_of_a_product():

@@ -1,16 +1,12 @@
+"""Workers of a training without Ray, and what two trainings must have in common."""
+
 import threading
 
-import numpy as np
 import pytest
 import torch
 
-from stemdist_ray.config import ForecasterConfig
-from stemdist_ray.config.training import TrainConfig
-from stemdist_ray.data.prepared import prepare
-from stemdist_ray.data.simulate import TrafficParameters, simulate_traffic
 from stemdist_ray.training.group import LocalGroup, load_state
 from stemdist_ray.training.loop import TrainingLoop
-from stemdist_ray.training.work import DistilledWindows
 
 
 def assert_close(one, other):
@@ -59,29 +55,3 @@ class _Member:
 
     def restore(self):
         return None
-
-
-@pytest.fixture
-def train_config():
-    return TrainConfig(
-        data={"lookback": 6, "horizon": 4},
-        forecaster=ForecasterConfig(name="dlinear", options={"kernel_size": 3}),
-        training={"epochs": 4, "batch": 25, "validation_windows": 10, "subsets": 2},
-        tracking={"enabled": False},
-    )
-
-
-@pytest.fixture
-def gappy_series():
-    return simulate_traffic(TrafficParameters(locations=8, steps=300, missing=0.1))
-
-
-@pytest.fixture
-def gappy(train_config, gappy_series):
-    return prepare(gappy_series, train_config.data)
-
-
-@pytest.fixture
-def distilled(gappy):
-    batch = gappy.windows.batch(gappy.starts["train"][::20])
-    return DistilledWindows(batch.x.numpy(), batch.y.numpy(), np.arange(1, 9))

@@ -1,4 +1,0 @@
-from tests.comparison.conftest import material
-from tests.evaluation.conftest import prepared
-
-__all__ = ["material", "prepared"]

@@ -1,3 +1,0 @@
-from tests.artifact.conftest import artifact
-
-__all__ = ["artifact"]
