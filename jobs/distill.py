@@ -1,6 +1,7 @@
 """Distil a source as a Ray job.
 
-ray job submit --working-dir . -- python jobs/distill.py --config jobs/configs/demo.yaml
+ray job submit --working-dir . -- python jobs/distill.py --config jobs/configs/demo.yaml \\
+  --out "$PWD/runs/demo"
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Evaluate a distilled data set as a Ray job.
 
-ray job submit --working-dir . -- python jobs/evaluate.py --config jobs/configs/demo.yaml
+ray job submit --working-dir . -- python jobs/evaluate.py --config jobs/configs/demo.yaml \\
+  --out "$PWD/runs/demo"
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Search compression ratios and settings as a Ray job.
 
-ray job submit --working-dir . -- python tuning/search.py --config tuning/configs/ratios.yaml
+ray job submit --working-dir . -- python tuning/search.py --config tuning/configs/ratios.yaml \\
+  --out "$PWD/runs/ratios"
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the scripts in ``jobs/`` and ``tuning/`` share: their two options, and how they end."""
+"""What the scripts in ``jobs/`` and ``tuning/`` share: their options, and how they end."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.console import Console
 
 from stemdist_ray.cli.exits import exit_codes, prepare_process
 from stemdist_ray.cli.flags import with_file_keys
+from stemdist_ray.config import merge_layers, read_assignments
 from stemdist_ray.config.yaml_files import read_yaml
 from stemdist_ray.progress import output_console
 
@@ -28,22 +29,30 @@ def job_process() -> Iterator[None]:
 
 
 def parse_options(description: str) -> tuple[dict[str, Any], Console]:
-    """Parse ``--config FILE [--out DIR]`` and read the file.
+    """Parse ``--config FILE [--out DIR] [--set NAME=VALUE]...`` and read the file.
 
     Returns:
-        What the file holds, with the output folder of the command line where there is one.
+        What the file holds, overridden by what the command line says.
 
     Raises:
-        ConfigError: The file cannot be read.
+        ConfigError: The file cannot be read, or an override is none.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", type=Path, required=True, help="YAML file of the job")
     parser.add_argument("--out", type=Path, help="folder to use instead of the file's out")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="one key of the file, e.g. config.rounds=5; may be repeated",
+    )
     options = parser.parse_args()
-    tree = read_yaml(options.config)
-    return tree if options.out is None else {**tree, "out": options.out}, output_console()
+    out = {} if options.out is None else {"out": options.out}
+    tree = merge_layers(read_yaml(options.config), read_assignments(options.set), out)
+    return tree, output_console()
 
 
 def read_job_file(description: str) -> tuple[JobFile, Console]:

@@ -12,8 +12,13 @@ from stemdist_ray.errors import ConfigError
 _COPY_OF_RAY = "_ray_pkg_"
 
 
+def in_copy_of_ray() -> bool:
+    """Whether this process runs in Ray's copy of the working directory of a submitted job."""
+    return any(part.startswith(_COPY_OF_RAY) for part in Path.cwd().resolve().parts)
+
+
 def check_outputs(**paths: Path | None) -> None:
-    """Refuse relative outputs in a submitted job, whose working directory is a copy of Ray's.
+    """Refuse relative outputs in a submitted job, whose working directory goes with it.
 
     Args:
         **paths: Outputs by the name of the setting; None = not asked for.
@@ -21,17 +26,33 @@ def check_outputs(**paths: Path | None) -> None:
     Raises:
         ConfigError: One would be lost with the job.
     """
-    here = Path.cwd().resolve()
-    if not any(part.startswith(_COPY_OF_RAY) for part in here.parts):
-        return
     for name, path in paths.items():
-        if path is not None and not path.is_absolute():
+        if path is not None and not path.is_absolute() and in_copy_of_ray():
             raise ConfigError(
                 f"{name} is {path}, a relative path, and a submitted job runs in a copy of its "
-                f"working directory that Ray deletes ({here}): the result would be lost. Give an "
-                "absolute path on storage that stays and that all machines see, e.g. "
+                f"working directory that Ray deletes ({Path.cwd()}): the result would be lost. "
+                "Give an absolute path on storage that stays and that all machines see, e.g. "
                 f"/shared/{path}"
             )
+
+
+def check_stays(**paths: Path | None) -> None:
+    """Refuse relative results of earlier jobs in a submitted one: they are not in Ray's copy.
+
+    Args:
+        **paths: Inputs that earlier jobs wrote, by the name of the setting; None = not given.
+
+    Raises:
+        ConfigError: One is not there.
+    """
+    for name, path in paths.items():
+        if path is None or path.is_absolute() or path.exists() or not in_copy_of_ray():
+            continue
+        raise ConfigError(
+            f"{name} is {path}, a relative path, which Ray's copy of the working directory does "
+            "not hold (it leaves out what .gitignore names); give an absolute path on storage "
+            "that all machines see"
+        )
 
 
 def say(console: Console, text: str) -> None:

@@ -7,7 +7,7 @@ import shlex
 from rich.console import Console
 
 from stemdist_ray.cli.files import TrainFile
-from stemdist_ray.cli.outputs import check_outputs, say
+from stemdist_ray.cli.outputs import check_outputs, check_stays, say
 from stemdist_ray.pipeline import TrainResult, train_forecaster
 from stemdist_ray.pipeline.train_job import CHECKPOINTS, MODEL
 from stemdist_ray.progress import console_reporter
@@ -16,6 +16,7 @@ from stemdist_ray.progress import console_reporter
 def run_train(job: TrainFile, console: Console) -> TrainResult:
     """Run a training and print what it gave and how to go on."""
     check_outputs(out=job.out)
+    check_stays(distilled=job.distilled)
     checkpoints = job.out / CHECKPOINTS
     try:
         with console_reporter(console) as reporter:

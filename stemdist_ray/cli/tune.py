@@ -115,8 +115,8 @@ def tune(
         },
     }
     switches = {"resume": resume or None, "overwrite": overwrite or None}
-    trial_settings = {"config": assignments(settings)}
-    tree = merge_layers(read_yaml(config_file), trial_settings, drop_unset({**flags, **switches}))
+    one_by_one = {"config": assignments(settings)}
+    tree = merge_layers(read_yaml(config_file), drop_unset({**flags, **switches}), one_by_one)
     if resume:
         SweepStore(out).read_settings()  # says if there is nothing to go on with
     run_tune(TuneFile.parse(tree), output_console())

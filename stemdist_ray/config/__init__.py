@@ -8,6 +8,7 @@ from stemdist_ray.config.layers import (
     merge_layers,
     nest,
     parse_assignments,
+    read_assignments,
     typed_layer,
 )
 from stemdist_ray.config.presets import PRESETS, build_config
@@ -60,5 +61,6 @@ __all__ = [
     "merge_layers",
     "nest",
     "parse_assignments",
+    "read_assignments",
     "typed_layer",
 ]

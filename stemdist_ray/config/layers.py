@@ -97,17 +97,26 @@ def parse_assignments(assignments: Sequence[str], model: type[BaseModel]) -> dic
     Raises:
         ConfigError: An entry has no ``=`` or its value is not YAML.
     """
+    return typed_layer(read_assignments(assignments), model)
+
+
+def read_assignments(assignments: Sequence[str]) -> dict[str, Any]:
+    """The same before the fields have decided: plain scalars are still text.
+
+    Raises:
+        ConfigError: An entry has no ``=`` or its value is not YAML.
+    """
     tree: dict[str, Any] = {}
     for text in assignments:
         path, sep, raw = text.partition("=")
         if not sep or not path.strip():
             raise ConfigError(f"--set takes NAME=VALUE, e.g. matching.steps=5; found {text!r}")
         try:
-            value = yaml.load(raw, Loader=SettingsLoader)
+            value = yaml.load(raw, Loader=SettingsLoader)  # noqa: S506 - a safe loader
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {path}: {raw!r} is not a YAML value") from error
         tree = _merge(tree, nest(path.strip(), value))
-    return typed_layer(tree, model)
+    return tree
 
 
 def typed_layer(tree: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:

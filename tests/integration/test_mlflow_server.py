@@ -8,34 +8,41 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from stemdist_ray.sweeps.sweep import search
 from tests.conftest import ROOT
+from tests.integration.ports import free_ports
 from tests.sweeps.conftest import small_series, sweep_config
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1200)]
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-POSTGRES_PORT, MLFLOW_PORT = "5432", "5000"
 
 
-def free(port):
-    import socket
+def wait_for(condition):
+    while not condition():
+        time.sleep(0.5)
 
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", int(port))) != 0
+
+@dataclass(frozen=True)
+class Postgres:
+    """Where the data base answers."""
+
+    port: str
+    password_file: Path
 
 
 @pytest.fixture
-def postgres(tmp_path):
+def postgres():
     """A PostgreSQL of its own, with the user and database of infra/mlflow-server.sh."""
     if not BINARIES:
         pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
-    if not (free(POSTGRES_PORT) and free(MLFLOW_PORT)):
-        pytest.skip("ports 5432 and 5000 are taken")
+    port = str(free_ports(1)[0])
     user = {"user": "nobody"} if os.getuid() == 0 else {}  # PostgreSQL refuses to run as root
     home = Path("/tmp") / f"postgres-{os.getpid()}"
     home.mkdir()
@@ -51,61 +58,81 @@ def postgres(tmp_path):
         check=True, capture_output=True, cwd="/tmp", **user,
     )  # fmt: skip
     server = subprocess.Popen(
-        [binaries / "postgres", "-D", home / "data", "-k", home, "-p", POSTGRES_PORT,
+        [binaries / "postgres", "-D", home / "data", "-k", home, "-p", port,
          "-c", "listen_addresses=127.0.0.1"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/tmp", **user,
     )  # fmt: skip
-    ready = [binaries / "pg_isready", "-h", "127.0.0.1", "-p", POSTGRES_PORT]
-    wait_for(lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0)
-    subprocess.run(
-        [binaries / "createdb", "-h", "127.0.0.1", "-U", "mlflow", "mlflow"],
-        check=True, env={**os.environ, "PGPASSWORD": password.read_text()},
-    )  # fmt: skip
-    yield password
-    server.send_signal(signal.SIGINT)
-    server.wait(timeout=30)
-    shutil.rmtree(home, ignore_errors=True)
+    there = ["-h", "127.0.0.1", "-p", port]
+
+    def answers():
+        assert server.poll() is None
+        ready = [binaries / "pg_isready", *there]
+        return subprocess.run(ready, capture_output=True, check=False).returncode == 0
+
+    try:
+        wait_for(answers)
+        subprocess.run(
+            [binaries / "createdb", *there, "-U", "mlflow", "mlflow"],
+            check=True, env={**os.environ, "PGPASSWORD": password.read_text()},
+        )  # fmt: skip
+        yield Postgres(port, password)
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait()
+        shutil.rmtree(home, ignore_errors=True)
 
 
-def wait_for(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+def script_for(folder, ports):
+    """infra/mlflow-server.sh with other ports and a folder of its own for what it writes."""
+    text = (ROOT / "infra" / "mlflow-server.sh").read_text()
+    changes = {"/tmp/basic_auth.ini": f"{folder}/basic_auth.ini", **ports}
+    for shipped, ours in changes.items():
+        assert shipped in text, shipped
+        text = text.replace(shipped, ours)
+    path = folder / "mlflow-server.sh"
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
 
 
 @pytest.fixture
 def mlflow_server(postgres, tmp_path):
     (tmp_path / "admin").write_text("a long password of the admin")
     (tmp_path / "key").write_text("k" * 32)
+    (port,) = free_ports(1)
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "POSTGRES_HOST": "127.0.0.1",
-        "POSTGRES_PASSWORD_FILE": str(postgres),
+        "POSTGRES_PASSWORD_FILE": str(postgres.password_file),
         "MLFLOW_ADMIN_PASSWORD_FILE": str(tmp_path / "admin"),
         "MLFLOW_SECRET_KEY_FILE": str(tmp_path / "key"),
-        "MLFLOW_ALLOWED_HOSTS": "localhost:5000,127.0.0.1:5000",
+        "MLFLOW_ALLOWED_HOSTS": f"localhost:{port},127.0.0.1:{port}",
         "ARTIFACTS": str(tmp_path / "artifacts"),
     }
+    ports = {":5432/": f":{postgres.port}/", "--port 5000": f"--port {port}"}
+    script = script_for(tmp_path, ports)
     log = (tmp_path / "mlflow.log").open("w")
     process = subprocess.Popen(
-        [ROOT / "infra" / "mlflow-server.sh"], env=environment, stdout=log, stderr=log,
-        start_new_session=True, cwd=tmp_path,
-    )  # fmt: skip
+        [script], env=environment, stdout=log, stderr=log, start_new_session=True, cwd=tmp_path
+    )
+    address = f"http://127.0.0.1:{port}"
 
     def answers():
         assert process.poll() is None, (tmp_path / "mlflow.log").read_text()[-3000:]
         try:
-            return urllib.request.urlopen("http://127.0.0.1:5000/health", timeout=5).status == 200
+            return urllib.request.urlopen(f"{address}/health", timeout=5).status == 200
         except OSError:
             return False
 
-    wait_for(answers)
-    yield "http://127.0.0.1:5000"
-    os.killpg(process.pid, signal.SIGTERM)
-    process.wait(timeout=60)
-    log.close()
+    try:
+        wait_for(answers)
+        yield address
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+        log.close()
 
 
 @pytest.mark.usefixtures("local_ray")
