@@ -1,6 +1,6 @@
-"""Distil a source as a Ray job.
+r"""Distil a source as a Ray job.
 
-ray job submit --working-dir . -- python jobs/distill.py --config jobs/configs/demo.yaml \\
+ray job submit --working-dir . -- python jobs/distill.py --config jobs/configs/demo.yaml \
   --out "$PWD/runs/demo"
 """
 

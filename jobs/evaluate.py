@@ -1,6 +1,6 @@
-"""Evaluate a distilled data set as a Ray job.
+r"""Evaluate a distilled data set as a Ray job.
 
-ray job submit --working-dir . -- python jobs/evaluate.py --config jobs/configs/demo.yaml \\
+ray job submit --working-dir . -- python jobs/evaluate.py --config jobs/configs/demo.yaml \
   --out "$PWD/runs/demo"
 """
 

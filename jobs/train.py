@@ -1,6 +1,6 @@
-"""Train a forecaster with Ray Train as a Ray job.
+r"""Train a forecaster with Ray Train as a Ray job.
 
-ray job submit --working-dir . -- python jobs/train.py --config jobs/configs/train.yaml \\
+ray job submit --working-dir . -- python jobs/train.py --config jobs/configs/train.yaml \
   --out "$PWD/runs/trained" --set distilled="$PWD/runs/demo"
 """
 

@@ -1,6 +1,6 @@
-"""Search compression ratios and settings as a Ray job.
+r"""Search compression ratios and settings as a Ray job.
 
-ray job submit --working-dir . -- python tuning/search.py --config tuning/configs/ratios.yaml \\
+ray job submit --working-dir . -- python tuning/search.py --config tuning/configs/ratios.yaml \
   --out "$PWD/runs/ratios"
 """
 

@@ -112,7 +112,7 @@ def read_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         if not sep or not path.strip():
             raise ConfigError(f"--set takes NAME=VALUE, e.g. matching.steps=5; found {text!r}")
         try:
-            value = yaml.load(raw, Loader=SettingsLoader)  # noqa: S506 - a safe loader
+            value = yaml.load(raw, Loader=SettingsLoader)
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {path}: {raw!r} is not a YAML value") from error
         tree = _merge(tree, nest(path.strip(), value))
