@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from stemdist_ray.cli.entry import job_process, parse_options, read_job_file
-from stemdist_ray.errors import ArtifactError
+from stemdist_ray.errors import ArtifactError, ConfigError
 from tests.conftest import ROOT
 
 DEMO = ROOT / "jobs" / "configs" / "demo.yaml"
@@ -35,6 +35,30 @@ def test_the_output_folder_may_be_another_one(monkeypatch):
     tree, _ = parse_options("what it does")
     assert tree["out"] == Path("/shared/2012")
     assert tree["source"] == "demo"
+
+
+def test_keys_of_the_file_may_be_other_ones(monkeypatch):
+    given = ["out=/a", "config.tracking.experiment=1.10", "config.worker={num_workers: 0}"]
+    options = [f"--set={text}" for text in given]
+    monkeypatch.setattr(
+        sys, "argv", ["distill.py", "--config", str(DEMO), *options, "--out", "/shared"]
+    )
+    job, _ = read_job_file("what it does")
+    assert job.out == Path("/shared")
+    assert job.config == {
+        "num_shards": 4,
+        "worker": {"num_workers": 0},
+        "tracking": {"experiment": "1.10"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("rounds", "NAME=VALUE"), ("colour=1", "colour: unknown setting")]
+)
+def test_keys_that_no_file_has(monkeypatch, text, words):
+    monkeypatch.setattr(sys, "argv", ["distill.py", "--config", str(DEMO), "--set", text])
+    with pytest.raises(ConfigError, match=words):
+        read_job_file("what it does")
 
 
 def test_errors_of_a_job_are_in_the_words_of_its_file(capsys):

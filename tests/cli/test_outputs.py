@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from stemdist_ray.cli.outputs import check_outputs, say
+from stemdist_ray.cli.outputs import check_outputs, check_stays, say
 from stemdist_ray.errors import ConfigError
 
 
@@ -41,6 +41,19 @@ def test_anywhere_else_outputs_may_be_relative(tmp_path, monkeypatch):
     (tmp_path / "my_ray_pkg_").mkdir()
     monkeypatch.chdir(tmp_path / "my_ray_pkg_")
     check_outputs(out=Path("runs/a"), csv_file=Path("e.csv"))
+
+
+def test_results_of_earlier_jobs_that_the_copy_does_not_hold(copy_of_ray):
+    with pytest.raises(ConfigError, match="distilled is runs/a, a relative path, which Ray's copy"):
+        check_stays(distilled=Path("runs/a"))
+    check_stays(distilled=Path("/shared/a"), other=None)
+    (copy_of_ray / "runs" / "a").mkdir(parents=True)
+    check_stays(distilled=Path("runs/a"))
+
+
+def test_anywhere_else_what_is_missing_is_left_to_its_reader(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_stays(distilled=Path("runs/a"))
 
 
 def test_lines_are_printed_as_they_are():

@@ -1,4 +1,5 @@
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -60,3 +61,12 @@ def test_a_model_that_would_be_lost_is_refused(tmp_path, monkeypatch, console):
     monkeypatch.chdir(tmp_path / "_ray_pkg_0")
     with pytest.raises(ConfigError, match="out is runs/model, a relative path"):
         run_train(job("runs/model"), console)
+
+
+def test_distilled_data_that_are_not_in_the_copy_of_ray(tmp_path, monkeypatch, console):
+    (tmp_path / "_ray_pkg_0").mkdir()
+    monkeypatch.chdir(tmp_path / "_ray_pkg_0")
+    given = job(tmp_path / "model").model_copy(update={"distilled": Path("runs/a")})
+    with pytest.raises(ConfigError, match="distilled is runs/a, a relative path"):
+        run_train(given, console)
+    assert not (tmp_path / "model").exists()

@@ -44,6 +44,11 @@ def test_one_seed_for_trials_and_search(asked, tmp_path):
     assert (asked[0].config["seed"], asked[0].search.seed) == (5, 5)
 
 
+def test_assignments_come_last(asked, tmp_path):
+    assert tune("demo", "--out", tmp_path / "o", "--seed", 5, "--set", "seed=6").exit_code == 0
+    assert asked[0].config["seed"] == 6
+
+
 def test_settings_of_trials_have_the_types_of_their_fields(asked, tmp_path):
     (tmp_path / "s.yaml").write_text("config: {data: {start: 2012-03-01, sampling_step: 5min}}\n")
     options = ["--config", tmp_path / "s.yaml", "--set", "tracking.experiment=1.10"]

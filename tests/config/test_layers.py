@@ -11,6 +11,7 @@ from stemdist_ray.config import (
     merge_layers,
     nest,
     parse_assignments,
+    read_assignments,
     typed_layer,
 )
 from stemdist_ray.config.layers import without
@@ -53,6 +54,10 @@ def test_without_takes_names_of_settings_and_of_sections():
     flat = {"rounds": 1, "worker.threads": 2, "worker.address": 3, "workers": 4}
     assert without(flat, ["worker"]) == {"rounds": 1, "workers": 4}
     assert without(flat, ["worker.threads", "rounds"]) == {"worker.address": 3, "workers": 4}
+
+
+def test_without_takes_an_empty_mapping_for_nothing_given():
+    assert without({"forecaster.options": {}, "data.covariates": []}, []) == {"data.covariates": []}
 
 
 def test_differences_are_named_with_both_values():
@@ -142,6 +147,13 @@ def test_assignments_of_a_training():
 def test_bad_assignments(text):
     with pytest.raises(ConfigError, match="--set"):
         parse_assignments([text], DistillConfig)
+
+
+def test_assignments_may_be_read_before_their_fields_are_known():
+    tree = read_assignments(["config.tracking.experiment=1.10", "out='2.0'"])
+    assert tree == {"config": {"tracking": {"experiment": "1.10"}}, "out": "2.0"}
+    assert type(tree["config"]["tracking"]["experiment"]) is PlainScalar
+    assert type(tree["out"]) is str
 
 
 @pytest.mark.parametrize("value", [".inf", "-.inf", ".nan", "inf", "nan", "1e999"])

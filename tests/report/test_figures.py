@@ -7,7 +7,7 @@ from stemdist_ray.baselines import ROWS
 from stemdist_ray.comparison.table import CrossEvaluation
 from stemdist_ray.distillation.run_state import RoundRecord
 from stemdist_ray.report import figures
-from tests.report.conftest import evaluation, row
+from tests.report.helpers import evaluation, row
 
 
 def check_picture(picture):

@@ -1,7 +1,6 @@
 import shutil
 
 import pytest
-from tests.report.conftest import evaluation, row
 
 from stemdist_ray import evaluate, evaluate_forecasters
 from stemdist_ray.artifact.manifest import read_manifest
@@ -11,6 +10,7 @@ from stemdist_ray.errors import ArtifactError
 from stemdist_ray.report.html import outcome, run_view, write_report
 from stemdist_ray.system.files import write_json
 from stemdist_ray.system.stages import StageRecord
+from tests.report.helpers import evaluation, row
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.pipeline.conftest import artifact
 
 from stemdist_ray import evaluate
 from stemdist_ray.config import TrackingConfig
@@ -24,17 +24,17 @@ from stemdist_ray.sweeps.records import SweepStore
 from stemdist_ray.tracking.base_class import RunDescription
 from stemdist_ray.tracking.mlflow import create_tracker
 from tests.conftest import ROOT
+from tests.integration.ports import free_ports
 from tests.report.test_sweep import folder as sweep_folder
 from tests.sweeps.conftest import Lines
 
-__all__ = ["artifact", "sweep_folder"]
+__all__ = ["sweep_folder"]
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 SCREENSHOTS = Path(os.environ.get("STEMDIST_SCREENSHOTS", ROOT / ".pytest_cache" / "screenshots"))
-PORT = 25731
 
 pytestmark = [
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(
         CHROMIUM is None or DRIVER is None,
         reason="chromium and chromedriver are not installed (Debian: chromium chromium-driver)",
@@ -67,13 +67,9 @@ def keep(browser, name):
     browser.save_screenshot(str(SCREENSHOTS / f"{name}.png"))
 
 
-def wait_for(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
+def wait_for(condition):
+    while not condition():
         time.sleep(0.3)
-    return False
 
 
 def check_page(browser, path, name, figures):
@@ -153,12 +149,13 @@ def mlflow_ui(tmp_path):
         monitor.finished(name, 3)
     parent.log_metrics({"trials": 3})
     parent.finish("FINISHED")
+    (port,) = free_ports(1)
     command = [str(Path(sys.executable).parent / "stemdist"), "ui", str(tmp_path)]
     process = subprocess.Popen(
-        [*command, "--port", str(PORT)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        [*command, "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
-    address = f"http://127.0.0.1:{PORT}"
+    address = f"http://127.0.0.1:{port}"
 
     def answers():
         assert process.poll() is None
@@ -168,10 +165,13 @@ def mlflow_ui(tmp_path):
         except OSError:
             return False
 
-    assert wait_for(answers, 120)
-    yield address, monitor.records["a"].run_id
-    os.killpg(process.pid, signal.SIGTERM)
-    process.wait(timeout=30)
+    try:
+        wait_for(answers)
+        yield address, monitor.records["a"].run_id
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
 
 
 def test_a_sweep_in_the_mlflow_ui(browser, mlflow_ui):
@@ -181,17 +181,17 @@ def test_a_sweep_in_the_mlflow_ui(browser, mlflow_ui):
         return browser.find_element("tag name", "body").text
 
     browser.get(f"{address}/#/experiments/1/runs")
-    assert wait_for(lambda: "my sweep" in text()), text()
+    wait_for(lambda: "my sweep" in text())
     # Children are folded away below their parent.
     unfold = ".ag-row [col-id*='Run Name'] button"
     for button in browser.find_elements("css selector", unfold):
         browser.execute_script("arguments[0].click()", button)
-    assert wait_for(lambda: "trial 1" in text()), text()
+    wait_for(lambda: "trial 1" in text())
     keep(browser, "mlflow-runs")
     assert all(f"trial {number}" in text() for number in (1, 2, 3))
 
     browser.get(f"{address}/#/experiments/1/runs/{child}/model-metrics")
-    assert wait_for(lambda: "validation_relative_rmse" in text()), text()
+    wait_for(lambda: "validation_relative_rmse" in text())
     drawn = "return [...document.querySelectorAll('.js-plotly-plot svg.main-svg')].length"
-    assert wait_for(lambda: browser.execute_script(drawn) > 0)
+    wait_for(lambda: browser.execute_script(drawn) > 0)
     keep(browser, "mlflow-metrics")
