@@ -25,7 +25,7 @@ from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.distillation.task import ClusteredData, ShardTask
 from stemdist_ray.distillation.validation import ValidationResult
 from stemdist_ray.distillation.workspace import subsets_that_fit
-from stemdist_ray.execution.executor import open_executor
+from stemdist_ray.execution.select import open_executor
 from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.forecasters.catalog import FORECASTERS
 from stemdist_ray.forecasters.mtgnn import Mtgnn, MtgnnOptions

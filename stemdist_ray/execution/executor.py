@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
-
-from stemdist_ray.config import WorkerConfig
 
 
 class Task(Protocol):
@@ -46,22 +43,3 @@ class Executor(Protocol):
             Exception: What a task raised; the executor can be used again after it.
         """
         ...
-
-
-def open_executor(
-    data: object, config: WorkerConfig, most: int
-) -> AbstractContextManager[Executor]:
-    """Serial for 0 workers, else Ray (imported only then).
-
-    Args:
-        data: Read by all tasks; never changed.
-        config: Number and size of workers.
-        most: Tasks that there are at a time; more workers would have nothing to do.
-    """
-    if config.num_workers == 0:
-        from stemdist_ray.execution.serial import SerialExecutor
-
-        return SerialExecutor(data)
-    from stemdist_ray.execution.ray_workers import RayExecutor
-
-    return RayExecutor(data, config, most)

@@ -24,7 +24,7 @@ from stemdist_ray.distillation.task import ClusteredData
 from stemdist_ray.distillation.teacher import teach
 from stemdist_ray.distillation.validation import Validator
 from stemdist_ray.execution.devices import worker_device
-from stemdist_ray.execution.executor import open_executor
+from stemdist_ray.execution.select import open_executor
 from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.pipeline.folders import check_folder, make_folder
 from stemdist_ray.pipeline.observe import ProgressObserver, TrackingObserver

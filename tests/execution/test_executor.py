@@ -1,8 +1,13 @@
-from stemdist_ray.config import WorkerConfig
-from stemdist_ray.execution.executor import open_executor
+import inspect
+
+import pytest
+
+from stemdist_ray.execution.executor import Executor
+from stemdist_ray.execution.ray_workers import RayExecutor
 from stemdist_ray.execution.serial import SerialExecutor
 
 
-def test_no_workers_means_no_ray():
-    with open_executor("data", WorkerConfig(num_workers=0), 3) as executor:
-        assert isinstance(executor, SerialExecutor)
+@pytest.mark.parametrize("kind", [SerialExecutor, RayExecutor])
+def test_executors_are_called_alike(kind):
+    wanted, own = inspect.signature(Executor.run), inspect.signature(kind.run)
+    assert list(own.parameters) == list(wanted.parameters)
