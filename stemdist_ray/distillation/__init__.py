@@ -1,1 +1,1 @@
-"""The algorithm: objective, shard task, coordinator. Nothing here knows of Ray."""
+"""The algorithm: start, teacher, shard task, refine, validation, coordinator; no word of Ray."""

@@ -1,1 +1,1 @@
-"""Training forecasters on a data set and judging them honestly."""
+"""Scores only: forecast errors, and forecasting a split within a memory budget."""

@@ -1,1 +1,1 @@
-"""Training one forecaster for use, on full or distilled data, by any number of workers."""
+"""The one way a forecaster is trained, in one process or many, and what it is trained on."""
