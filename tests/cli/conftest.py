@@ -38,15 +38,14 @@ def _interruptible():
 @contextmanager
 def stemdist(*arguments):
     """The command in a process of its own, which does not outlive the test."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "stemdist_ray.cli", *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_interruptible,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_for_file(path, process):

@@ -121,7 +121,8 @@ def mlflow_server(postgres, tmp_path):
     def answers():
         assert process.poll() is None, (tmp_path / "mlflow.log").read_text()[-3000:]
         try:
-            return urllib.request.urlopen(f"{address}/health", timeout=5).status == 200
+            with urllib.request.urlopen(f"{address}/health", timeout=5) as page:
+                return page.status == 200
         except OSError:
             return False
 
@@ -141,6 +142,7 @@ def test_a_sweep_on_a_real_server(mlflow_server, tmp_path, monkeypatch):
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(api, timeout=10)
     assert refused.value.code == 401
+    refused.value.close()
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "a long password of the admin")
     config = sweep_config()

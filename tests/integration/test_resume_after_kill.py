@@ -24,12 +24,11 @@ OPTIONS = ["--preset", "demo", *[f"--set={k}={json.dumps(v)}" for k, v in SETTIN
 @contextmanager
 def started(out, *more):
     command = [sys.executable, "-m", "stemdist_ray.cli", "distill", SOURCE, "--out", str(out)]
-    process = subprocess.Popen([*command, *more], stdout=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen([*command, *more], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def finish(out, *more):

@@ -47,6 +47,10 @@ def finish_sweep_of(shared, folder, series=None):
     )
 
 
+def table(path):
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
 def test_a_trial_that_was_stopped_early_is_completed_when_chosen(shared):
     """Two trials, one cut off after round 1; the front holds both, both get a data set."""
     store = SweepStore(shared.folder)
@@ -65,10 +69,10 @@ def test_a_trial_that_was_stopped_early_is_completed_when_chosen(shared):
     assert result.best.id == "b"
     assert result.best.test["mean"] > 0
     assert (store.best / "manifest.json").exists()
-    rows = list(csv.DictReader(store.trials_csv.open()))
+    rows = table(store.trials_csv)
     assert [row["status"] for row in rows] == ["running", "running", "failed"]
     assert rows[2]["reason"] == "why"
-    assert [row["id"] for row in csv.DictReader(store.front_csv.open())] == ["a", "b"]
+    assert [row["id"] for row in table(store.front_csv)] == ["a", "b"]
 
 
 @pytest.fixture
