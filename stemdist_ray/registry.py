@@ -21,12 +21,18 @@ class Registry(Generic[T]):
         group: Entry-point group through which installed packages add entries, None = none do.
             An entry point is loaded when its name is asked for.
         adapt: Checks what is registered and turns it into an entry.
+        home: Where an entry is defined; one from the same place replaces another.
     """
 
     def __init__(
-        self, kind: str, group: str | None = None, adapt: Callable[[Any], T] | None = None
+        self,
+        kind: str,
+        group: str | None = None,
+        adapt: Callable[[Any], T] | None = None,
+        home: Callable[[Any], object] | None = None,
     ) -> None:
         self.kind, self.group, self.adapt = kind, group, adapt
+        self.home = home or _home
         self._entries: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[E], E]:
@@ -39,7 +45,7 @@ class Registry(Generic[T]):
 
         def store(entry: E) -> E:
             ready: Any = entry if self.adapt is None else self.adapt(entry)
-            if name in self._entries and not _same(self._entries[name], ready):
+            if name in self._entries and not self._same(self._entries[name], ready):
                 raise ConfigError(
                     f"{self.kind} {name!r} is registered already; choose another name"
                 )
@@ -86,15 +92,18 @@ class Registry(Generic[T]):
             ) from error
         self.register(point.name)(entry)
 
+    def _same(self, one: object, other: object) -> bool:
+        return one is other or self.home(one) == self.home(other)
+
     def __contains__(self, name: object) -> bool:
         return name in self._entries or name in self._offered
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
 
+    def __len__(self) -> int:
+        return len(self.names())
 
-def _same(one: object, other: object) -> bool:
-    def home(entry: object) -> tuple[object, object]:
-        return getattr(entry, "__module__", None), getattr(entry, "__qualname__", entry)
 
-    return one is other or home(one) == home(other)
+def _home(entry: object) -> tuple[object, object]:
+    return getattr(entry, "__module__", None), getattr(entry, "__qualname__", entry)

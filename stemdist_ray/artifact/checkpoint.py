@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig, build_config, describe_differences
 from stemdist_ray.config.stored import upgrade_settings
 from stemdist_ray.data.describe import SourceDescription
-from stemdist_ray.distillation.run_state import RoundRecord, RunState, resumed
+from stemdist_ray.distillation.run_state import RoundRecord, RunState, is_due, resumed
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.errors import ArtifactError, ConfigError
 from stemdist_ray.system.files import replacing_folder, write_json
@@ -121,13 +121,13 @@ class CheckpointStore:
                 final_error=tree.get("final_error"),
             )
             return Checkpoint(
-                state=state,
+                state=_apart(state, config) if tree["version"] == _OLD_VERSION else state,
                 clustering=clustering,
                 config=config,
                 source=SourceDescription.from_json(tree["source"]),
                 stages={n: StageRecord(**r) for n, r in tree.get("stages", {}).items()},
             )
-        except (OSError, KeyError, TypeError, ValueError) as error:
+        except (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
             raise ArtifactError(f"checkpoint {self.path} is damaged: {error!r}") from error
 
     def resume(self, config: DistillConfig, source: SourceDescription) -> Checkpoint:
@@ -152,8 +152,8 @@ class CheckpointStore:
                 f"begun with (content hash {source.hash}, then {checkpoint.source.hash}); start "
                 "anew in another folder"
             )
-        differences = describe_differences(checkpoint.config.deciding(), config.deciding())
-        if differences:
+        if checkpoint.config.algorithm_digest() != config.algorithm_digest():
+            differences = describe_differences(checkpoint.config.deciding(), config.deciding())
             raise ConfigError(
                 f"cannot resume {folder}: it was begun with other settings: {differences}; resume "
                 "without those options, or start anew in another folder"
@@ -181,10 +181,18 @@ class CheckpointStore:
             )
         return tree
 
-    def remove(self) -> None:
-        """Delete the checkpoint."""
-        shutil.rmtree(self.path, ignore_errors=True)
-
     def _arrays(self, name: str) -> SyntheticState:
         with np.load(self.path / f"{name}.npz", allow_pickle=False) as file:
             return SyntheticState(**{key: file[key] for key in file.files})
+
+
+def _apart(state: RunState, config: DistillConfig) -> RunState:
+    """Tell the validation of a last round that was not due from those of the rhythm.
+
+    Version 2 did not. Where that round is the best one, the best before it is not known any more,
+    and it stays.
+    """
+    last = state.history[-1]
+    if is_due(last.round, config.validation.every) or state.best_round == last.round:
+        return state
+    return replace(state, final_error=last.validation)

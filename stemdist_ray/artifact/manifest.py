@@ -6,11 +6,12 @@ The JSON keys are a contract: others read ``manifest.json``.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from stemdist_ray.config import DistillConfig, describe_validation_error
 from stemdist_ray.config.stored import upgrade_settings
@@ -23,6 +24,14 @@ from stemdist_ray.system.stages import StageRecord
 
 SCHEMA_VERSION = 2  # version 1 had no training settings of validation and teacher of their own
 MANIFEST = "manifest.json"
+
+
+def _nan_for_null(value: object) -> object:
+    return math.nan if value is None else value
+
+
+# JSON has no word for NaN; it is written as null.
+Number = Annotated[float, BeforeValidator(_nan_for_null)]
 
 
 class _Part(BaseModel):
@@ -118,11 +127,11 @@ class Outcome(_Part):
 
     rounds: int
     best_round: int
-    best_validation: float
-    start_validation: float
+    best_validation: Number
+    start_validation: Number
     stopped_early: bool
-    teachers: dict[str, float]
-    inertia: float
+    teachers: dict[str, Number]
+    inertia: Number
 
 
 class Manifest(_Part):
@@ -186,7 +195,9 @@ class Manifest(_Part):
         try:
             return cls.model_validate({**tree, "config": config})
         except ValidationError as error:
-            raise ArtifactError(describe_validation_error(error)) from error
+            unknown = any(item["type"] == "extra_forbidden" for item in error.errors())
+            release = "written by a later release of stemdist_ray? " if unknown else ""
+            raise ArtifactError(f"{release}{describe_validation_error(error)}") from error
 
 
 def build_manifest(

@@ -121,9 +121,10 @@ class TrainedForecaster:
             ) from error
         if about.get("version", 1) == 1:
             about["forecaster"] = upgrade_forecaster(about["forecaster"])
-            weights = {_todays_name(name): value for name, value in weights.items()}
         config = ForecasterConfig.model_validate(about["forecaster"])
         model = build_forecaster(config, WindowShape(**about["shape"]))
+        if about.get("version", 1) == 1:
+            weights = _renamed(weights, set(model.state_dict()))
         model.load_state_dict(weights)
         return cls(
             model=model.eval(),
@@ -136,6 +137,10 @@ class TrainedForecaster:
         )
 
 
-def _todays_name(name: str) -> str:
-    """The name of a weight of version 1 in this one."""
-    return ".".join(_RENAMED.get(part, part) for part in name.split("."))
+def _renamed(weights: dict[str, Tensor], wanted: set[str]) -> dict[str, Tensor]:
+    """Weights of version 1 under today's names, where the forecaster has such."""
+    renamed = {}
+    for name, value in weights.items():
+        todays = ".".join(_RENAMED.get(part, part) for part in name.split("."))
+        renamed[todays if todays in wanted and name not in wanted else name] = value
+    return renamed

@@ -105,7 +105,13 @@ class ClosedFormRow(Row):
     forecaster: type[ClosedFormForecaster]
 
 
-ROWS: Registry[Row] = Registry("row of the comparison")
+def _home(row: Row) -> tuple[object, ...]:
+    """Where a row is defined: at the function or class that makes it."""
+    maker = getattr(row, "data", None) or getattr(row, "forecaster", None)
+    return type(row), getattr(maker, "__module__", None), getattr(maker, "__qualname__", maker)
+
+
+ROWS: Registry[Row] = Registry("row of the comparison", home=_home)
 
 R = TypeVar("R", bound=Row)
 

@@ -25,8 +25,14 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; 2 = bad input, 130 = interrupted."""
-        with exit_codes(with_flags):
+        # A subcommand is only known while it runs; until then no flag has been taken.
+        with exit_codes(lambda message: with_flags(message, self._flags(ctx))):
             return super().invoke(ctx)
+
+    def _flags(self, ctx: Any) -> set[str]:
+        command = self.commands.get(ctx.invoked_subcommand or "")
+        params = [] if command is None else command.params
+        return {flag for param in params for flag in param.opts}
 
 
 app = typer.Typer(

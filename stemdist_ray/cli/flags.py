@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 # Arguments of Python functions, as errors name them: on the command line, and in job files.
 _ARGUMENTS = {
@@ -28,10 +29,18 @@ SETTING_FLAGS = {
 }
 
 
-def with_flags(message: str) -> str:
-    """Name the flags beside the settings of a message, where it first mentions them."""
+def with_flags(message: str, flags: Container[str]) -> str:
+    """Name the flags beside the settings of a message, where it first mentions them.
+
+    Args:
+        message: Of an error of the library.
+        flags: Those that the command takes.
+    """
     for name, flag in SETTING_FLAGS.items():
-        pattern = rf"(?<![\w.]){re.escape(name)}(?![\w.]|\s*\()"
+        if flag not in flags:
+            continue
+        # Not inside longer names, paths or what is being assigned.
+        pattern = rf"(?<![\w./\\]){re.escape(name)}(?![\w/\\]|\.\w|\s*\()"
         message = re.sub(pattern, f"{name} ({flag})", message, count=1)
     return _replaced(message, 0)
 

@@ -174,11 +174,11 @@ def _evaluation_config(
     given = merge_layers(*layers)
     own = dataset.config
     tree = merge_layers(own.model_dump(mode="json"), given)
-    if tree["forecaster"]["name"] != own.forecaster.name:
-        # The surrogate's options say nothing about another forecaster.
-        options = given.get("forecaster", {}).get("options", {})
-        tree = merge_layers(tree, {"forecaster": {"options": options}})
     config = build_config("standard", tree)
+    if config.forecaster.name != own.forecaster.name:
+        # The surrogate's options say nothing about another forecaster.
+        options = given["forecaster"].get("options", {})
+        config = build_config("standard", tree, {"forecaster": {"options": options}})
     unused = sorted(set(given) - set(_EVALUATION_SETTINGS))
     if unused:
         raise ConfigError(

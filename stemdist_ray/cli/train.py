@@ -24,7 +24,6 @@ from stemdist_ray.cli.options import (
 )
 from stemdist_ray.config import TrainConfig, merge_layers, parse_assignments
 from stemdist_ray.config.yaml_files import read_yaml
-from stemdist_ray.errors import ConfigError
 from stemdist_ray.progress import output_console
 
 _DEFAULTS = TrainConfig()
@@ -85,14 +84,10 @@ def train(
 ) -> None:
     """Train a forecaster on SOURCE, or on its distilled data, and test it once."""
     from stemdist_ray.cli.files import TrainFile
-    from stemdist_ray.cli.train_jobs import run_train
+    from stemdist_ray.cli.train_jobs import check_resumable, run_train
 
-    data = data_layer(missing, start, step, locations, lookback, horizon)
-    if distilled is not None and data:
-        raise ConfigError(
-            f"with --distilled the data settings are those of the data set; leave out "
-            f"{', '.join(f'data.{name}' for name in data)}"
-        )
+    if resume:
+        check_resumable(out)
     flags: dict[str, Any] = {
         "source": source,
         "out": out,
@@ -107,7 +102,7 @@ def train(
             "training": {"epochs": epochs},
             "worker": {"num_workers": workers},
             "tracking": {"uri": tracking_uri},
-            "data": data,
+            "data": data_layer(missing, start, step, locations, lookback, horizon),
         },
     }
     one_by_one = {"config": parse_assignments(settings or [], TrainConfig)}

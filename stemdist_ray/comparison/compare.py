@@ -70,11 +70,13 @@ class Comparison:
         config = self.material.config
         budget, patience = row.budget(config)
         fits, tests, validations = [], [], []
+        seeds = [derive_seed(self.seed, "evaluate", repeat) for repeat in range(config.repeats)]
+        # Made before, so that the peak is that of training and scoring.
+        data = [row.data(self.material, seed) for seed in seeds]
         with PeakMemory() as memory:
-            for repeat in range(config.repeats):
-                seed = derive_seed(self.seed, "evaluate", repeat)
+            for own, seed in zip(data, seeds, strict=True):
                 result = fit(
-                    row.data(self.material, seed),
+                    own,
                     lambda model: self._score(model, self.selection),
                     forecaster=self.forecaster,
                     shape=self.shape,

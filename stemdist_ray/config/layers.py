@@ -32,12 +32,16 @@ class LayerOf:
     model: type[BaseModel]
 
 
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def _merge(
+    base: Mapping[str, Any], over: Mapping[str, Any], whole: Sequence[str] = ("options",)
+) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        keep = isinstance(old, Mapping) and isinstance(value, Mapping) and key != "options"
-        merged[key] = _merge(old, value) if keep else value  # type: ignore[arg-type]
+        if isinstance(old, Mapping) and isinstance(value, Mapping) and key not in whole:
+            merged[key] = _merge(old, value, whole)
+        else:
+            merged[key] = value
     return merged
 
 
@@ -115,7 +119,8 @@ def read_assignments(assignments: Sequence[str]) -> dict[str, Any]:
             value = yaml.load(raw, Loader=SettingsLoader)
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {path}: {raw!r} is not a YAML value") from error
-        tree = _merge(tree, nest(path.strip(), value))
+        # Options that are set one by one belong together.
+        tree = _merge(tree, nest(path.strip(), value), whole=())
     return tree
 
 
@@ -152,7 +157,7 @@ def _typed_value(value: Any, field: FieldInfo) -> Any:
             }
         return typed_layer(value, inner)
     kinds = set(_leaves(annotation))
-    guessed, text = value_as_guessed(value), _value_as_text(value, types.NoneType in kinds)
+    guessed, text = value_as_guessed(value), _value_as_text(value)
     only_text = kinds <= {str, Path, types.NoneType}
     for candidate in (text,) if only_text else (guessed, text):
         if _fits(candidate, annotation):
@@ -198,11 +203,12 @@ def value_as_guessed(value: Any) -> Any:
     return value
 
 
-def _value_as_text(value: Any, may_be_null: bool) -> Any:
+def _value_as_text(value: Any) -> Any:
     if isinstance(value, PlainScalar):
-        return None if may_be_null and value.guess() is None else str(value)
+        # Nothing is nothing, also where text is wanted; the field says whether it may be.
+        return None if value.guess() is None else str(value)
     if isinstance(value, list):
-        return [_value_as_text(inner, may_be_null) for inner in value]
+        return [_value_as_text(inner) for inner in value]
     return value
 
 

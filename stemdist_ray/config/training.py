@@ -32,6 +32,9 @@ class TrainingConfig(BudgetConfig):
     check_every: Positive = Field(
         1, description="epochs between validations; the last epoch is always validated"
     )
+    subsets: Positive = Field(
+        4, description="location subsets K, steps per epoch, on distilled data (all windows each)"
+    )
     patience: Annotated[int, Field(ge=0)] = Field(
         5, description="validations without improvement before stopping; 0 = never stop early"
     )

@@ -43,19 +43,33 @@ class PlainScalar(str):
 class SettingsLoader(yaml.SafeLoader):
     """Safe loader that leaves plain scalars as text and refuses keys that occur twice."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Build a mapping with text keys.
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Compose a mapping as it is written, before merge keys (<<) bring in others.
 
         Raises:
-            yaml.constructor.ConstructorError: A key occurs twice; the last one would win silently.
+            yaml.composer.ComposerError: A key occurs twice; the last one would win silently.
         """
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)  # type: ignore[misc]
         seen: dict[str, int] = {}
         for key, _ in node.value:
-            line = key.start_mark.line + 1
-            if key.tag != _MERGE and seen.setdefault(str(key.value), line) != line:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"{key.value} is given twice, in lines {seen[key.value]} and {line}"
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in seen and key.tag != _MERGE:
+                raise yaml.composer.ComposerError(
+                    None, None, f"{name} is given twice, in lines {seen[name]} and {line}"
                 )
+            seen[name] = line
+        return node
+
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+        """Compose a scalar; an explicit tag (``!!str 5``) is as good as quotes."""
+        explicit = not self.peek_event().implicit[0]  # type: ignore[no-untyped-call]
+        node: yaml.ScalarNode = super().compose_scalar_node(anchor)  # type: ignore[misc]
+        if explicit and node.style is None:
+            node.style = "'"
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping with text keys."""
         built = super().construct_mapping(node, deep=deep)
         return {str(key): value for key, value in built.items()}
 

@@ -76,7 +76,7 @@ class Coordinator:
         """Run the rounds that are missing, each followed by a checkpoint."""
         while state.round < self.config.rounds and not state.stopped_early:
             state = self._round(state)
-        return state
+        return self._validate_last(state)
 
     def _round(self, state: RunState) -> RunState:
         number, begun = state.round + 1, time.perf_counter()
@@ -101,6 +101,24 @@ class Coordinator:
             state = self._validated(state, record)
         elif result is not None:
             state = replace(state, final_error=result.error)
+        self._close_round(record, state)
+        return state
+
+    def _validate_last(self, state: RunState) -> RunState:
+        """Validate the last round where it has not been: it was not the last one at its time."""
+        record = state.history[-1]
+        if record.round < self.config.rounds or record.validation is not None:
+            return state
+        begun = time.perf_counter()
+        result = self.validate(state.synthetic)
+        record = replace(
+            record,
+            validation=result.error,
+            evaluator_seconds=result.train_seconds,
+            validation_seconds=time.perf_counter() - begun,
+        )
+        history = (*state.history[:-1], record)
+        state = replace(state, history=history, final_error=result.error)
         self._close_round(record, state)
         return state
 

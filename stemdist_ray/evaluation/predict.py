@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.scaler import Scaler
 from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.evaluation.metrics import ErrorSums, Metrics, TargetBatch, TargetStatistics
 from stemdist_ray.forecasters.base_class import Forecaster
+
+if TYPE_CHECKING:  # it brings all readers, which a served forecaster needs none of
+    from stemdist_ray.data.prepared import PreparedSource
 
 MEMORY_BUDGET = 96 * 2**20  # bytes of activations per batch; more only falls out of the caches
 

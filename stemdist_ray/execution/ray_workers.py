@@ -138,6 +138,8 @@ class RayExecutor:
     ) -> list[R]:
         pending, attempts = deque(range(len(tasks))), [0] * len(tasks)
         done: dict[int, R] = {}
+        if not self.pool.everyone():  # the last one was lost with a task that was given up
+            self._start_worker()
         while len(done) < len(tasks):
             while pending and self.pool.idle:
                 index, worker = pending.popleft(), self.pool.idle.pop()
@@ -165,11 +167,11 @@ class RayExecutor:
         worker = self.pool.stale.pop(reference)
         try:
             ray.get(reference)
-        except _LOST:
+        except ray.exceptions.RayTaskError:
+            pass  # raised by the task, which nobody asks for any more
+        except ray.exceptions.RayError:
             self._start_worker()
             return
-        except ray.exceptions.RayTaskError:
-            pass
         self.pool.idle.append(worker)
 
     def _result(self, reference: Any, worker: Any) -> Any:
@@ -245,7 +247,10 @@ class RayExecutor:
         """Wait until every worker that is starting is ready or has failed."""
         while self.pool.starting:
             for reference in self._wait():
-                self._admit(reference)
+                if reference in self.pool.stale:
+                    self._release(reference)
+                else:
+                    self._admit(reference)
 
     def _placement_problem(self) -> str:
         have: dict[str, float] = {}

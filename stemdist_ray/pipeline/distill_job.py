@@ -158,7 +158,7 @@ class _DistillJob:
             self.source = source  # lets a series that was only read for this run go
         if self.resume:
             earlier = self.store.resume(config, source.description)
-            self.clock = StageClock({**earlier.stages})
+            self.clock.add_earlier(earlier.stages)
         make_folder(self.folder, resume=self.resume)
         with self.clock.stage("cluster"):
             clustering = self.cluster(config, source) if earlier is None else earlier.clustering

@@ -26,12 +26,12 @@ def check_folder(
         ArtifactError: The folder is taken.
     """
     if folder.exists() and not folder.is_dir():
-        raise ArtifactError(f"{folder} is a file; expected a new or empty folder for out")
+        raise ArtifactError(f"{folder} is a file; expected a new or empty folder for `out`")
     if folder.exists() and any(folder.iterdir()) and not resume and not overwrite:
         state = "a finished run" if (folder / MANIFEST).exists() else "files"
         hint = "go on with resume=True, " if (folder / checkpoint).exists() else ""
         raise ArtifactError(
-            f"{folder} holds {state} already; {hint}choose another out, or move it aside "
+            f"{folder} holds {state} already; {hint}choose another `out`, or move it aside "
             "with overwrite=True"
         )
 

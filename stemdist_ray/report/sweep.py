@@ -29,7 +29,7 @@ def write_sweep_report(folder: Path, output: Path | None = None) -> Path:
     """
     if not (folder / RESULTS).exists():
         raise ArtifactError(
-            f"{folder}: the sweep is not finished; search with resume=True to go on"
+            f"{folder}: the sweep is not finished; go on with stemdist tune and resume=True"
         )
     try:
         tree = json.loads((folder / RESULTS).read_text(encoding="utf-8"))

@@ -13,6 +13,7 @@ from stemdist_ray.errors import ArtifactError
 from stemdist_ray.system.files import write_json
 
 Status = Literal["running", "finished", "stopped", "failed"]
+SETTINGS_VERSION = 2  # Ray Tune's own files name modules, which version 1 called otherwise
 OBJECTIVES = ("error", "bytes", "train_seconds")
 
 
@@ -110,8 +111,14 @@ class SweepStore:
             )
         try:
             tree: dict[str, Any] = json.loads(self.settings.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            version = tree.get("version")
+        except (OSError, ValueError, AttributeError) as error:
             raise ArtifactError(f"{self.settings} is damaged: {error}") from error
+        if version != SETTINGS_VERSION:
+            raise ArtifactError(
+                f"{self.settings} has version {version}, expected {SETTINGS_VERSION}: the sweep "
+                "was begun with another release of stemdist_ray; begin anew in another folder"
+            )
         return tree
 
     def write_settings(self, tree: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
-from stemdist_ray.config import DistillConfig, Section, build_config, flatten
+from stemdist_ray.config import DistillConfig, Section, build_config, flatten, merge_layers
 from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
 from stemdist_ray.errors import ConfigError, ExecutionError
 from stemdist_ray.execution.session import ray_session, registered_by_user
@@ -22,14 +22,12 @@ from stemdist_ray.progress import Reporter, SilentReporter
 from stemdist_ray.sweeps.config import SearchConfig
 from stemdist_ray.sweeps.finish import SweepResult, finish_sweep
 from stemdist_ray.sweeps.monitor import SweepMonitor
-from stemdist_ray.sweeps.records import SweepStore
+from stemdist_ray.sweeps.records import SETTINGS_VERSION, SweepStore
 from stemdist_ray.sweeps.resources import TrialPlan, plan_trials
 from stemdist_ray.sweeps.space import Point, SearchSpace
 from stemdist_ray.system.dependencies import need
 from stemdist_ray.tracking.base_class import RunDescription, Tracker
 from stemdist_ray.tracking.mlflow import create_tracker
-
-VERSION = 1
 
 
 class SweepConfig(Section):
@@ -46,12 +44,7 @@ class SweepConfig(Section):
         # One validation per round: schedulers and the front live on them. One thread: trials
         # run beside each other.
         defaults = {"validation": {"every": 1}, "worker": {"coordinator_threads": 1}}
-        given = flatten(self.config)
-        layer = dict(self.config)
-        for section, values in defaults.items():
-            for name, value in values.items():
-                if f"{section}.{name}" not in given:
-                    layer = {**layer, section: {**layer.get(section, {}), name: value}}
+        layer = merge_layers(defaults, self.config)
         return SearchSpace(self.search, self.preset, layer)
 
 
@@ -172,7 +165,7 @@ class _Sweep:
     def _write_settings(self, run_id: str | None) -> None:
         self.store.write_settings(
             {
-                "version": VERSION,
+                "version": SETTINGS_VERSION,
                 "source": self.prepared.description.to_json(),
                 "sweep": self.sweep.model_dump(mode="json"),
                 "tracking_run_id": run_id,

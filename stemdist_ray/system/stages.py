@@ -24,15 +24,10 @@ class StageRecord:
 
 
 class StageClock:
-    """Collects stage records by name, in the order in which they began.
+    """Collects stage records by name, in the order in which they began."""
 
-    Args:
-        earlier: Records of the same work before it was interrupted; a stage that runs again adds
-            its seconds to them.
-    """
-
-    def __init__(self, earlier: Mapping[str, StageRecord] | None = None) -> None:
-        self._done: dict[str, StageRecord] = dict(earlier or {})
+    def __init__(self) -> None:
+        self._done: dict[str, StageRecord] = {}
         self._running: dict[str, tuple[float, PeakMemory]] = {}
 
     @contextmanager
@@ -45,6 +40,16 @@ class StageClock:
             finally:
                 self._done[name] = self._record(name)
                 del self._running[name]
+
+    def add_earlier(self, records: Mapping[str, StageRecord]) -> None:
+        """Add what the same work had cost before it was interrupted."""
+        own, self._done = self._done, dict(records)
+        for name, record in own.items():
+            before = self._done.get(name, StageRecord(0.0, 0.0))
+            self._done[name] = StageRecord(
+                seconds=round(before.seconds + record.seconds, 3),
+                peak_rss_mib=max(before.peak_rss_mib, record.peak_rss_mib),
+            )
 
     def records(self) -> dict[str, StageRecord]:
         """All stages so far; of one that is running, what it has cost until now."""

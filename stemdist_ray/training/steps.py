@@ -10,17 +10,19 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.training.losses import location_weights
 from stemdist_ray.training.partition import random_partition
+
+if TYPE_CHECKING:  # it brings all readers, which a served forecaster needs none of
+    from stemdist_ray.data.prepared import PreparedSource
 
 
 @dataclass(frozen=True)
