@@ -18,7 +18,7 @@ from stemdist_ray.distillation.run_state import (
     RoundRecord,
     RunObserver,
     RunState,
-    impatient_after,
+    impatient_round,
     is_due,
 )
 from stemdist_ray.distillation.shard import run_shard
@@ -149,7 +149,7 @@ class Coordinator:
                 best_error=record.validation,
             )
         patience = self.config.validation.patience
-        return replace(state, stopped_early=impatient_after(state.history, patience) is not None)
+        return replace(state, stopped_early=impatient_round(state.history, patience) is not None)
 
     def _close_round(self, record: RoundRecord, state: RunState) -> None:
         self.save(state)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.distillation.task import ShardUpdate
 from stemdist_ray.errors import ConfigError
+from stemdist_ray.training.engine import impatient_after
 
 
 @dataclass(frozen=True)
@@ -116,25 +116,10 @@ def is_due(number: int, every: int) -> bool:
     return number == 0 or (every > 0 and number % every == 0)
 
 
-def impatient_after(history: Sequence[RoundRecord], patience: int) -> int | None:
-    """The round after which ``patience`` validations in a row had brought no improvement.
-
-    Args:
-        history: Records, the start first; rounds that were not validated do not count.
-        patience: Validations; 0 = never stop early.
-
-    Returns:
-        None where patience has not run out.
-    """
-    best, since = math.inf, 0
-    for record in history:
-        if record.validation is None:
-            continue
-        improved = record.validation < best
-        best, since = (record.validation, 0) if improved else (best, since + 1)
-        if 0 < patience <= since:
-            return record.round
-    return None
+def impatient_round(history: Iterable[RoundRecord], patience: int) -> int | None:
+    """The round after which patience ran out; rounds that were not validated do not count."""
+    validated = ((r.round, r.validation) for r in history if r.validation is not None)
+    return impatient_after(validated, patience)
 
 
 def resumed(state: RunState, config: DistillConfig) -> RunState:
@@ -154,7 +139,7 @@ def resumed(state: RunState, config: DistillConfig) -> RunState:
         )
     going_on = state.without_final_validation()
     patience = config.validation.patience
-    stopped = impatient_after(going_on.history, patience)
+    stopped = impatient_round(going_on.history, patience)
     if stopped is not None and stopped < state.round:
         raise ConfigError(
             f"cannot resume with validation.patience={patience}: such a run would have stopped "

@@ -56,9 +56,24 @@ class Best:
             self.epoch, self.error, self.metrics = epoch, error, metrics
             self.weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
 
-    def validations_since(self) -> int:
-        """How many validations did not improve on it."""
-        return sum(1 for epoch, _ in self.history if epoch > self.epoch)
+
+def impatient_after(history: Iterable[tuple[int, float]], patience: int) -> int | None:
+    """The epoch or round after which ``patience`` validations in a row brought no improvement.
+
+    Args:
+        history: (number, validation relative RMSE) of every validation, in order.
+        patience: Validations; 0 = never stop early.
+
+    Returns:
+        None where patience has not run out.
+    """
+    best, since = math.inf, 0
+    for number, error in history:
+        improved = error < best  # never true of NaN
+        best, since = (error, 0) if improved else (best, since + 1)
+        if 0 < patience <= since:
+            return number
+    return None
 
 
 class Engine:
@@ -103,7 +118,11 @@ class Engine:
 
     def is_due(self, epoch: int) -> bool:
         """Whether an epoch, counted from 1, is followed by a validation."""
-        return epoch % self.budget.check_every == 0 or epoch == self.budget.epochs
+        return self.in_rhythm(epoch) or epoch == self.budget.epochs
+
+    def in_rhythm(self, epoch: int) -> bool:
+        """Whether it would be, whatever the number of epochs."""
+        return epoch % self.budget.check_every == 0
 
     def validate(self, epoch: int, validate: Validate) -> Metrics:
         """Score the averaged weights, and keep them if they are the best so far."""
@@ -113,8 +132,8 @@ class Engine:
 
     def is_over(self, epoch: int) -> bool:
         """Whether the last epoch is done or patience has run out."""
-        impatient = self.patience > 0 and self.best.validations_since() >= self.patience
-        return epoch >= self.budget.epochs or impatient
+        stopped = impatient_after(self.best.history, self.patience)
+        return epoch >= self.budget.epochs or stopped is not None
 
     def check_converged(self, name: str) -> None:
         """Make sure, at the end, that some weights were worth keeping.

@@ -27,7 +27,17 @@ def test_rows_can_be_told_apart():
 
 def test_a_name_is_taken_once():
     with pytest.raises(ConfigError, match="'distilled' is registered already"):
-        register_row(dataclasses.replace(ROWS.get("distilled"), title="another"))
+        register_row(dataclasses.replace(ROWS.get("distilled"), data=lambda material, seed: None))
+
+
+def test_a_file_read_twice_replaces_its_own_row():
+    row = ROWS.get("random_subset")
+    again = dataclasses.replace(row, title="another")
+    try:
+        register_row(again)
+        assert ROWS.get("random_subset") is again
+    finally:
+        register_row(row)
 
 
 def test_a_new_row_is_one_file(tmp_path, monkeypatch):

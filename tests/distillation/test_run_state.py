@@ -7,7 +7,7 @@ from stemdist_ray.config import build_config
 from stemdist_ray.distillation.run_state import (
     RoundRecord,
     RunState,
-    impatient_after,
+    impatient_round,
     is_due,
     resumed,
 )
@@ -45,7 +45,7 @@ def config(rounds, patience=0):
     ],
 )
 def test_patience(scores, patience, expected):
-    assert impatient_after(records(scores), patience) == expected
+    assert impatient_round(records(scores), patience) == expected
 
 
 def test_rhythm_of_validation():

@@ -3,7 +3,7 @@ import threading
 import pytest
 import torch
 
-from stemdist_ray.errors import DivergenceError
+from stemdist_ray.errors import ConfigError, DivergenceError
 from stemdist_ray.training.group import LocalGroup
 from stemdist_ray.training.loop import TrainingLoop
 from stemdist_ray.training.work import training_work
@@ -68,6 +68,46 @@ def test_going_on_from_any_epoch_ends_where_the_undisturbed_run_does(train_confi
     assert resumed["history"] == whole["history"]
     for name, value in whole["model"].items():
         assert torch.equal(value, resumed["model"][name])
+
+
+def with_training(config, **settings):
+    tree = config.model_dump()
+    tree["training"] |= settings
+    return config.model_validate(tree)
+
+
+def test_more_epochs_later_are_more_epochs_at_once(train_config, gappy, tmp_path):
+    """The validation after a last epoch is not one of the rhythm, and leaves no trace."""
+
+    def train(epochs, name):
+        config = with_training(train_config, epochs=epochs, check_every=2, learning_rate=0.05)
+        return alone(training_work(config, gappy, None, "hash"), tmp_path / name)
+
+    short = train(3, "state.pt")
+    assert [epoch for epoch, _ in short["history"]] == [2, 3]
+    # Nothing is lost where the same training is asked for again before it goes on.
+    assert train(3, "state.pt")["history"] == short["history"]
+    longer, whole = train(6, "state.pt"), train(6, "whole.pt")
+    assert [epoch for epoch, _ in whole["history"]] == [2, 4, 6]
+    assert longer["history"] == whole["history"]
+    assert longer["best_epoch"] == whole["best_epoch"]
+    for name, value in whole["best_weights"].items():
+        assert torch.equal(value, longer["best_weights"][name])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"epochs": 2}, "training.epochs=2: the checkpoint is after epoch 4"),
+        ({"epochs": 9, "patience": 1}, "patience=1: such a training would have stopped after"),
+    ],
+)
+def test_less_than_what_is_done_is_refused(train_config, gappy, tmp_path, settings, words):
+    done = with_training(train_config, epochs=4, learning_rate=0.5, patience=0)
+    alone(training_work(done, gappy, None, "hash"), tmp_path / "state.pt")
+    less = with_training(train_config, **{"learning_rate": 0.5, "patience": 0, **settings})
+    with pytest.raises(ConfigError, match=words):
+        alone(training_work(less, gappy, None, "hash"), tmp_path / "state.pt")
 
 
 def test_patience_ends_a_training_early(train_config, gappy, tmp_path):
