@@ -54,9 +54,10 @@ class SettingsLoader(yaml.SafeLoader):
         for key, _ in node.value:
             name, line = str(key.value), key.start_mark.line + 1
             if name in seen and key.tag != _MERGE:
-                raise yaml.composer.ComposerError(
-                    None, None, f"{name} is given twice, in lines {seen[name]} and {line}"
-                )
+                first = seen[name]
+                where = f"line {line}" if first == line else f"lines {first} and {line}"
+                message = f"{name} is given twice, in {where}"
+                raise yaml.composer.ComposerError(None, None, message)
             seen[name] = line
         return node
 

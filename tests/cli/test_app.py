@@ -44,6 +44,18 @@ def test_bad_input_of_any_command_is_one_line_and_exit_code_2(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("distill", "spatial_ratio (--spatial-ratio): Input should be less than"),
+        ("tune", "spatial_ratio: Input should be less than"),  # which has no such flag
+    ],
+)
+def test_errors_name_the_flags_of_the_command(tmp_path, command, said):
+    result = run(command, "demo", "--out", tmp_path / "x", "--set", "spatial_ratio=2")
+    check_refused(result, said)
+
+
 @pytest.mark.parametrize("arguments", [["distill"], ["describe", "demo", "--colour"], ["nonsense"]])
 def test_usage_errors(arguments):
     assert run(*arguments).exit_code == 2

@@ -16,4 +16,4 @@ def test_a_folder_without_a_run(tmp_path):
 
 def test_a_sweep_that_is_not_finished(tmp_path):
     (tmp_path / "sweep.json").write_text("{}")
-    check_refused(run("report", tmp_path), "search with --resume to go on")
+    check_refused(run("report", tmp_path), "go on with stemdist tune and --resume")

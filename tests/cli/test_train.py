@@ -88,7 +88,7 @@ def test_without_options_the_defaults_hold(asked, tmp_path):
         (["--set", "training.learning_rate=.inf"], "finite"),
         (["--set", "seed"], "--set takes NAME=VALUE"),
         (["--distilled", "nowhere"], "nowhere does not exist"),
-        (["--distilled", "d", "--lookback", "3", "--start", "2012"], "data.lookback"),
+        (["--resume"], "holds no training to resume; leave out --resume"),
         (["--config", "nowhere.yaml"], "cannot be read"),
         (["--lookback", "9999"], "one window needs"),
         (["--register-as", "mine", "--set", "tracking.enabled=false"], "tracking"),
@@ -99,7 +99,10 @@ def test_bad_input_leaves_nothing_behind(tmp_path, options, words):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("option", ["--lookback=3", "--set=data.lookback=3"])
+@pytest.mark.parametrize("option", ["--lookback=3", "--set=data.lookback=3", "--config={file}"])
 def test_with_distilled_data_their_data_settings_hold(folder, tmp_path, option):
+    (tmp_path / "t.yaml").write_text("config: {data: {lookback: 3}}\n")
+    option = option.format(file=tmp_path / "t.yaml")
     result = train(SOURCE, "--out", tmp_path / "x", "--distilled", folder, *TINY_TRAINING, option)
-    check_refused(result, "the data settings are those of the data set; leave out data.lookback")
+    check_refused(result, f"a training on {folder} are those of that data set; leave out data.loo")
+    assert not (tmp_path / "x").exists()

@@ -6,8 +6,8 @@ from rich.console import Console
 
 from stemdist_ray.cli import train_jobs
 from stemdist_ray.cli.files import TrainFile
-from stemdist_ray.cli.train_jobs import run_train
-from stemdist_ray.errors import ConfigError
+from stemdist_ray.cli.train_jobs import check_resumable, run_train
+from stemdist_ray.errors import ArtifactError, ConfigError
 
 
 def job(folder, **config):
@@ -52,8 +52,15 @@ def test_an_interruption_says_how_to_go_on(tmp_path, monkeypatch, console, begun
     with pytest.raises(KeyboardInterrupt):
         run_train(job(tmp_path / "run"), console)
     said = console.file.getvalue()
-    assert ("the same command and --resume (in a job file, resume: true)" in said) is begun
-    assert ("nothing to resume yet" in said) is not begun
+    assert ("the same command and --resume goes on (in a job file, resume: true)" in said) is begun
+    assert ("nothing to resume yet; --overwrite begins anew" in said) is not begun
+
+
+def test_where_there_is_nothing_to_go_on_with(tmp_path):
+    with pytest.raises(ArtifactError, match="holds no training to resume"):
+        check_resumable(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    check_resumable(tmp_path)
 
 
 def test_a_model_that_would_be_lost_is_refused(tmp_path, monkeypatch, console):

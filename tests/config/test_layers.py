@@ -96,6 +96,7 @@ def test_assignments(text, tree):
         ("tracking.experiment=true", "true"),
         ("tracking.uri=null", None),
         ("tracking.uri='null'", "null"),
+        ("forecaster.name=!!str 12", "12"),
         ("data.target=0", 0),
         ("data.target='0'", "0"),
         ("data.target=speed", "speed"),
@@ -109,6 +110,12 @@ def test_assignments(text, tree):
 )
 def test_fields_decide_the_types_of_values(text, value):
     assert assigned(text) == {text.split("=")[0]: (type(value), value)}
+
+
+def test_nothing_is_no_text():
+    layer = parse_assignments(["tracking.experiment=null"], DistillConfig)
+    with pytest.raises(ConfigError, match="tracking.experiment: Input should be a valid string"):
+        build_config("standard", layer)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.conftest import TINY
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 
 SOURCE = "sim:traffic?locations=24,steps=400,seed=3"
-SETTINGS = flatten({**TINY, "rounds": 6, "worker": {"num_workers": 2}})
+SETTINGS = flatten({**TINY, "rounds": 4, "worker": {"num_workers": 2}})
 OPTIONS = ["--preset", "demo", *[f"--set={k}={json.dumps(v)}" for k, v in SETTINGS.items()]]
 
 

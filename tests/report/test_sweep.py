@@ -61,6 +61,8 @@ def test_unfinished_or_damaged(folder, tmp_path):
     with pytest.raises(ArtifactError, match="is damaged"):
         write_sweep_report(folder)
     (folder / "results.json").unlink()
-    with pytest.raises(ArtifactError, match="is not finished; search with resume=True"):
+    with pytest.raises(
+        ArtifactError, match="is not finished; go on with stemdist tune and resume=True"
+    ):
         write_sweep_report(folder)
     assert not is_sweep(folder / "best")

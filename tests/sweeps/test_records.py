@@ -1,7 +1,7 @@
 import pytest
 
 from stemdist_ray.errors import ArtifactError
-from stemdist_ray.sweeps.records import SweepStore, TrialRecord, with_report
+from stemdist_ray.sweeps.records import SETTINGS_VERSION, SweepStore, TrialRecord, with_report
 
 METRICS = {"round": 2.0, "error": 0.5, "bytes": 100.0, "seconds": 1.0}
 
@@ -13,8 +13,8 @@ def test_what_is_written_is_read(tmp_path):
     store.write(TrialRecord("c", 1, {}, status="failed", reason="no"))
     assert store.records() == [TrialRecord("c", 1, {}, status="failed", reason="no"), second]
     assert not store.exists()
-    store.write_settings({"version": 1})
-    assert store.read_settings() == {"version": 1}
+    store.write_settings({"version": SETTINGS_VERSION})
+    assert store.read_settings() == {"version": SETTINGS_VERSION}
 
 
 def test_a_repeated_round_replaces_what_was_reported(tmp_path):
@@ -42,3 +42,13 @@ def test_damage(tmp_path):
     (tmp_path / "records" / "a.json").write_text("{")
     with pytest.raises(ArtifactError, match="is damaged"):
         store.records()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("{", "is damaged"), ("[]", "is damaged"), ('{"version": 1}', "has version 1, expected 2")],
+)
+def test_damaged_or_old_settings(tmp_path, text, words):
+    (tmp_path / "sweep.json").write_text(text)
+    with pytest.raises(ArtifactError, match=words):
+        SweepStore(tmp_path).read_settings()

@@ -99,9 +99,9 @@ def test_a_killed_driver_goes_on(tmp_path):
     settings = {k: v for k, v in TINY.items() if k not in ("spatial_ratio", "tracking")}
     tree = {
         "preset": "demo",
-        "config": {**settings, "rounds": 4},
+        "config": {**settings, "rounds": 2},
         "search": {
-            "searcher": "random", "scheduler": "none", "trials": 4, "evaluate_points": 1,
+            "searcher": "random", "scheduler": "none", "trials": 3, "evaluate_points": 1,
             "concurrent": 1, "space": {"spatial_ratio": {"log": [0.1, 0.5]}},
         },
     }  # fmt: skip
@@ -129,7 +129,7 @@ def test_a_killed_driver_goes_on(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     after = store.records()
-    assert [r.status for r in after] == ["finished"] * 4
+    assert [r.status for r in after] == ["finished"] * 3
     assert after[0] == before[0] or after[0].history == before[0].history
     assert "trials that no other one beats" in done.stdout
     assert "\x1b[" not in done.stdout  # quiet in a pipe
@@ -140,10 +140,10 @@ def test_a_killed_driver_goes_on(tmp_path):
     runs = client.search_runs([experiment])
     (parent,) = [r for r in runs if r.data.tags["stemdist.job"] == "tune"]
     children = [r for r in runs if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
-    assert len(children) == 4
+    assert len(children) == 3
     assert {r.info.status for r in [parent, *children]} == {"FINISHED"}
     rounds = client.get_metric_history(children[0].info.run_id, "validation_relative_rmse")
-    assert len({m.step for m in rounds}) == 5
+    assert len({m.step for m in rounds}) == 3
     names = {a.path for a in client.list_artifacts(parent.info.run_id)}
     assert {"best", "figures", "report.html", "results.json", "pareto.csv"} <= names
     assert "best/README.md" in {a.path for a in client.list_artifacts(parent.info.run_id, "best")}
