@@ -179,3 +179,19 @@ def test_the_last_round_may_be_kept_though_it_was_not_due(clustered):
     assert (state.best_round, state.best_error) == (2, 0.4)
     assert (state.kept().round, state.kept().error) == (3, 0.3)
     assert state.kept().synthetic is state.synthetic
+
+
+def test_a_round_that_becomes_the_last_one_is_validated(clustered):
+    """A longer run was cut after a round that was not due; now that round is the last one."""
+    settings = {"validation": {**TINY["validation"], "every": 2}}
+    saved, again = [], []
+    run(make(clustered, saved=saved, rounds=5, **settings), clustered)
+    cut = saved[3]
+    assert cut.history[-1].validation is None
+    short = make(clustered, saved=again, rounds=3, **settings)
+    state = short.run(resumed(cut, short.config))
+    direct = run(make(clustered, rounds=3, **settings), clustered)
+    assert [r.validation for r in state.history] == [r.validation for r in direct.history]
+    assert state.final_error == direct.final_error
+    assert state.kept().round == direct.kept().round
+    assert again == [state]  # what is written down is what is told
