@@ -17,6 +17,7 @@ from stemdist_ray.config import (
     build_config,
     describe_validation_error,
     typed_layer,
+    with_settings,
 )
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.sweeps.config import SearchConfig
@@ -145,3 +146,30 @@ class TuneFile(YamlFile):
     search: SearchConfig = SearchConfig()
     resume: bool = False
     overwrite: bool = False
+
+    @classmethod
+    def parse(cls, tree: Mapping[str, Any]) -> Self:
+        """Check a YAML tree; values to choose from get the types of the setting they are for.
+
+        Raises:
+            ConfigError: All problems, on one line.
+        """
+        search = tree.get("search")
+        if isinstance(search, Mapping) and isinstance(search.get("space"), Mapping):
+            space = search["space"]
+            typed = {name: _typed_choice(name, dimension) for name, dimension in space.items()}
+            tree = {**tree, "search": {**search, "space": typed}}
+        return super().parse(tree)
+
+
+def _typed_choice(name: str, dimension: Any) -> Any:
+    if not isinstance(dimension, Mapping) or not isinstance(dimension.get("choice"), list):
+        return dimension
+    return {**dimension, "choice": [_typed(name, value) for value in dimension["choice"]]}
+
+
+def _typed(name: str, value: Any) -> Any:
+    node: Any = typed_layer(with_settings({}, [(name, value)]), DistillConfig)
+    for part in name.split("."):
+        node = node[part]
+    return node

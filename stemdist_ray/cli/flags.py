@@ -39,9 +39,9 @@ def with_flags(message: str, flags: Container[str]) -> str:
     for name, flag in SETTING_FLAGS.items():
         if flag not in flags:
             continue
-        # Not inside longer names, paths or what is being assigned.
-        pattern = rf"(?<![\w./\\]){re.escape(name)}(?![\w/\\]|\.\w|\s*\()"
-        message = re.sub(pattern, f"{name} ({flag})", message, count=1)
+        # Not inside longer names, paths or what is being assigned; job files have a part config.
+        pattern = rf"(?<![\w./\\])((?:config\.)?{re.escape(name)})(?![\w/\\]|\.\w|\s*\()"
+        message = re.sub(pattern, rf"\1 ({flag})", message, count=1)
     return _replaced(message, 0)
 
 

@@ -87,7 +87,7 @@ ConfigOption = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", help="One setting, e.g. matching.steps=5; may be repeated."),
+    typer.Option("--set", help="One setting by its name, e.g. seed=1; may be repeated."),
 ]
 TrackingOption = Annotated[
     str | None,

@@ -6,10 +6,10 @@ from stemdist_ray.config.layers import (
     describe_validation_error,
     flatten,
     merge_layers,
-    nest,
     parse_assignments,
     read_assignments,
     typed_layer,
+    with_settings,
 )
 from stemdist_ray.config.presets import PRESETS, build_config
 from stemdist_ray.config.sections import (
@@ -59,8 +59,8 @@ __all__ = [
     "describe_validation_error",
     "flatten",
     "merge_layers",
-    "nest",
     "parse_assignments",
     "read_assignments",
     "typed_layer",
+    "with_settings",
 ]

@@ -37,16 +37,22 @@ def _merge(
 ) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
-        old = merged.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping) and key not in whole:
-            merged[key] = _merge(old, value, whole)
-        else:
+        if not isinstance(value, Mapping) or key not in merged:
             merged[key] = value
+        elif not isinstance(merged[key], Mapping):
+            found = value_as_guessed(merged[key])
+            raise ConfigError(f"{key}: expected a mapping of settings, found {found!r}")
+        else:
+            merged[key] = value if key in whole else _merge(merged[key], value, whole)
     return merged
 
 
 def merge_layers(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge nested settings; later layers win, forecaster options are replaced as a whole."""
+    """Merge nested settings; later layers win, forecaster options are replaced as a whole.
+
+    Raises:
+        ConfigError: A layer has one value where a later one has several settings.
+    """
     tree: dict[str, Any] = {}
     for layer in layers:
         tree = _merge(tree, layer)
@@ -65,13 +71,23 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def nest(name: str, value: Any) -> dict[str, Any]:
-    """The layer of one setting by its dotted name."""
-    node: Any = value
-    for part in reversed(name.split(".")):
-        node = {part: node}
-    layer: dict[str, Any] = node
-    return layer
+def with_settings(layer: Mapping[str, Any], settings: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Add settings to a layer, one by one; forecaster options that are not named stay.
+
+    Args:
+        layer: To add to.
+        settings: Dotted names and values.
+
+    Raises:
+        ConfigError: A name goes on where the layer has a value.
+    """
+    tree = dict(layer)
+    for name, value in settings:
+        node: Any = value
+        for part in reversed(name.split(".")):
+            node = {part: node}
+        tree = _merge(tree, node, whole=())
+    return tree
 
 
 def without(flat: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -119,8 +135,7 @@ def read_assignments(assignments: Sequence[str]) -> dict[str, Any]:
             value = yaml.load(raw, Loader=SettingsLoader)
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {path}: {raw!r} is not a YAML value") from error
-        # Options that are set one by one belong together.
-        tree = _merge(tree, nest(path.strip(), value), whole=())
+        tree = with_settings(tree, [(path.strip(), value)])
     return tree
 
 
@@ -159,7 +174,9 @@ def _typed_value(value: Any, field: FieldInfo) -> Any:
     kinds = set(_leaves(annotation))
     guessed, text = value_as_guessed(value), _value_as_text(value)
     only_text = kinds <= {str, Path, types.NoneType}
-    for candidate in (text,) if only_text else (guessed, text):
+    # A text or a number: what is read as something else (true, 1e3) is a text.
+    neither = str in kinds and isinstance(value, PlainScalar) and type(guessed) not in kinds
+    for candidate in (text,) if only_text or neither else (guessed, text):
         if _fits(candidate, annotation):
             return candidate
     return guessed

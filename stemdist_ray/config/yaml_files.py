@@ -69,6 +69,11 @@ class SettingsLoader(yaml.SafeLoader):
             node.style = "'"
         return node
 
+    def construct_document(self, node: yaml.Node) -> Any:
+        """Build all of a tree at once, which refuses one that holds itself."""
+        self.deep_construct = True
+        return super().construct_document(node)  # type: ignore[no-untyped-call]
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Build a mapping with text keys."""
         built = super().construct_mapping(node, deep=deep)

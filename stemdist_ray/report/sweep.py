@@ -33,9 +33,11 @@ def write_sweep_report(folder: Path, output: Path | None = None) -> Path:
         )
     try:
         tree = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{folder / RESULTS} is damaged: {error}") from error
-    trials, inside = tree["trials"], set(tree["front"])
+        trials, inside = tree["trials"], set(tree["front"])
+        by_id = {t["id"]: t for t in trials}
+        best_number = by_id[tree["best"]]["number"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{folder / RESULTS} is damaged: {error!r}") from error
     pictures = [
         sweep_figures.front(trials, inside, tree["objectives"]),
         sweep_figures.ratios(trials, inside),
@@ -43,13 +45,12 @@ def write_sweep_report(folder: Path, output: Path | None = None) -> Path:
     ]
     best = run_view(folder / BEST)
     save_pictures(folder / "figures", [*pictures, *best["pictures"]])
-    by_id = {t["id"]: t for t in trials}
     names = sorted({name for trial in trials for name in trial["point"]})
     view = {
         **best,
         "source": tree["source"],
         "headline": _headline(tree, by_id, best["manifest"]),
-        "best_number": by_id[tree["best"]]["number"],
+        "best_number": best_number,
         "sweep_pictures": pictures,
         "objectives": ", ".join(tree["objectives"][1:]) or "nothing else",
         "front_head": ["trial", *names, *_COSTS],

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from stemdist_ray.config import build_config, merge_layers, nest
+from stemdist_ray.config import build_config, with_settings
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.seeding import numpy_generator
 from stemdist_ray.sweeps.config import RangeConfig, SearchConfig
@@ -72,10 +72,7 @@ class SearchSpace:
         Raises:
             ConfigError: They are no settings of a distillation.
         """
-        nested: dict[str, Any] = {}
-        for name, value in point.items():
-            nested = merge_layers(nested, nest(name, value))
-        tree = merge_layers(self.layer, nested)
+        tree = with_settings(self.layer, point.items())
         build_config(self.preset, tree)
         return tree
 

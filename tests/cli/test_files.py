@@ -119,6 +119,23 @@ def test_a_nested_search_space(parse):
     assert job.search.objectives == ("error", "bytes")
 
 
+def test_values_to_choose_from_have_the_types_of_their_setting(parse):
+    text = """
+search:
+  space:
+    data.target: {choice: [1.10, 2, speed]}
+    data.start: {choice: [2012-03-01]}
+    forecaster.options: {choice: [{channels: 4}, {}]}
+    num_shards: {choice: [1, 2]}
+    nonsense: {choice: [a]}
+"""
+    space = parse(TuneFile, text).search.space
+    assert space["data.target"].choice == ("1.10", 2, "speed")
+    assert space["data.start"].choice == ("2012-03-01",)
+    assert space["forecaster.options"].choice == ({"channels": 4}, {})
+    assert space["num_shards"].choice == (1, 2)
+
+
 @pytest.mark.parametrize("kind", [JobFile, TrainFile, TuneFile])
 @pytest.mark.parametrize("text", ["config: 3\n", "config: [1]\n", "config: null\n"])
 def test_settings_are_a_mapping(parse, kind, text):

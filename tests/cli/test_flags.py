@@ -21,6 +21,7 @@ FLAGS = set(SETTING_FLAGS.values())
             "give data.start (--start) and data.sampling_step (--sampling-step)",
         ),
         ("spatial_ratio: too large", "spatial_ratio (--spatial-ratio): too large"),
+        ("config.worker.num_workers: no", "config.worker.num_workers (--workers): no"),
     ],
 )
 def test_words_of_the_command_line(message, ours):
@@ -35,6 +36,7 @@ def test_words_of_the_command_line(message, ours):
         "data.start.x: unknown setting",
         "forecaster.name (--forecaster) is x",
         "my_spatial_ratio is no setting",
+        "my_config.spatial_ratio is no setting",
         "the file resume.csv goes out",
         "/runs/num_shards/a is a file",
     ],

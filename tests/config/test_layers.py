@@ -9,10 +9,10 @@ from stemdist_ray.config import (
     describe_validation_error,
     flatten,
     merge_layers,
-    nest,
     parse_assignments,
     read_assignments,
     typed_layer,
+    with_settings,
 )
 from stemdist_ray.config.layers import without
 from stemdist_ray.config.yaml_files import PlainScalar
@@ -45,9 +45,20 @@ def test_flatten():
     assert flatten({"a": {"b": 1, "c": {}}, "d": [1]}) == {"a.b": 1, "a.c": {}, "d": [1]}
 
 
-def test_nest_is_the_layer_of_one_setting():
-    assert nest("a.b.c", 1) == {"a": {"b": {"c": 1}}}
-    assert nest("a", [1]) == {"a": [1]}
+def test_settings_are_added_to_a_layer_one_by_one():
+    assert with_settings({}, [("a.b.c", 1), ("a.d", 2)]) == {"a": {"b": {"c": 1}, "d": 2}}
+    assert with_settings({"a": [1]}, [("a", [2])]) == {"a": [2]}
+    before = {"forecaster": {"options": {"channels": 4, "top_k": 2}}}
+    after = with_settings(before, [("forecaster.options.top_k", 3)])
+    assert after == {"forecaster": {"options": {"channels": 4, "top_k": 3}}}
+
+
+@pytest.mark.parametrize("value", [3, None, [1]])
+def test_a_value_where_settings_are_expected_is_not_lost(value):
+    with pytest.raises(ConfigError, match="worker: expected a mapping of settings, found"):
+        merge_layers({"worker": value}, {"worker": {"num_workers": 2}})
+    with pytest.raises(ConfigError, match="a: expected a mapping of settings"):
+        with_settings({"a": value}, [("a.b", 1)])
 
 
 def test_without_takes_names_of_settings_and_of_sections():
@@ -99,6 +110,8 @@ def test_assignments(text, tree):
         ("forecaster.name=!!str 12", "12"),
         ("data.target=0", 0),
         ("data.target='0'", "0"),
+        ("data.target=true", "true"),
+        ("data.target=1e3", "1e3"),
         ("data.target=speed", "speed"),
         ("matching.learning_rate=1e-3", 1e-3),
         ("matching.synthetic_batch=null", None),

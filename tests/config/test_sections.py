@@ -12,7 +12,7 @@ from stemdist_ray.config import (
     ValidationConfig,
     build_config,
     flatten,
-    nest,
+    with_settings,
 )
 from stemdist_ray.errors import ConfigError
 
@@ -48,7 +48,7 @@ def test_low_precision_only_where_second_order_gradients_survive_it():
 )
 def test_infinities_and_nan_are_refused(name, value):
     with pytest.raises(ConfigError, match=f"{name}: Input should be a finite number"):
-        build_config("standard", nest(name, value))
+        build_config("standard", with_settings({}, [(name, value)]))
 
 
 def test_readings_that_mean_missing_are_finite():
@@ -102,7 +102,7 @@ def test_digest_ignores_who_does_the_work_but_not_what():
     ],
 )
 def test_what_does_not_decide_the_result(name, value):
-    changed, base = build_config("standard", nest(name, value)), build_config()
+    changed, base = build_config("standard", with_settings({}, [(name, value)])), build_config()
     assert name not in base.deciding()
     assert changed.deciding() == base.deciding()
     assert changed.algorithm_digest() == base.algorithm_digest()
@@ -124,7 +124,7 @@ def test_what_does_not_decide_the_result(name, value):
     ],
 )
 def test_what_decides_the_result(name, value):
-    changed, base = build_config("standard", nest(name, value)), build_config()
+    changed, base = build_config("standard", with_settings({}, [(name, value)])), build_config()
     assert changed.deciding()[name] == value
     assert changed.algorithm_digest() != base.algorithm_digest()
 

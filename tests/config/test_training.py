@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from stemdist_ray.config import build_config, flatten, nest
+from stemdist_ray.config import build_config, flatten, with_settings
 from stemdist_ray.config.training import TrainConfig
 
 
@@ -36,7 +36,7 @@ def test_infinities_are_refused():
     ],
 )
 def test_what_may_change_when_a_training_goes_on(name, value):
-    changed = TrainConfig.model_validate(nest(name, value))
+    changed = TrainConfig.model_validate(with_settings({}, [(name, value)]))
     assert flatten(changed.model_dump(mode="json"))[name] == value
     assert changed.deciding() == TrainConfig().deciding()
 
@@ -54,7 +54,7 @@ def test_what_may_change_when_a_training_goes_on(name, value):
     ],
 )
 def test_what_may_not(name, value):
-    assert TrainConfig.model_validate(nest(name, value)).deciding()[name] == value
+    assert TrainConfig.model_validate(with_settings({}, [(name, value)])).deciding()[name] == value
 
 
 def test_data_and_forecaster_are_those_of_a_distillation():

@@ -58,6 +58,11 @@ def test_keys_that_occur_twice_are_errors(read, text, words):
     assert "\n" not in str(caught.value)
 
 
+def test_a_tree_that_holds_itself_is_an_error(read):
+    with pytest.raises(ConfigError, match="recursive"):
+        read("data: &x {b: *x}\n")
+
+
 def test_the_same_key_in_two_sections_is_none_twice(read):
     assert read("validation: {epochs: 1}\nteacher: {epochs: 2}\n").keys() == {
         "validation",

@@ -57,9 +57,10 @@ def test_page_and_figures(folder):
 
 
 def test_unfinished_or_damaged(folder, tmp_path):
-    (folder / "results.json").write_text("{")
-    with pytest.raises(ArtifactError, match="is damaged"):
-        write_sweep_report(folder)
+    for text in ("{", "{}", "[]", '{"trials": [], "front": [], "best": "x"}'):
+        (folder / "results.json").write_text(text)
+        with pytest.raises(ArtifactError, match="is damaged"):
+            write_sweep_report(folder)
     (folder / "results.json").unlink()
     with pytest.raises(
         ArtifactError, match="is not finished; go on with stemdist tune and resume=True"

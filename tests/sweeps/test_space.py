@@ -62,6 +62,12 @@ def test_several_options_of_a_forecaster_reach_the_trial():
     assert tree["forecaster"]["options"] == {"channels": 8, "top_k": 4}
 
 
+def test_options_that_every_trial_has_stay_beside_those_that_are_searched():
+    layer = {"forecaster": {"options": {"channels": 8}}}
+    tree = SearchSpace(SearchConfig(), "demo", layer).settings({"forecaster.options.top_k": 4})
+    assert tree["forecaster"]["options"] == {"channels": 8, "top_k": 4}
+
+
 @pytest.mark.parametrize(
     ("search", "words"),
     [
