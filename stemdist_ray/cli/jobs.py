@@ -17,7 +17,7 @@ from rich.console import Console
 
 from stemdist_ray.artifact.checkpoint import CheckpointStore
 from stemdist_ray.artifact.dataset import SyntheticDataset
-from stemdist_ray.cli.outputs import check_outputs, say
+from stemdist_ray.cli.outputs import check_files, check_outputs, say
 from stemdist_ray.cli.tables import cross_table, evaluation_table
 from stemdist_ray.comparison.table import CrossEvaluation, Evaluation
 from stemdist_ray.config import DistillConfig, build_config, merge_layers
@@ -34,7 +34,7 @@ class DistillJob:
     Args:
         source: SOURCE.
         out: Output folder.
-        preset: Settings to start from; ignored when resuming.
+        preset: Settings to start from; when resuming, those of the checkpoint are.
         layers: Overriding settings, later ones win.
         resume: Go on from the checkpoint.
         overwrite: Move an existing folder aside.
@@ -55,6 +55,7 @@ class DistillJob:
             ArtifactError: There is nothing to resume.
         """
         if self.resume:
+            build_config(self.preset)  # a name that does not exist is a mistake here, too
             tree = CheckpointStore(self.out).config().model_dump(mode="json")
             return build_config("standard", tree, *self.layers)
         return build_config(self.preset, *self.layers)
@@ -130,6 +131,7 @@ def run_evaluate(job: EvaluateJob, console: Console) -> Evaluation | CrossEvalua
             "a CSV file holds the table of several forecasters; name them, or give 'all'"
         )
     check_outputs(out=job.folder, json_file=job.json_file, csv_file=job.csv_file)
+    check_files(json_file=job.json_file, csv_file=job.csv_file)
     dataset = SyntheticDataset.load(job.folder)
     config = _evaluation_config(dataset, job.layers)
     target = dataset.manifest.target

@@ -36,6 +36,27 @@ def check_outputs(**paths: Path | None) -> None:
             )
 
 
+def check_files(**paths: Path | None) -> None:
+    """Make sure, before anything is computed, that files can be written where they are wanted.
+
+    Args:
+        **paths: Files by the name of the setting; None = not asked for.
+
+    Raises:
+        ConfigError: A folder is in its place, or a file where its folder would be.
+    """
+    for name, path in paths.items():
+        if path is None:
+            continue
+        if path.is_dir():
+            raise ConfigError(f"{name} is {path}, a folder; give the name of a file")
+        there = next(parent for parent in path.absolute().parents if parent.exists())
+        if not there.is_dir():
+            raise ConfigError(
+                f"{name} is {path}, but {there} is a file; give a file in a folder, new or existing"
+            )
+
+
 def check_stays(**paths: Path | None) -> None:
     """Refuse relative results of earlier jobs in a submitted one: they are not in Ray's copy.
 

@@ -15,6 +15,8 @@ def report(
     ] = None,
 ) -> None:
     """Write an HTML report of a run or a sweep in DIR, with pictures."""
+    from stemdist_ray.cli.outputs import check_files
     from stemdist_ray.pipeline.report_job import report as write_report
 
+    check_files(output=output)
     typer.echo(f"wrote {write_report(folder, output)}")

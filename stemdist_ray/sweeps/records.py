@@ -107,7 +107,7 @@ class SweepStore:
         """
         if not self.exists():
             raise ArtifactError(
-                f"{self.folder} holds no sweep; expected one that stemdist tune began"
+                f"{self.folder} holds no sweep to go on with; leave out resume=True"
             )
         try:
             tree: dict[str, Any] = json.loads(self.settings.read_text(encoding="utf-8"))

@@ -6,7 +6,13 @@ from rich.console import Console
 from stemdist_ray import SyntheticDataset
 from stemdist_ray.cli import jobs
 from stemdist_ray.cli.files import JobFile
-from stemdist_ray.cli.jobs import EvaluateJob, evaluation_layer, run_distill, run_evaluate
+from stemdist_ray.cli.jobs import (
+    DistillJob,
+    EvaluateJob,
+    evaluation_layer,
+    run_distill,
+    run_evaluate,
+)
 from stemdist_ray.errors import ConfigError
 from tests.cli.conftest import SOURCE
 from tests.conftest import TINY
@@ -73,6 +79,22 @@ def test_settings_that_an_evaluation_does_not_use_are_refused(folder, console):
     job = EvaluateJob(folder, SOURCE, layers=({"matching": {"steps": 3}}, {"rounds": 1}))
     with pytest.raises(ConfigError, match=r"found matching, rounds, which are those of the data"):
         run_evaluate(job, console)
+
+
+def test_places_that_cannot_be_written_to_are_refused_before_anything_is_done(
+    folder, console, tmp_path
+):
+    before = sorted(folder.rglob("*"))
+    job = EvaluateJob(folder, SOURCE, json_file=tmp_path)
+    with pytest.raises(ConfigError, match="a folder; give the name of a file"):
+        run_evaluate(job, console)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_resuming_with_a_preset_that_does_not_exist(folder):
+    with pytest.raises(ConfigError, match="nope"):
+        DistillJob(SOURCE, folder, preset="nope", resume=True).config()
+    assert DistillJob(SOURCE, folder, resume=True).config().rounds == TINY["rounds"]
 
 
 class EnoughError(Exception):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from stemdist_ray.cli.outputs import check_outputs, check_stays, say
+from stemdist_ray.cli.outputs import check_files, check_outputs, check_stays, say
 from stemdist_ray.errors import ConfigError
 
 
@@ -61,3 +61,13 @@ def test_lines_are_printed_as_they_are():
     text = "wrote [bold]runs[/bold]: 12 windows x 10 locations"
     say(console, text)
     assert console.file.getvalue() == text + "\n"
+
+
+def test_files_can_be_written_where_they_are_wanted(tmp_path):
+    (tmp_path / "file").write_text("kept")
+    check_files(json_file=None, csv_file=tmp_path / "new" / "folder" / "x.csv")
+    check_files(json_file=tmp_path / "file")
+    with pytest.raises(ConfigError, match=r"json_file is .*, a folder; give the name of a file"):
+        check_files(json_file=tmp_path)
+    with pytest.raises(ConfigError, match=r"csv_file is .*/x.csv, but .*/file is a file"):
+        check_files(csv_file=tmp_path / "file" / "below" / "x.csv")

@@ -17,3 +17,7 @@ def test_a_folder_without_a_run(tmp_path):
 def test_a_sweep_that_is_not_finished(tmp_path):
     (tmp_path / "sweep.json").write_text("{}")
     check_refused(run("report", tmp_path), "go on with stemdist tune and --resume")
+
+
+def test_a_page_where_a_folder_is(folder, tmp_path):
+    check_refused(run("report", folder, "--output", tmp_path), "output is")
