@@ -18,6 +18,8 @@ def copy(artifact, tmp_path):
     shutil.copytree(artifact, tmp_path / "run")
     for name in ("evaluation.json", "cross_architecture.json"):
         (tmp_path / "run" / name).unlink(missing_ok=True)
+    # Other tests may have made a report of the same run.
+    shutil.rmtree(tmp_path / "run" / "figures", ignore_errors=True)
     return tmp_path / "run"
 
 
