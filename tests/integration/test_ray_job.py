@@ -117,6 +117,7 @@ def test_distill_and_evaluate_as_ray_jobs(head, tmp_path):
     assert "holds a finished run already" in failed.stdout + failed.stderr
 
 
+@pytest.mark.slow  # submitted like distilling; the work itself is tested without a job server
 def test_train_on_distilled_data_as_a_ray_job(head, tmp_path):
     folder, out = tmp_path / "runs" / "data", tmp_path / "runs" / "forecaster"
     distill(SOURCE, folder, build_config("demo", TINY))
@@ -140,6 +141,7 @@ def test_train_on_distilled_data_as_a_ray_job(head, tmp_path):
     assert trained.forecast(recent).shape == (trained.model.shape.horizon, 24)
 
 
+@pytest.mark.slow  # submitted like distilling; the work itself is tested without a job server
 def test_a_sweep_as_a_ray_job(head, tmp_path):
     settings = {k: v for k, v in TINY.items() if k not in ("spatial_ratio", "tracking")}
     tree = {
