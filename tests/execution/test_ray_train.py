@@ -23,6 +23,7 @@ def with_training(config, **changes):
     return config.model_validate(tree)
 
 
+@pytest.mark.slow  # two trainings on Ray Train, one begun twice
 def test_two_workers_equal_one_even_when_one_is_killed(train_config, gappy, gappy_series, tmp_path):
     """The workers map the files of a streamed series; the one of comparison holds it in memory."""
     config = with_training(train_config, epochs=12, patience=0)

@@ -57,6 +57,7 @@ def workers_of(process):
     return [c for c in children if "TaskWorker" in " ".join(c.cmdline())]
 
 
+@pytest.mark.slow  # three runs in processes of their own
 def test_killed_worker_and_killed_driver(tmp_path):
     calm = tmp_path / "calm"
     finish(calm, *OPTIONS, "--workers", "0")

@@ -94,6 +94,7 @@ def test_resuming_needs_a_sweep_and_the_same_readings(sweep, tmp_path):
         search(small_series(), result.path)
 
 
+@pytest.mark.slow  # two sweeps in processes of their own
 def test_a_killed_driver_goes_on(tmp_path):
     """SIGKILL while trials run; with --resume finished ones are kept and the others go on."""
     settings = {k: v for k, v in TINY.items() if k not in ("spatial_ratio", "tracking")}
