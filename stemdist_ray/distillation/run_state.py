@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.distillation.task import ShardUpdate
-from stemdist_ray.errors import ConfigError
-from stemdist_ray.training.engine import impatient_after
+from stemdist_ray.training.engine import check_not_over, impatient_after
 
 
 @dataclass(frozen=True)
@@ -118,8 +117,11 @@ def is_due(number: int, every: int) -> bool:
 
 def impatient_round(history: Iterable[RoundRecord], patience: int) -> int | None:
     """The round after which patience ran out; rounds that were not validated do not count."""
-    validated = ((r.round, r.validation) for r in history if r.validation is not None)
-    return impatient_after(validated, patience)
+    return impatient_after(_validations(history), patience)
+
+
+def _validations(history: Iterable[RoundRecord]) -> list[tuple[int, float]]:
+    return [(r.round, r.validation) for r in history if r.validation is not None]
 
 
 def resumed(state: RunState, config: DistillConfig) -> RunState:
@@ -132,19 +134,14 @@ def resumed(state: RunState, config: DistillConfig) -> RunState:
     Raises:
         ConfigError: A run with these settings would have ended before this round.
     """
-    if config.rounds < state.round:
-        raise ConfigError(
-            f"cannot resume with rounds={config.rounds}: the checkpoint is after round "
-            f"{state.round}; ask for at least as many, or start anew in another folder"
-        )
-    going_on = state.without_final_validation()
-    patience = config.validation.patience
+    going_on, patience = state.without_final_validation(), config.validation.patience
+    check_not_over(
+        "run",
+        ("round", state.round),
+        ("rounds", config.rounds),
+        ("validation.patience", patience),
+        _validations(going_on.history),
+    )
     stopped = impatient_round(going_on.history, patience)
-    if stopped is not None and stopped < state.round:
-        raise ConfigError(
-            f"cannot resume with validation.patience={patience}: such a run would have stopped "
-            f"after round {stopped}, and the checkpoint is after round {state.round}; give a "
-            "larger patience, or start anew in another folder"
-        )
     over = config.rounds == state.round
     return replace(state if over else going_on, stopped_early=stopped is not None)

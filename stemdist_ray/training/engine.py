@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from stemdist_ray.config import BudgetConfig
-from stemdist_ray.errors import DivergenceError
+from stemdist_ray.errors import ConfigError, DivergenceError
 from stemdist_ray.evaluation.metrics import Metrics
 from stemdist_ray.evaluation.predict import windows_per_batch
 from stemdist_ray.forecasters.base_class import Forecaster
@@ -74,6 +74,40 @@ def impatient_after(history: Iterable[tuple[int, float]], patience: int) -> int 
         if 0 < patience <= since:
             return number
     return None
+
+
+def check_not_over(
+    work: str,
+    done: tuple[str, int],
+    asked: tuple[str, int],
+    patience: tuple[str, int],
+    history: Iterable[tuple[int, float]],
+) -> None:
+    """Make sure that work with these settings would have come as far as its checkpoint.
+
+    Args:
+        work: What it is, "run" or "training".
+        done: What it counts, "round" or "epoch", and how many are done.
+        asked: Name of the setting that says how many there are to be, and its value.
+        patience: Name of the setting, and its value.
+        history: (number, validation relative RMSE) of every validation, in order.
+
+    Raises:
+        ConfigError: It would have ended before.
+    """
+    unit, number = done
+    if asked[1] < number:
+        raise ConfigError(
+            f"cannot resume with {asked[0]}={asked[1]}: the checkpoint is after {unit} {number}; "
+            "ask for at least as many, or start anew in another folder"
+        )
+    stopped = impatient_after(history, patience[1])
+    if stopped is not None and stopped < number:
+        raise ConfigError(
+            f"cannot resume with {patience[0]}={patience[1]}: such a {work} would have stopped "
+            f"after {unit} {stopped}, and the checkpoint is after {unit} {number}; give a larger "
+            "patience, or start anew in another folder"
+        )
 
 
 class Engine:

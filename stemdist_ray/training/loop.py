@@ -24,7 +24,7 @@ from stemdist_ray.evaluation.predict import EvaluationWindows, forecaster_errors
 from stemdist_ray.forecasters import build_forecaster
 from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.seeding import numpy_generator, torch_seed
-from stemdist_ray.training.engine import Best, Engine, impatient_after
+from stemdist_ray.training.engine import Best, Engine, check_not_over
 from stemdist_ray.training.group import Group
 from stemdist_ray.training.steps import TrainingData
 
@@ -70,7 +70,6 @@ class TrainingLoop:
         self.engine = Engine(model, work.training, work.training.patience, group)
         self.epoch = 0
         self.seconds = 0.0
-        self.going_on: dict[str, Any] = {}
         self.data = work.data(group.rank, group.size, device)
 
     def run(self) -> None:
@@ -91,10 +90,9 @@ class TrainingLoop:
             self.seconds += time.perf_counter() - begun
             if not engine.is_due(self.epoch):
                 continue
-            if not engine.in_rhythm(self.epoch):
-                # Validated only because it is the last: a run that was asked for more epochs at
-                # once would not have been, so what it would hold is kept for one that goes on.
-                self.going_on = self._best()
+            # An epoch out of rhythm is validated only because it is the last: a run that was asked
+            # for more at once would not have been, so what it would hold is kept for going on.
+            going_on = {} if engine.in_rhythm(self.epoch) else self._best()
             metrics = engine.validate(self.epoch, self._validate)
             if engine.is_over(self.epoch):
                 engine.check_converged(self.work.forecaster.name)
@@ -104,7 +102,7 @@ class TrainingLoop:
                 "validation_relative_rmse": metrics.relative_rmse,
             }
             # A checkpoint costs Ray Train about a second, whatever its size.
-            self.group.report(record, self._state() if self.group.rank == 0 else None)
+            self.group.report(record, self._state(going_on) if self.group.rank == 0 else None)
 
     def _train_epoch(self) -> None:
         # Seeds of its own for every epoch: one that is begun again after a loss draws the same.
@@ -123,7 +121,7 @@ class TrainingLoop:
                 array[:] = values
         return sums.metrics(work.selection.statistics)
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self, going_on: dict[str, Any]) -> dict[str, Any]:
         engine = self.engine
         return {
             "deciding": dict(self.work.deciding),
@@ -133,7 +131,7 @@ class TrainingLoop:
             "averaged": engine.averaged.state_dict(),
             "optimizer": engine.optimizer.state_dict(),
             **self._best(),
-            "going_on": self.going_on,
+            "going_on": going_on,
         }
 
     def _best(self) -> dict[str, Any]:
@@ -159,12 +157,16 @@ class TrainingLoop:
             )
         engine, training = self.engine, self.work.training
         self.epoch, self.seconds = int(state["epoch"]), float(state["seconds"])
-        if training.epochs > self.epoch and state["going_on"]:
+        if training.epochs > self.epoch:
             state = {**state, **state["going_on"]}
-        else:
-            self.going_on = dict(state["going_on"])
         history = [(int(epoch), float(error)) for epoch, error in state["history"]]
-        _check_not_over(training, history, self.epoch)
+        check_not_over(
+            "training",
+            ("epoch", self.epoch),
+            ("training.epochs", training.epochs),
+            ("training.patience", training.patience),
+            history,
+        )
         engine.model.load_state_dict(state["model"])
         engine.averaged.load_state_dict(state["averaged"])
         engine.optimizer.load_state_dict(state["optimizer"])
@@ -173,24 +175,4 @@ class TrainingLoop:
             error=dict(history).get(int(state["best_epoch"]), math.inf),
             weights=dict(state["best_weights"]),
             history=history,
-        )
-
-
-def _check_not_over(training: TrainingConfig, history: list[tuple[int, float]], epoch: int) -> None:
-    """Make sure that a training with these settings would have come to the checkpoint's epoch.
-
-    Raises:
-        ConfigError: It would have ended before.
-    """
-    if training.epochs < epoch:
-        raise ConfigError(
-            f"cannot resume with training.epochs={training.epochs}: the checkpoint is after epoch "
-            f"{epoch}; ask for at least as many, or start anew in another folder"
-        )
-    stopped = impatient_after(history, training.patience)
-    if stopped is not None and stopped < epoch:
-        raise ConfigError(
-            f"cannot resume with training.patience={training.patience}: such a training would have "
-            f"stopped after epoch {stopped}, and the checkpoint is after epoch {epoch}; give a "
-            "larger patience, or start anew in another folder"
         )
