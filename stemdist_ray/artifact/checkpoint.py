@@ -11,19 +11,21 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from stemdist_ray.artifact.base_files import load_base, save_base
+from stemdist_ray.artifact.teacher_files import load_teacher, save_teacher
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig, build_config, describe_differences
-from stemdist_ray.config.stored import upgrade_settings
 from stemdist_ray.data.describe import SourceDescription
-from stemdist_ray.distillation.run_state import RoundRecord, RunState, is_due, resumed
+from stemdist_ray.distillation.run_state import RoundRecord, RunState, resumed
 from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.teacher import Teacher
 from stemdist_ray.errors import ArtifactError, ConfigError
+from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
 from stemdist_ray.system.files import replacing_folder, write_json
 from stemdist_ray.system.stages import StageRecord
 
 CHECKPOINT = "checkpoint"
-_VERSION = 3
-_OLD_VERSION = 2  # of artifacts of schema version 1
+_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Checkpoint:
         config: Settings of the run.
         source: What is distilled.
         stages: What the run's stages have cost the driver so far.
+        fitted_base: The base, None without one.
+        teacher: Who gave the first targets, None without a teacher.
     """
 
     state: RunState
@@ -43,6 +47,8 @@ class Checkpoint:
     config: DistillConfig
     source: SourceDescription
     stages: Mapping[str, StageRecord] = field(default_factory=dict)
+    fitted_base: FittedBase | None = None
+    teacher: Teacher | None = None
 
 
 class CheckpointStore:
@@ -69,7 +75,12 @@ class CheckpointStore:
                 aside / "clustering.npz",
                 assignment=clustering.assignment,
                 cluster_size=clustering.cluster_size,
+                medoids=np.zeros(0, int) if clustering.medoids is None else clustering.medoids,
             )
+            if checkpoint.fitted_base is not None:
+                save_base(aside, checkpoint.fitted_base)
+            if checkpoint.teacher is not None:
+                save_teacher(aside, checkpoint.teacher)
             tree = {
                 "version": _VERSION,
                 "round": state.round,
@@ -108,7 +119,12 @@ class CheckpointStore:
         tree, config = self._describe(), self.config()
         try:
             with np.load(self.path / "clustering.npz", allow_pickle=False) as file:
-                clustering = Clustering(file["assignment"], file["cluster_size"], tree["inertia"])
+                clustering = Clustering(
+                    assignment=file["assignment"],
+                    cluster_size=file["cluster_size"],
+                    inertia=tree["inertia"],
+                    medoids=file["medoids"] if len(file["medoids"]) else None,
+                )
             state = RunState(
                 round=tree["round"],
                 synthetic=self._arrays("synthetic"),
@@ -121,11 +137,13 @@ class CheckpointStore:
                 final_error=tree.get("final_error"),
             )
             return Checkpoint(
-                state=_apart(state, config) if tree["version"] == _OLD_VERSION else state,
+                state=state,
                 clustering=clustering,
                 config=config,
                 source=SourceDescription.from_json(tree["source"]),
                 stages={n: StageRecord(**r) for n, r in tree.get("stages", {}).items()},
+                fitted_base=load_base(self.path),
+                teacher=load_teacher(self.path),
             )
         except (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
             raise ArtifactError(f"checkpoint {self.path} is damaged: {error!r}") from error
@@ -161,7 +179,7 @@ class CheckpointStore:
         return replace(checkpoint, state=resumed(checkpoint.state, config), config=config)
 
     def _describe(self) -> dict[str, Any]:
-        """The JSON part, its settings as those of this release."""
+        """The JSON part."""
         path = self.path / "state.json"
         try:
             tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -172,27 +190,14 @@ class CheckpointStore:
             ) from error
         except (OSError, ValueError, AttributeError) as error:
             raise ArtifactError(f"checkpoint {path} is damaged: {error}") from error
-        if version == _OLD_VERSION:
-            tree["config"] = upgrade_settings(tree.get("config", {}))
-        elif version != _VERSION:
+        if version != _VERSION:
             raise ArtifactError(
-                f"checkpoint {path} has version {version}, expected {_VERSION}; "
-                "it was written by another release of stemdist_ray"
+                f"checkpoint {path} has version {version}, expected {_VERSION}; it was written by "
+                "another release of stemdist_ray, and rounds work differently since; start anew in "
+                "another folder"
             )
         return tree
 
     def _arrays(self, name: str) -> SyntheticState:
         with np.load(self.path / f"{name}.npz", allow_pickle=False) as file:
             return SyntheticState(**{key: file[key] for key in file.files})
-
-
-def _apart(state: RunState, config: DistillConfig) -> RunState:
-    """Tell the validation of a last round that was not due from those of the rhythm.
-
-    Version 2 did not. Where that round is the best one, the best before it is not known any more,
-    and it stays.
-    """
-    last = state.history[-1]
-    if is_due(last.round, config.validation.every) or state.best_round == last.round:
-        return state
-    return replace(state, final_error=last.validation)

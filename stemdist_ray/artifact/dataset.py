@@ -1,12 +1,12 @@
 """The distilled data set as a folder that any Arrow reader understands.
 
 Axis letters: W windows, L lookback, H horizon, K synthetic locations, N real locations,
-F features.
+F features, C calendar columns.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,20 @@ import pyarrow.parquet as pq
 import torch
 from torch.utils.data import TensorDataset
 
+from stemdist_ray.artifact.base_files import load_base, save_base
 from stemdist_ray.artifact.card import dataset_card
 from stemdist_ray.artifact.manifest import MANIFEST, Manifest, read_manifest
+from stemdist_ray.artifact.teacher_files import load_teacher, save_teacher
+from stemdist_ray.artifact.tensors import read_tensor, tensor_column, write_table
+from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig
+from stemdist_ray.data.covariates import CalendarRule
 from stemdist_ray.data.scaler import Scaler
+from stemdist_ray.distillation.state import KnownParts
+from stemdist_ray.distillation.teacher import Teacher
 from stemdist_ray.errors import ArtifactError
+from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
+from stemdist_ray.forecasters.closed_form.live import InputRule, LiveBase
 from stemdist_ray.system.files import replacing_file, write_json, write_text
 
 EVALUATION = "evaluation.json"
@@ -34,16 +43,20 @@ class SyntheticDataset:
     """A distilled data set with all that training and forecasting need.
 
     Args:
-        x: (W, L, K, F) float32 synthetic inputs, scaled.
-        y: (W, H, K) float32 synthetic targets, scaled.
+        x: (W, L, K, F) float32 synthetic inputs, scaled, without calendar.
+        y: (W, H, K) float32 synthetic targets, scaled, the base included.
         cluster_size: (K,) int64 real locations behind each synthetic one.
         assignment: (N,) int64 cluster of each real location.
         location_ids: N ids.
         coordinates: (N, 2) float64 or None.
-        mean_window: (N, L, F) float32 mean train window of each real location, scaled; the location
-            encoders of forecasters read it (``encoder_input.parquet``).
+        mean_window: (N, L, F + C) float32 mean train window of each real location, scaled; the
+            location encoders of forecasters read it (``encoder_input.parquet``).
         scaler: Mean and std per feature, original units.
         manifest: Source, ratios, configuration, metrics, versions; see ``manifest.json``.
+        known: Calendar of the windows, and what the base adds to its map of their lags.
+        fitted_base: The base itself, None without one.
+        teacher: The networks that gave the targets, None without a teacher.
+        medoids: (K,) int64 the real location nearest to the centre of each cluster, or None.
     """
 
     x: npt.NDArray[np.float32]
@@ -55,6 +68,45 @@ class SyntheticDataset:
     mean_window: npt.NDArray[np.float32]
     scaler: Scaler
     manifest: Manifest
+    known: KnownParts = field(default_factory=KnownParts)
+    fitted_base: FittedBase | None = None
+    teacher: Teacher | None = None
+    medoids: npt.NDArray[np.int64] | None = None
+
+    @property
+    def base(self) -> LiveBase:
+        """The base, ready to forecast from recent readings.
+
+        Raises:
+            ArtifactError: The data set was distilled without one.
+        """
+        if self.fitted_base is None:
+            raise ArtifactError(
+                "the data set has no base: it was distilled with base=none, or by an earlier release"
+            )
+        return LiveBase(self.rule, self.fitted_base)
+
+    @property
+    def rule(self) -> InputRule:
+        """How readings become the inputs of forecasters."""
+        about = self.manifest
+        return InputRule(
+            lookback=about.size.lookback,
+            horizon=about.size.horizon,
+            target=about.target.position,
+            num_locations=len(self.location_ids),
+            feature_names=about.scaler.features,
+            scaler=self.scaler,
+            season=about.season,
+            calendar=CalendarRule(about.calendar),
+            sampling_seconds=about.source.sampling_seconds,
+        )
+
+    @property
+    def clustering(self) -> Clustering:
+        """Which location belongs to which cluster."""
+        inertia = self.manifest.result.inertia
+        return Clustering(self.assignment, self.cluster_size, inertia, self.medoids)
 
     @property
     def config(self) -> DistillConfig:
@@ -63,16 +115,39 @@ class SyntheticDataset:
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of x and y in memory."""
-        return int(self.x.nbytes + self.y.nbytes)
+        """Bytes of the windows in memory: x, y, and what is known of them."""
+        parts = (self.x, self.y, self.known.calendar, self.known.offset)
+        return sum(int(part.nbytes) for part in parts if part is not None)
 
-    def to_torch(self) -> TensorDataset:
-        """Return a torch data set of (x, y) pairs: (L, K, F) and (H, K) float32, scaled."""
-        return TensorDataset(torch.from_numpy(self.x.copy()), torch.from_numpy(self.y.copy()))
+    def inputs(self) -> npt.NDArray[np.float32]:
+        """What a forecaster reads: (W, L, K, F + C) float32, scaled, calendar last."""
+        return self.known.inputs(self.x)
+
+    def residual(self) -> npt.NDArray[np.float32]:
+        """What the base leaves of the targets: (W, H, K) float32, scaled."""
+        return self.known.residual(self.x, self.y)
+
+    def to_torch(self, residual: bool = False) -> TensorDataset:
+        """Return a torch data set of (inputs, targets) pairs: (L, K, F + C) and (H, K), scaled.
+
+        Args:
+            residual: Give what the base leaves of the targets: what a network learns that is
+                added to ``base.forecast(..., scaled=True)``.
+
+        Raises:
+            ArtifactError: Residuals are asked for and there is no base.
+        """
+        if residual and self.fitted_base is None:
+            raise ArtifactError("to_torch(residual=True) needs a base; distil with a base")
+        y = self.residual() if residual else self.y
+        return TensorDataset(torch.tensor(self.inputs()), torch.tensor(y))
 
     def to_npz(self, path: str | Path) -> Path:
-        """Write x, y, cluster_size, assignment, encoder_input and scaler as one NPZ file."""
+        """Write inputs, targets, residuals, clusters, encoder_input and scaler as one NPZ file."""
         path = Path(path)
+        more = {"inputs": self.inputs()} if self.known.calendar is not None else {}
+        if self.fitted_base is not None:
+            more["residual"] = self.residual()
         with replacing_file(path) as aside, aside.open("wb") as file:
             np.savez(
                 file,
@@ -84,6 +159,7 @@ class SyntheticDataset:
                 location_ids=np.array(self.location_ids, dtype=np.str_),
                 scaler_mean=np.array(self.scaler.mean),
                 scaler_std=np.array(self.scaler.std),
+                **more,
             )
         return path
 
@@ -95,11 +171,17 @@ class SyntheticDataset:
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        _write_table(folder / "synthetic.parquet", self._synthetic_table())
+        write_table(folder / "synthetic.parquet", self._synthetic_table())
         clusters = {"cluster": np.arange(len(self.cluster_size)), "size": self.cluster_size}
-        _write_table(folder / "clusters.parquet", pa.table(clusters))
-        _write_table(folder / "locations.parquet", self._location_table())
-        _write_table(folder / "encoder_input.parquet", self._encoder_table())
+        if self.medoids is not None:
+            clusters["medoid"] = self.medoids
+        write_table(folder / "clusters.parquet", pa.table(clusters))
+        write_table(folder / "locations.parquet", self._location_table())
+        write_table(folder / "encoder_input.parquet", self._encoder_table())
+        if self.fitted_base is not None:
+            save_base(folder, self.fitted_base)
+        if self.teacher is not None:
+            save_teacher(folder, self.teacher)
         write_text(folder / "README.md", dataset_card(self.manifest))
         write_json(folder / MANIFEST, self.manifest.to_json())
 
@@ -117,33 +199,40 @@ class SyntheticDataset:
             clusters = pq.read_table(folder / "clusters.parquet")
             locations = pq.read_table(folder / "locations.parquet")
             encoder = pq.read_table(folder / "encoder_input.parquet")
-            names = locations.column_names
+            names, fitted = locations.column_names, load_base(folder)
             coordinates = None
             if "coordinate_0" in names:
                 pair = [locations[f"coordinate_{i}"].to_numpy() for i in (0, 1)]
                 coordinates = np.stack(pair, axis=1)
             return cls(
-                x=_tensor(synthetic["x"]),
-                y=_tensor(synthetic["y"]),
+                x=read_tensor(synthetic["x"]),
+                y=read_tensor(synthetic["y"]),
                 cluster_size=clusters["size"].to_numpy(),
                 assignment=locations["cluster"].to_numpy(),
                 location_ids=tuple(locations["id"].to_pylist()),
                 coordinates=coordinates,
-                mean_window=_tensor(encoder["mean_window"]),
+                mean_window=read_tensor(encoder["mean_window"]),
                 scaler=Scaler(manifest.scaler.mean, manifest.scaler.std),
                 manifest=manifest,
+                known=_known(synthetic, fitted),
+                fitted_base=fitted,
+                teacher=load_teacher(folder),
+                medoids=_column(clusters, "medoid"),
             )
         except (OSError, KeyError, pa.ArrowException) as error:
             raise ArtifactError(f"{folder} is damaged: {error}") from error
 
     def _synthetic_table(self) -> pa.Table:
-        return pa.table(
-            {
-                "window": np.arange(len(self.x)),
-                "x": _tensor_column(self.x),
-                "y": _tensor_column(self.y),
-            }
-        )
+        columns: dict[str, Any] = {
+            "window": np.arange(len(self.x)),
+            "x": tensor_column(self.x),
+            "y": tensor_column(self.y),
+        }
+        if self.known.calendar is not None:
+            columns["calendar"] = tensor_column(self.known.calendar)
+        if self.known.offset is not None:
+            columns["base_offset"] = tensor_column(self.known.offset)
+        return pa.table(columns)
 
     def _location_table(self) -> pa.Table:
         columns: dict[str, Any] = {
@@ -158,23 +247,19 @@ class SyntheticDataset:
         return pa.table(
             {
                 "id": pa.array(self.location_ids, pa.string()),
-                "mean_window": _tensor_column(self.mean_window),
+                "mean_window": tensor_column(self.mean_window),
             }
         )
 
 
-def _tensor_column(array: npt.NDArray[np.float32]) -> pa.ExtensionArray:
-    return pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(array))
+def _known(synthetic: pa.Table, fitted: FittedBase | None) -> KnownParts:
+    names = synthetic.column_names
+    return KnownParts(
+        calendar=read_tensor(synthetic["calendar"]) if "calendar" in names else None,
+        offset=read_tensor(synthetic["base_offset"]) if "base_offset" in names else None,
+        own=None if fitted is None else fitted.model.weights["own"],
+    )
 
 
-def _tensor(column: pa.ChunkedArray) -> npt.NDArray[np.float32]:
-    whole = column.combine_chunks()
-    if isinstance(whole, pa.ChunkedArray):
-        whole = whole.chunk(0)
-    array: npt.NDArray[np.float32] = whole.to_numpy_ndarray()
-    return array.copy()
-
-
-def _write_table(path: Path, table: pa.Table) -> None:
-    with replacing_file(path) as aside:
-        pq.write_table(table, aside, compression="zstd")
+def _column(table: pa.Table, name: str) -> npt.NDArray[Any] | None:
+    return table[name].to_numpy() if name in table.column_names else None

@@ -17,12 +17,16 @@ from stemdist_ray.config import DistillConfig, describe_validation_error
 from stemdist_ray.config.stored import upgrade_settings
 from stemdist_ray.data.describe import SourceDescription
 from stemdist_ray.data.prepared import PreparedSource
+from stemdist_ray.data.season import SeasonRule
 from stemdist_ray.distillation.run_state import RoundRecord, RunState
+from stemdist_ray.distillation.state import KnownParts
 from stemdist_ray.errors import ArtifactError
+from stemdist_ray.forecasters.closed_form.fit_base import BaseChoice, FittedBase
 from stemdist_ray.system.environment import hardware, package_versions
 from stemdist_ray.system.stages import StageRecord
 
-SCHEMA_VERSION = 2  # version 1 had no training settings of validation and teacher of their own
+# Version 1 had no training settings of validation and teacher of their own, version 2 no base.
+SCHEMA_VERSION = 3
 MANIFEST = "manifest.json"
 
 
@@ -50,9 +54,10 @@ class Size(_Part):
         real_locations: N.
         lookback: L.
         horizon: H.
-        features: F, covariates included.
-        bytes: Of the synthetic inputs and targets, float32.
-        real_bytes: Of the train windows they stand for.
+        features: F + C, calendar included.
+        bytes: Of the synthetic windows: inputs, targets, calendar and the base's offsets, float32.
+        real_bytes: Of the train windows they stand for, inputs and targets.
+        base_bytes: Of the base, 0 without one.
     """
 
     windows: int
@@ -64,13 +69,21 @@ class Size(_Part):
     features: int
     bytes: int
     real_bytes: int
+    base_bytes: int = 0
 
     @classmethod
-    def of(cls, source: PreparedSource, state: RunState) -> Self:
+    def of(
+        cls,
+        source: PreparedSource,
+        state: RunState,
+        known: KnownParts,
+        fitted: FittedBase | None,
+    ) -> Self:
         """The sizes of a run."""
         series, synthetic = source.windows, state.synthetic
         real_windows = len(source.starts["train"])
-        per_location = series.lookback * series.num_features + series.horizon
+        per_location = series.lookback * series.own_features + series.horizon
+        parts = (synthetic.x, synthetic.y, known.calendar, known.offset)
         return cls(
             windows=synthetic.num_windows,
             locations=synthetic.num_locations,
@@ -79,8 +92,9 @@ class Size(_Part):
             lookback=series.lookback,
             horizon=series.horizon,
             features=series.num_features,
-            bytes=int(synthetic.x.nbytes + synthetic.y.nbytes),
+            bytes=sum(int(part.nbytes) for part in parts if part is not None),
             real_bytes=4 * real_windows * series.num_locations * per_location,
+            base_bytes=0 if fitted is None else fitted.model.num_bytes,
         )
 
 
@@ -104,7 +118,7 @@ class Scaling(_Part):
     Args:
         mean: F numbers, original units.
         std: F positive numbers, original units.
-        features: F names, covariates included.
+        features: F names, without calendar.
     """
 
     mean: tuple[float, ...]
@@ -121,7 +135,8 @@ class Outcome(_Part):
         best_validation: Its validation relative RMSE.
         start_validation: That of the start.
         stopped_early: Whether patience ran out.
-        teachers: Validation relative RMSE of those who could give the first targets, best first.
+        teachers: Validation relative RMSE of the teacher's members, of their mean, and of the base
+            alone; empty without a teacher.
         inertia: Of the clustering, scaled units.
     """
 
@@ -154,6 +169,9 @@ class Manifest(_Part):
         stages: Seconds and peak memory of the driver per stage.
         peak_rss_mib: Peak memory of the driver.
         tracking_run_id: Tracking run, None where nothing was tracked.
+        season: Where a step stands in its season.
+        calendar: Names of the C calendar columns of the inputs.
+        base: What was chosen for the base on validation, None without one.
     """
 
     schema_version: int
@@ -172,6 +190,9 @@ class Manifest(_Part):
     stages: dict[str, StageRecord]
     peak_rss_mib: float
     tracking_run_id: str | None = None
+    season: SeasonRule = SeasonRule()
+    calendar: tuple[str, ...] = ()
+    base: BaseChoice | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -179,19 +200,17 @@ class Manifest(_Part):
 
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_json` wrote, in this release or in one of schema version 1.
+        """Read what :meth:`to_json` wrote, in this release or in one of an older schema version.
 
         Raises:
             ArtifactError: Another schema version, or something is missing.
         """
         version = tree.get("schema_version")
-        if version not in (1, SCHEMA_VERSION):
+        if version not in range(1, SCHEMA_VERSION + 1):
             raise ArtifactError(
-                f"schema version {version}, this release reads 1 and {SCHEMA_VERSION}"
+                f"schema version {version}, this release reads 1 to {SCHEMA_VERSION}"
             )
-        config = tree.get("config", {})
-        if version == 1:
-            config = upgrade_settings(config)
+        config = upgrade_settings(tree.get("config", {}), version)
         try:
             return cls.model_validate({**tree, "config": config})
         except ValidationError as error:
@@ -205,6 +224,8 @@ def build_manifest(
     source: PreparedSource,
     inertia: float,
     state: RunState,
+    known: KnownParts,
+    fitted: FittedBase | None,
     stages: Mapping[str, StageRecord],
     peak_rss_mib: float,
     tracking_run_id: str | None,
@@ -216,6 +237,8 @@ def build_manifest(
         source: What was distilled.
         inertia: Of the clustering.
         state: After its last round.
+        known: What is known of the synthetic windows.
+        fitted: The base, None without one.
         stages: What its stages cost the driver.
         peak_rss_mib: Peak memory of the driver.
         tracking_run_id: Tracking run, None where nothing was tracked.
@@ -229,11 +252,11 @@ def build_manifest(
         spatial_ratio=config.spatial_ratio,
         temporal_ratio=config.temporal_ratio,
         seed=config.seed,
-        size=Size.of(source, state),
+        size=Size.of(source, state, known, fitted),
         target=Target(
             name=source.target_name, unit=source.target_unit, position=source.windows.target
         ),
-        scaler=Scaling(mean=scaler.mean, std=scaler.std, features=source.input_names),
+        scaler=Scaling(mean=scaler.mean, std=scaler.std, features=source.description.features),
         result=Outcome(
             rounds=state.round,
             best_round=kept.round,
@@ -250,6 +273,9 @@ def build_manifest(
         stages=dict(stages),
         peak_rss_mib=peak_rss_mib,
         tracking_run_id=tracking_run_id,
+        season=source.season,
+        calendar=source.calendar.columns,
+        base=None if fitted is None else fitted.choice,
     )
 
 

@@ -1,6 +1,7 @@
 """A trained forecaster on disk: weights, what it was built from, and how to scale.
 
-Axis letters: W windows, L lookback, H horizon, N locations, F features.
+Axis letters: W windows, L lookback, H horizon, N locations, F features of the readings, C calendar
+columns.
 """
 
 from __future__ import annotations
@@ -16,16 +17,21 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from stemdist_ray.artifact.base_files import load_base, save_base
 from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.config.stored import upgrade_forecaster
+from stemdist_ray.data.covariates import CalendarRule
 from stemdist_ray.data.scaler import Scaler
-from stemdist_ray.errors import ArtifactError, DataError
+from stemdist_ray.data.season import SeasonRule
+from stemdist_ray.errors import ArtifactError
 from stemdist_ray.evaluation.predict import forecast_windows
 from stemdist_ray.forecasters import build_forecaster
 from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
+from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
+from stemdist_ray.forecasters.closed_form.live import InputRule
 from stemdist_ray.system.files import replacing_folder
 
-_VERSION = 2
+_VERSION = 3
 # Parts of the names of weights that were other ones in version 1.
 _RENAMED = {"enter": "input_projection", "leave": "output_projection"}
 _ABOUT, _WEIGHTS, _MEAN_WINDOW = "model.json", "weights.pt", "context.npy"
@@ -38,58 +44,67 @@ class TrainedForecaster:
     Args:
         model: Trained, in eval mode.
         config: Name and options of the forecaster.
-        scaler: Fitted on the train split.
-        mean_window: (N, L, F) float32 mean train windows of the locations, scaled.
+        rule: How readings become inputs.
+        mean_window: (N, L, F + C) float32 mean train windows of the locations, scaled.
         location_ids: N ids, in the order of the inputs.
-        feature_names: F names, in the order of the inputs.
         unit: Unit of the forecasts.
+        base: What the network's forecasts are added to, None where it forecasts alone.
     """
 
     model: Forecaster
     config: ForecasterConfig
-    scaler: Scaler
+    rule: InputRule
     mean_window: npt.NDArray[np.float32]
     location_ids: tuple[str, ...]
-    feature_names: tuple[str, ...]
     unit: str
+    base: FittedBase | None = None
 
-    def forecast(self, recent: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """F names, in the order of the inputs."""
+        return self.rule.feature_names
+
+    def forecast(
+        self, recent: npt.ArrayLike, last_time: Any = None, last_step: Any = None
+    ) -> npt.NDArray[np.float32]:
         """Forecast from recent readings.
 
         Args:
             recent: (L, N, F) readings in original units, or (W, L, N, F) for several windows; the
                 last axis may be left out where F is 1. NaN = missing.
+            last_time: Time stamp of the last reading, one per window: needed where calendar or
+                season follow from time stamps.
+            last_step: Number of the last reading, counted from the first step of the source:
+                needed where the season is a number of steps (``data.season``).
 
         Returns:
             (H, N) forecasts in original units, or (W, H, N).
 
         Raises:
-            DataError: The readings have another shape.
+            DataError: The readings have another shape, or their time is needed and missing.
         """
-        shape = self.model.shape
-        values = np.asarray(recent, dtype=np.float32)
-        wanted = (shape.lookback, len(self.mean_window), shape.num_features)
-        if shape.num_features == 1 and values.shape[-2:] == wanted[:2]:
-            values = values[..., None]
-        if values.ndim not in (3, 4) or values.shape[-3:] != wanted:
-            raise DataError(
-                f"recent readings have shape {np.shape(recent)}; expected (steps, locations, "
-                f"features) = {wanted}, with windows in front where there are several"
-            )
-        scaled = np.nan_to_num(self.scaler.transform(values), nan=0.0)
-        windows = scaled if values.ndim == 4 else scaled[None]
-        out = self.scaler.inverse(
-            forecast_windows(self.model, windows, self.mean_window), shape.target
-        )
-        return out if values.ndim == 4 else out[0]
+        season = self.base is not None and self.base.needs_season
+        live = self.rule.windows(recent, last_time, last_step, season)
+        if self.base is not None:
+            live = live.with_base(self.base)
+        batch = live.series.batch(live.starts)
+        scaled = forecast_windows(self.model, batch.x.numpy(), self.mean_window)
+        if batch.base is not None:
+            scaled = scaled + batch.base.numpy()
+        out = self.rule.scaler.inverse(scaled, self.rule.target)
+        return out if self.rule.several(recent) else out[0]
 
     def save(self, folder: Path) -> None:
         """Write a folder; nothing in it is pickled code."""
+        rule = self.rule
         about = {
             "version": _VERSION,
             "forecaster": self.config.model_dump(mode="json"),
             "shape": asdict(self.model.shape),
-            "scaler": {"mean": list(self.scaler.mean), "std": list(self.scaler.std)},
+            "scaler": {"mean": list(rule.scaler.mean), "std": list(rule.scaler.std)},
+            "season": rule.season.to_json(),
+            "calendar": list(rule.calendar.columns),
+            "sampling_seconds": rule.sampling_seconds,
             "location_ids": list(self.location_ids),
             "feature_names": list(self.feature_names),
             "unit": self.unit,
@@ -99,6 +114,8 @@ class TrainedForecaster:
             np.save(aside / _MEAN_WINDOW, self.mean_window, allow_pickle=False)
             weights = {name: value.cpu() for name, value in self.model.state_dict().items()}
             torch.save(weights, aside / _WEIGHTS)
+            if self.base is not None:
+                save_base(aside, self.base)
 
     @classmethod
     def load(cls, folder: Path) -> TrainedForecaster:
@@ -119,22 +136,37 @@ class TrainedForecaster:
             raise ArtifactError(
                 f"{folder} is not a trained forecaster or damaged: {reason}; train again"
             ) from error
-        if about.get("version", 1) == 1:
+        first = about.get("version", 1) == 1
+        if first:
             about["forecaster"] = upgrade_forecaster(about["forecaster"])
         config = ForecasterConfig.model_validate(about["forecaster"])
-        model = build_forecaster(config, WindowShape(**about["shape"]))
-        if about.get("version", 1) == 1:
-            weights = _renamed(weights, set(model.state_dict()))
-        model.load_state_dict(weights)
+        shape = WindowShape(**about["shape"])
+        model = build_forecaster(config, shape)
+        model.load_state_dict(_renamed(weights, set(model.state_dict())) if first else weights)
         return cls(
             model=model.eval(),
             config=config,
-            scaler=Scaler(tuple(about["scaler"]["mean"]), tuple(about["scaler"]["std"])),
+            rule=_rule(about, shape),
             mean_window=mean_window,
             location_ids=tuple(about["location_ids"]),
-            feature_names=tuple(about["feature_names"]),
             unit=about["unit"],
+            base=load_base(folder),
         )
+
+
+def _rule(about: dict[str, Any], shape: WindowShape) -> InputRule:
+    """The rule of a folder; before version 3 covariates were features like others."""
+    return InputRule(
+        lookback=shape.lookback,
+        horizon=shape.horizon,
+        target=shape.target,
+        num_locations=len(about["location_ids"]),
+        feature_names=tuple(about["feature_names"]),
+        scaler=Scaler(tuple(about["scaler"]["mean"]), tuple(about["scaler"]["std"])),
+        season=SeasonRule(**about.get("season", {})),
+        calendar=CalendarRule(tuple(about.get("calendar", ()))),
+        sampling_seconds=about.get("sampling_seconds"),
+    )
 
 
 def _renamed(weights: dict[str, Tensor], wanted: set[str]) -> dict[str, Tensor]:

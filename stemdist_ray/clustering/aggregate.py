@@ -1,4 +1,4 @@
-"""Centroid series: the mean of the member locations, over observed entries."""
+"""What stands for a cluster: the mean of its members, over observed entries, or its medoid."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def cluster_series(
         block: Steps averaged at a time; bounds the memory.
 
     Returns:
-        Scaled series of K locations; an entry is observed when any member was.
+        Scaled series of K locations, with the mean of the members' base; an entry is observed when
+        any member was.
     """
     members = membership_matrix(clustering)
     steps, _, features = windows.inputs.shape
@@ -52,7 +53,10 @@ def cluster_series(
             mean[rows, :, feature] = (total / np.maximum(count, 1)).T
     if seen is not None and seen.all():
         seen = None
-    return WindowedSeries(mean, seen, windows.target, windows.lookback, windows.horizon)
+    base = windows.base
+    if base is not None:
+        base = base.average(members / clustering.cluster_size[:, None])
+    return replace(windows, inputs=mean, input_mask=seen, base=base)
 
 
 def interpolated(windows: WindowedSeries) -> WindowedSeries:
@@ -63,7 +67,7 @@ def interpolated(windows: WindowedSeries) -> WindowedSeries:
     if windows.input_mask is None:
         return windows
     filled = windows.inputs.copy()
-    for feature in range(windows.num_features):
+    for feature in range(windows.own_features):
         column = pd.DataFrame(windows.inputs[:, :, feature])
         column = column.where(windows.input_mask[:, :, feature])
         # A cluster that was never observed stays at 0, the train mean.

@@ -32,11 +32,14 @@ class Clustering:
         assignment: (N,) int64, cluster of each location, in [0, K).
         cluster_size: (K,) int64, members per cluster, all at least 1.
         inertia: Sum of squared distances to the centroids, in scaled units.
+        medoids: (K,) int64, the member nearest to the centroid of each cluster; None where it is
+            not known.
     """
 
     assignment: npt.NDArray[np.int64]
     cluster_size: npt.NDArray[np.int64]
     inertia: float
+    medoids: npt.NDArray[np.int64] | None = None
 
     @property
     def num_clusters(self) -> int:
@@ -72,8 +75,8 @@ def location_vectors(
     """
     weights = step_weights(starts, windows.lookback)
     first, root = int(starts[0]), np.sqrt(weights).astype(np.float32)[:, None]
-    vectors = np.empty((windows.num_locations, len(weights), windows.num_features), np.float32)
-    for feature in range(windows.num_features):
+    vectors = np.empty((windows.num_locations, len(weights), windows.own_features), np.float32)
+    for feature in range(windows.own_features):
         own = _own_mean(windows, slice(first, first + len(weights)), feature)
         # In blocks: the vectors themselves are all that is held beside the series.
         for begin in range(0, len(weights), _STEPS_PER_BLOCK):
@@ -130,7 +133,25 @@ def cluster_locations(
         vectors, model.labels_.astype(np.int64), model.cluster_centers_
     )
     size = np.bincount(assignment, minlength=num_clusters).astype(np.int64)
-    return Clustering(assignment, size, float(model.inertia_))
+    return Clustering(assignment, size, float(model.inertia_), _medoids(vectors, assignment, size))
+
+
+def _medoids(
+    vectors: npt.NDArray[np.float32],
+    assignment: npt.NDArray[np.int64],
+    size: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int64]:
+    """The member nearest to the centroid of each cluster: (K,) positions.
+
+    A mean of series is smoother than any real one; a medoid is real, with its noise and its peaks.
+    """
+    chosen = np.empty(len(size), np.int64)
+    for cluster in range(len(size)):
+        members = np.flatnonzero(assignment == cluster)
+        own = vectors[members]
+        distance = np.square(own - own.mean(axis=0, dtype=np.float64)).sum(axis=1)
+        chosen[cluster] = members[distance.argmin()]
+    return chosen
 
 
 def repair_empty_clusters(

@@ -11,11 +11,24 @@ from stemdist_ray.config.layers import describe_validation_error, merge_layers
 from stemdist_ray.config.sections import DistillConfig
 from stemdist_ray.errors import ConfigError
 
+_SMALL_EVALUATION = {"epochs": 50, "repeats": 2, "rate_factors": (1.0,)}
+
 PRESETS: dict[str, dict[str, Any]] = {
     "standard": {},
+    "quick": {"rounds": 0, "teacher": {"members": 1, "epochs": 50}},
+    "demo": {
+        "rounds": 0,
+        "num_shards": 4,
+        "teacher": {"members": 2, "epochs": 50},
+        "validation": {"repeats": 1},
+        "evaluation": _SMALL_EVALUATION,
+    },
     "paper": {
+        "base": "none",
         "rounds": 100,
         "num_shards": 1,
+        "data": {"covariates": ()},
+        "forecaster": {"name": "mtgnn"},
         "teacher": {"epochs": 0},
         "matching": {
             "objective": "gradient",
@@ -27,20 +40,26 @@ PRESETS: dict[str, dict[str, Any]] = {
             "inner_epochs": 10,
             "inner_learning_rate": 1e-3,
             "init": "random",
+            "locations": "centroid",
         },
-        "validation": {"every": 5},
-        "evaluation": {"epochs": 100},
-    },
-    "demo": {
-        "spatial_ratio": 0.1,
-        "temporal_ratio": 0.05,
-        "rounds": 3,
-        "num_shards": 4,
-        "teacher": {"epochs": 60},
-        "matching": {"steps": 5, "real_batch": 32},
-        "refine": {"steps": 1},
-        "validation": {"every": 1, "epochs": 20, "repeats": 1, "windows": 16},
-        "evaluation": {"epochs": 30, "repeats": 2, "check_every": 3, "validation_windows": 16},
+        "validation": {
+            "every": 5,
+            "epochs": 30,
+            "windows": 16,
+            "learning_rate": 1e-3,
+            "averaging": 0.9,
+            "warmup_steps": 0,
+        },
+        "evaluation": {
+            "epochs": 100,
+            "check_every": 3,
+            "validation_windows": 16,
+            "learning_rate": 1e-3,
+            "averaging": 0.9,
+            "warmup_steps": 0,
+            "rate_factors": (1.0,),
+            "tracks": ("network_alone",),
+        },
     },
 }
 

@@ -17,6 +17,9 @@ from stemdist_ray.config.layers import flatten, without
 Ratio = Annotated[float, Field(gt=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0.0)]
+Covariate = Literal["time_of_day", "day_of_week", "month_of_year"]
+Track = Literal["with_base", "network_alone"]
+BaseName = Literal["seasonal_linear", "ridge", "none"]
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
@@ -37,8 +40,15 @@ class DataConfig(Section):
         (0.6, 0.2, 0.2), description="shares of train, val and test, in time order"
     )
     target: str | int = Field(0, description="feature to forecast: its name or position")
-    covariates: tuple[Literal["time_of_day", "day_of_week"], ...] = Field(
-        (), description="known inputs derived from the time stamps, appended as features"
+    covariates: Literal["auto"] | tuple[Covariate, ...] = Field(
+        "auto",
+        description="known inputs that follow from the time stamps; auto = time of day and day of "
+        "week for steps shorter than a day, month of the year for longer ones, none without stamps",
+    )
+    season: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="steps per season, for series without time stamps; null = a day (or a year of "
+        "months) where time stamps tell, else no season",
     )
     missing_values: tuple[float, ...] = Field(
         (), description="readings that mean 'missing'; zero is a reading unless named here"
@@ -75,7 +85,7 @@ class ClusteringConfig(Section):
 class ForecasterConfig(Section):
     """Which forecaster is the surrogate, and its own options."""
 
-    name: str = Field("mtgnn", description="registered forecaster")
+    name: str = Field("stid", description="registered forecaster")
     options: dict[str, Any] = Field(
         default_factory=dict, description="hyper-parameters of that forecaster"
     )
@@ -100,9 +110,12 @@ class BudgetConfig(Section):
     check_every: Positive = Field(
         5, description="epochs between validations; the last epoch is always validated"
     )
-    learning_rate: Rate = Field(1e-3, description="Adam rate")
+    learning_rate: Rate = Field(2e-3, description="Adam rate")
+    warmup_steps: Annotated[int, Field(ge=0)] = Field(
+        20, description="first steps, over which the rate rises to its full height"
+    )
     averaging: Decay = Field(
-        0.9, description="decay of the moving average of the weights that are validated; 0 = none"
+        0.95, description="decay of the moving average of the weights that are validated; 0 = none"
     )
     subsets: Positive = Field(4, description="location subsets K, steps per epoch")
 
@@ -113,13 +126,15 @@ class TeacherConfig(BudgetConfig):
     section: ClassVar[str] = "teacher"
 
     epochs: Annotated[int, Field(ge=0)] = Field(
-        150,
-        description="passes over sampled real data; 0 = no teacher, the targets start as readings "
-        "(paper)",
+        100,
+        description="K steps on sampled real data each; 0 = no teacher, the targets start as "
+        "readings (paper)",
     )
-    averaging: Decay = Field(
-        0.98, description="decay of the moving average of the teacher's weights; 0 = none"
+    members: Positive = Field(
+        2, description="forecasters whose mean forecast gives the targets; each is a task"
     )
+    windows: Positive = Field(16, description="real windows per step")
+    locations: Positive = Field(160, description="real locations per step")
 
 
 class MatchingConfig(Section):
@@ -150,8 +165,15 @@ class MatchingConfig(Section):
         "synthetic", description="what trains the surrogate (objective gradient; paper: synthetic)"
     )
     inner_learning_rate: Rate = Field(1e-3, description="Adam rate of the surrogate")
-    init: Literal["random", "even"] = Field(
-        "even", description="windows the synthetic data start from (paper: random)"
+    init: Literal["random", "even", "covering"] = Field(
+        "covering",
+        description="windows the synthetic data start from (paper: random); covering: evenly "
+        "spaced, but for shifts that let them fall on all times of the day",
+    )
+    locations: Literal["medoid", "centroid"] = Field(
+        "medoid",
+        description="what stands for a cluster at the start: the member nearest to its centroid, "
+        "or the centroid (paper)",
     )
 
 
@@ -172,9 +194,9 @@ class ValidationConfig(BudgetConfig):
     every: Annotated[int, Field(ge=0)] = Field(
         2, description="rounds between validations; 0 = only the start and the last round"
     )
-    epochs: Positive = Field(30, description="passes of an evaluator over the synthetic data")
+    epochs: Positive = Field(50, description="passes of an evaluator over the synthetic data")
     repeats: Positive = Field(2, description="evaluators averaged per validation")
-    windows: Positive = Field(16, description="validation windows used, evenly spaced")
+    windows: Positive = Field(32, description="validation windows used, evenly spaced")
     patience: Annotated[int, Field(ge=0)] = Field(
         0, description="validations without improvement before stopping; 0 = never stop early"
     )
@@ -210,14 +232,27 @@ class EvaluationConfig(BudgetConfig):
         "data do, the others one step on all their locations",
     )
     epochs: Positive = Field(
-        50, description="passes over data of the distilled size (paper: 100 or 400)"
+        100, description="passes over data of the distilled size (paper: 100 or 400)"
     )
     repeats: Positive = Field(3, description="seeds per row of the table")
     check_every: Positive = Field(
-        3, description="epochs between validations; the last epoch is always validated"
+        5, description="epochs between validations; the last epoch is always validated"
+    )
+    rate_factors: Annotated[tuple[Rate, ...], Field(min_length=1)] = Field(
+        (0.3, 1.0, 3.0),
+        description="times learning_rate: what is tried with the first seed of every row; "
+        "validation chooses the rate of the row",
+    )
+    curve: tuple[Positive, ...] = Field(
+        (25, 50, 100, 200, 400),
+        description="optimiser steps at which errors along the way are recorded",
+    )
+    tracks: Annotated[tuple[Track, ...], Field(min_length=1)] = Field(
+        ("with_base", "network_alone"),
+        description="whether networks build upon a base, forecast alone, or both are compared",
     )
     validation_windows: Positive = Field(
-        16, description="validation windows for choosing the epoch, evenly spaced"
+        32, description="validation windows for choosing rate and epoch, evenly spaced"
     )
     full_data_batch: Positive = Field(16, description="windows per step of full-data training")
     full_data_epochs: Positive = Field(
@@ -266,6 +301,16 @@ _NOT_DECIDING = (
 class DistillConfig(Section):
     """Everything that determines a distillation run."""
 
+    base: BaseName = Field(
+        "seasonal_linear",
+        description="exact linear part of every forecast, which the networks build upon: "
+        "seasonal_linear, ridge on own lags, or none (paper)",
+    )
+    budget: Ratio | None = Field(
+        None,
+        description="synthetic entries / real ones; where it is given, a cheap proxy picks the two "
+        "ratios for the data at hand",
+    )
     spatial_ratio: Ratio = Field(0.1, description="synthetic locations / real locations")
     temporal_ratio: Ratio = Field(0.05, description="synthetic windows / real train windows")
     rounds: Annotated[int, Field(ge=0)] = Field(10, description="outer rounds (paper: 100)")

@@ -1,23 +1,30 @@
 """A source that is ready to be trained on: read, scaled, split, described. The one way in.
 
-Axis letters: T steps, N locations, F features (covariates included), L lookback.
+Axis letters: T steps, N locations, F features, C calendar columns, L lookback.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from stemdist_ray.config import DataConfig
-from stemdist_ray.data.covariates import append_covariates
+from stemdist_ray.data.covariates import CalendarRule
 from stemdist_ray.data.describe import SourceDescription, describe_series
 from stemdist_ray.data.scaler import Scaler
+from stemdist_ray.data.season import SeasonRule
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.source import read_series, source_format
-from stemdist_ray.data.windows import SplitName, WindowedSeries, resolve_target, split_starts
+from stemdist_ray.data.windows import (
+    SplitName,
+    WindowBase,
+    WindowedSeries,
+    resolve_target,
+    split_starts,
+)
 from stemdist_ray.errors import ConfigError
 
 Source = str | Path | SpatioTemporalSeries
@@ -34,6 +41,8 @@ class PreparedSource:
         scaler: Fitted on train.
         train_steps: Steps of the train split.
         times: (T,) time stamps or None.
+        calendar: Which calendar columns the inputs have.
+        season: Where a step stands in its season.
         target_name: Name of the forecast feature.
         target_unit: Its unit, "" where unknown.
         location_ids: N ids.
@@ -47,6 +56,8 @@ class PreparedSource:
     scaler: Scaler
     train_steps: int
     times: npt.NDArray[np.datetime64] | None
+    calendar: CalendarRule
+    season: SeasonRule
     target_name: str
     target_unit: str
     location_ids: tuple[str, ...]
@@ -56,11 +67,20 @@ class PreparedSource:
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """Names of the F inputs: the features of the source, then the covariates."""
-        return (*self.description.features, *self.config.covariates)
+        """Names of the F + C inputs: the features of the source, then the calendar columns."""
+        return (*self.description.features, *self.calendar.columns)
+
+    @property
+    def num_steps(self) -> int:
+        """T."""
+        return len(self.windows.inputs)
+
+    def with_base(self, base: WindowBase | None) -> PreparedSource:
+        """The same source, whose windows come with the forecasts of a base, or without."""
+        return replace(self, windows=replace(self.windows, base=base))
 
     def mean_window(self) -> npt.NDArray[np.float32]:
-        """Mean train window of every location, scaled: (N, L, F) float32.
+        """Mean train window of every location, scaled: (N, L, F + C) float32.
 
         It is what a location encoder reads, and all that a forecaster knows of a location.
         """
@@ -73,11 +93,11 @@ def prepare(
     source: str | None = None,
     kind: str = "memory",
 ) -> PreparedSource:
-    """Append covariates, split in time, scale by train, and index the windows of each split.
+    """Split in time, scale by train, find calendar and season, and index the windows.
 
     Args:
         series: The series.
-        config: Split, window lengths, target, covariates.
+        config: Split, window lengths, target, covariates, season.
         source: Where it comes from; None = its name.
         kind: Its format.
 
@@ -86,23 +106,63 @@ def prepare(
             observed in train.
     """
     target = resolve_target(series, config.target)
-    full = append_covariates(series, config.covariates)
-    starts, train_steps = split_starts(series.name, full.num_steps, config)
-    scaler = Scaler.fit(full, train_steps)
-    scaled = scaler.transform(full.values)
-    if full.mask is not None:
+    starts, train_steps = split_starts(series.name, series.num_steps, config)
+    scaler = Scaler.fit(series, train_steps)
+    scaled = scaler.transform(series.values)
+    if series.mask is not None:
         np.nan_to_num(scaled, copy=False, nan=0.0)
+    return assemble(
+        WindowedSeries(scaled, series.mask, target, config.lookback, config.horizon),
+        starts,
+        scaler,
+        train_steps,
+        like=series,
+        times=series.times,
+        description=describe_series(series, series.name if source is None else source, kind),
+        config=config,
+    )
+
+
+def assemble(
+    windows: WindowedSeries,
+    starts: dict[SplitName, npt.NDArray[np.int64]],
+    scaler: Scaler,
+    train_steps: int,
+    *,
+    like: SpatioTemporalSeries,
+    times: npt.NDArray[np.datetime64] | None,
+    description: SourceDescription,
+    config: DataConfig,
+) -> PreparedSource:
+    """Put a prepared source together from its scaled readings, wherever these are held.
+
+    Args:
+        windows: The scaled series, without calendar.
+        starts: Window starts per split.
+        scaler: Fitted on train.
+        train_steps: Steps of the train split.
+        like: A series with its names, units and coordinates: the whole of it, or a block.
+        times: (T,) or None.
+        description: What manifests say of it.
+        config: The data settings.
+
+    Raises:
+        DataError: Covariates are asked for and there are no time stamps.
+    """
+    calendar = CalendarRule.find(config.covariates, times, train_steps, like.name)
     return PreparedSource(
-        windows=WindowedSeries(scaled, full.mask, target, config.lookback, config.horizon),
+        windows=replace(windows, calendar=calendar.encode(times)),
         starts=starts,
         scaler=scaler,
         train_steps=train_steps,
-        times=full.times,
-        target_name=full.feature_names[target],
-        target_unit=full.units[target],
-        location_ids=series.location_ids,
-        coordinates=series.coordinates,
-        description=describe_series(series, series.name if source is None else source, kind),
+        times=times,
+        calendar=calendar,
+        season=SeasonRule.find(times, config.season, train_steps),
+        target_name=like.feature_names[windows.target],
+        target_unit=like.units[windows.target],
+        location_ids=like.location_ids,
+        coordinates=like.coordinates,
+        description=description,
         config=config,
     )
 

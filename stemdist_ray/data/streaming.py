@@ -20,10 +20,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from stemdist_ray.config import DataConfig
-from stemdist_ray.data.covariates import append_covariates
 from stemdist_ray.data.describe import SourceDescription, describe_blocks
 from stemdist_ray.data.mapped import open_mapped, rewrite
-from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
+from stemdist_ray.data.prepared import PreparedSource, Source, assemble, prepare_source
 from stemdist_ray.data.readers import READERS, find_reader
 from stemdist_ray.data.scaler import Moments, Scaler
 from stemdist_ray.data.series import SpatioTemporalSeries
@@ -90,7 +89,7 @@ def stream_source(source: str | Path, config: DataConfig, folder: Path) -> Prepa
             "streaming out to read it into memory"
         )
     blocks = _configured(reader.stream(path, BLOCK), config)
-    raw = _write_blocks(blocks, folder, len(config.covariates))
+    raw = _write_blocks(blocks, folder)
     description = _describe(raw, str(source), reader.name)  # before they are scaled in place
     return _scale(raw, config, description)
 
@@ -101,8 +100,7 @@ class _Raw:
 
     Args:
         first: The first block, for everything that all blocks share.
-        own_features: Without covariates.
-        shape: (T, N, F), covariates included.
+        shape: (T, N, F).
         times: (T,) or None.
         values: File of float32, NaN where missing.
         observed: File of one byte per entry.
@@ -110,7 +108,6 @@ class _Raw:
     """
 
     first: SpatioTemporalSeries
-    own_features: tuple[str, ...]
     shape: tuple[int, int, int]
     times: npt.NDArray[np.datetime64] | None
     values: Path
@@ -148,10 +145,10 @@ def _configured(
         if start is not None and ready.times is not None:
             following = pd.date_range(ready.times[-1], periods=2, freq=config.sampling_step)
             start = str(following[1])
-        yield append_covariates(ready, config.covariates)
+        yield ready
 
 
-def _write_blocks(blocks: Iterator[SpatioTemporalSeries], folder: Path, covariates: int) -> _Raw:
+def _write_blocks(blocks: Iterator[SpatioTemporalSeries], folder: Path) -> _Raw:
     values, observed = folder / "values.f32", folder / "observed.u8"
     first, steps, missing = None, 0, 0
     stamps: list[npt.NDArray[np.datetime64]] = []
@@ -170,12 +167,10 @@ def _write_blocks(blocks: Iterator[SpatioTemporalSeries], folder: Path, covariat
     if first is None:
         raise DataError(f"{folder}: the source holds no step")
     shape = (steps, first.num_locations, first.num_features)
-    own = first.num_features - covariates
-    if missing == steps * first.num_locations * own:
+    if missing == shape[0] * shape[1] * shape[2]:
         raise DataError(f"{first.name}: every entry is missing; nothing can be learned from it")
     return _Raw(
         first=first,
-        own_features=first.feature_names[:own],
         shape=shape,
         times=np.concatenate(stamps) if stamps else None,
         values=values,
@@ -216,39 +211,27 @@ def _scale(raw: _Raw, config: DataConfig, description: SourceDescription) -> Pre
         raw.steps_per_block,
         lambda block: np.nan_to_num(scaler.transform(block), copy=False, nan=0.0),
     )
-    mask = raw.map_observed()
-    return PreparedSource(
-        windows=WindowedSeries(raw.map(), mask, target, config.lookback, config.horizon),
-        starts=starts,
-        scaler=scaler,
-        train_steps=train_steps,
+    return assemble(
+        WindowedSeries(raw.map(), raw.map_observed(), target, config.lookback, config.horizon),
+        starts,
+        scaler,
+        train_steps,
+        like=first,
         times=raw.times,
-        target_name=first.feature_names[target],
-        target_unit=first.units[target],
-        location_ids=first.location_ids,
-        coordinates=first.coordinates,
         description=description,
         config=config,
     )
 
 
 def _describe(raw: _Raw, source: str, kind: str) -> SourceDescription:
-    """Describe the series itself, without covariates."""
-    own = len(raw.own_features)
     numbers, mask = raw.map(), raw.map_observed()
-    like = raw.first.with_changes(
-        values=raw.first.values[:, :, :own],
-        mask=None if raw.first.mask is None else raw.first.mask[:, :, :own],
-        feature_names=raw.own_features,
-        units=raw.first.units[:own],
-    )
     return describe_blocks(
-        like,
+        raw.first,
         source,
         kind,
         raw.shape[0],
         raw.missing,
-        (numbers[rows, :, :own] for rows in raw.blocks()),
-        () if mask is None else (mask[rows, :, :own] for rows in raw.blocks()),
+        (numbers[rows] for rows in raw.blocks()),
+        () if mask is None else (mask[rows] for rows in raw.blocks()),
         raw.times,
     )

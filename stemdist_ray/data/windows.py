@@ -1,13 +1,14 @@
 """Time splits and lazy windows.
 
-Axis letters: T steps, W windows, L lookback, H horizon, N locations, F features.
-Windows are never stored: a batch gathers them from the series when it is asked for.
+Axis letters: T steps, W windows, L lookback, H horizon, N locations, F features of the series,
+C calendar columns. Windows are never stored: a batch gathers them from the series when it is asked
+for.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,19 +23,70 @@ SplitName = Literal["train", "val", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 
 
+class WindowBase(Protocol):
+    """The part of every forecast that needs no network, bound to the steps of one series."""
+
+    def forecast(
+        self,
+        x: npt.NDArray[np.float32],
+        starts: npt.NDArray[np.int64],
+        locations: npt.NDArray[np.int64] | None,
+    ) -> npt.NDArray[np.float32]:
+        """Forecast windows.
+
+        Args:
+            x: (W, L, n, F) scaled inputs of the windows, without calendar.
+            starts: (W,) first step of each window.
+            locations: (n,) positions of the locations, None = all.
+
+        Returns:
+            (W, H, n) float32, scaled.
+        """
+        ...
+
+    def take(self, steps: slice | npt.NDArray[np.int64]) -> Any:
+        """The same base over some of the steps."""
+        ...
+
+    def select(self, locations: npt.NDArray[np.int64]) -> Any:
+        """The same base of some of the locations, (n,) positions."""
+        ...
+
+    def average(self, weights: Any) -> Any:
+        """The same base of means of locations; ``weights`` (K, N), rows sum to 1."""
+        ...
+
+    def own_part(self, x: Tensor) -> Tensor:
+        """What the own lags contribute: differentiable, (W, L, n, F) to (W, H, n)."""
+        ...
+
+    def offset(
+        self, starts: npt.NDArray[np.int64], locations: npt.NDArray[np.int64] | None = None
+    ) -> npt.NDArray[np.float32]:
+        """All of the forecast that does not depend on the own lags: (W, H, n)."""
+        ...
+
+
 @dataclass(frozen=True)
 class WindowBatch:
     """A batch of windows on one device.
 
     Args:
-        x: (W, L, N, F) float32 inputs, scaled; missing entries are 0 (the train mean).
+        x: (W, L, N, F + C) float32 inputs, scaled, calendar last; missing entries are 0 (the train
+            mean).
         y: (W, H, N) float32 targets, scaled; missing entries are 0.
         observed: (W, H, N) bool, true = the target was observed; None = all were.
+        base: (W, H, N) float32 forecasts of the base, scaled; None where there is none.
     """
 
     x: Tensor
     y: Tensor
     observed: Tensor | None
+    base: Tensor | None = None
+
+    def residual(self) -> Tensor:
+        """What the base leaves for a network to learn, (W, H, N); the targets without a base."""
+        return self.y if self.base is None else self.y - self.base
 
 
 @dataclass(frozen=True)
@@ -47,6 +99,9 @@ class WindowedSeries:
         target: Position of the forecast feature among the inputs.
         lookback: L.
         horizon: H.
+        calendar: (T, C) float32 or None: known inputs, the same for every location. They are kept
+            once and join the features of every location when a batch is gathered.
+        base: Its forecasts come with every batch; None = networks forecast alone.
     """
 
     inputs: npt.NDArray[np.float32]
@@ -54,6 +109,8 @@ class WindowedSeries:
     target: int
     lookback: int
     horizon: int
+    calendar: npt.NDArray[np.float32] | None = None
+    base: WindowBase | None = None
 
     @property
     def num_locations(self) -> int:
@@ -61,14 +118,43 @@ class WindowedSeries:
         return int(self.inputs.shape[1])
 
     @property
-    def num_features(self) -> int:
-        """F."""
+    def own_features(self) -> int:
+        """F, the features of the series itself."""
         return int(self.inputs.shape[2])
+
+    @property
+    def num_covariates(self) -> int:
+        """C."""
+        return 0 if self.calendar is None else int(self.calendar.shape[1])
+
+    @property
+    def num_features(self) -> int:
+        """F + C, the features of an input window."""
+        return self.own_features + self.num_covariates
+
+    def take(self, steps: slice | npt.NDArray[np.int64]) -> WindowedSeries:
+        """Some of the steps only, in the order given."""
+        return replace(
+            self,
+            inputs=self.inputs[steps],
+            input_mask=None if self.input_mask is None else self.input_mask[steps],
+            calendar=None if self.calendar is None else self.calendar[steps],
+            base=None if self.base is None else self.base.take(steps),
+        )
+
+    def select(self, locations: npt.NDArray[np.int64]) -> WindowedSeries:
+        """Some of the locations only, (n,) positions."""
+        mask = None if self.input_mask is None else self.input_mask[:, locations]
+        return replace(
+            self,
+            inputs=self.inputs[:, locations],
+            input_mask=mask,
+            base=None if self.base is None else self.base.select(locations),
+        )
 
     def head(self, steps: int) -> WindowedSeries:
         """The first steps only."""
-        mask = None if self.input_mask is None else self.input_mask[:steps]
-        return replace(self, inputs=self.inputs[:steps], input_mask=mask)
+        return self.take(slice(0, steps))
 
     def batch(
         self,
@@ -84,19 +170,32 @@ class WindowedSeries:
             device: Where the batch should live.
         """
         rows_in = starts[:, None] + np.arange(self.lookback)
-        rows_out = starts[:, None] + self.lookback + np.arange(self.horizon)
-        target = self.inputs[:, :, self.target]
-        mask = None if self.input_mask is None else self.input_mask[:, :, self.target]
-        if locations is None:
-            x, y = self.inputs[rows_in], target[rows_out]
-            seen = None if mask is None else mask[rows_out]
-        else:
-            into, out = rows_in[:, :, None], rows_out[:, :, None]
-            x, y = self.inputs[into, locations], target[out, locations]
-            seen = None if mask is None else mask[out, locations]
+        at: Any = rows_in if locations is None else (rows_in[:, :, None], locations)
+        x = self.inputs[at]
+        y, seen = self.targets(starts, locations)
+        base = None if self.base is None else self.base.forecast(x, starts, locations)
+        if self.calendar is not None:
+            x = append_calendar(x, self.calendar[rows_in])
         return WindowBatch(
-            x=_to(x, device), y=_to(y, device), observed=None if seen is None else _to(seen, device)
+            x=_to(x, device),
+            y=_to(y, device),
+            observed=None if seen is None else _to(seen, device),
+            base=None if base is None else _to(base, device),
         )
+
+    def targets(
+        self, starts: npt.NDArray[np.int64], locations: npt.NDArray[np.int64] | None = None
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_] | None]:
+        """Gather the targets of windows, and which were observed: (W, H, n), None = all were.
+
+        Args:
+            starts: (W,) first step of each window.
+            locations: (n,) positions of the locations wanted, None = all.
+        """
+        rows = starts[:, None] + self.lookback + np.arange(self.horizon)
+        at: Any = rows if locations is None else (rows[:, :, None], locations)
+        y = self.inputs[:, :, self.target][at]
+        return y, None if self.input_mask is None else self.input_mask[:, :, self.target][at]
 
     def mean_window(self, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return the mean input window of every location, over observed entries.
@@ -105,21 +204,40 @@ class WindowedSeries:
             starts: (W,) consecutive window starts (one split).
 
         Returns:
-            (N, L, F) float32; 0 where a location was never observed.
+            (N, L, F + C) float32; 0 where a location was never observed.
         """
         first, count = int(starts[0]), len(starts)
         if int(starts[-1]) - first + 1 != count:
             raise DataError("mean_window needs consecutive window starts; found gaps")
+        own = self.own_features
         out = np.empty((self.num_locations, self.lookback, self.num_features), np.float32)
         for offset in range(self.lookback):
             rows = slice(first + offset, first + offset + count)
             total = self.inputs[rows].sum(axis=0, dtype=np.float64)
             if self.input_mask is None:
-                out[:, offset] = total / count
+                out[:, offset, :own] = total / count
             else:
                 seen = self.input_mask[rows].sum(axis=0)
-                out[:, offset] = total / np.maximum(seen, 1)
+                out[:, offset, :own] = total / np.maximum(seen, 1)
+            if self.calendar is not None:
+                out[:, offset, own:] = self.calendar[rows].mean(axis=0)
         return out
+
+
+def append_calendar(
+    x: npt.NDArray[np.float32], calendar: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Join calendar columns to the features of every location.
+
+    Args:
+        x: (W, L, N, F).
+        calendar: (W, L, C).
+
+    Returns:
+        (W, L, N, F + C) float32.
+    """
+    shape = (*x.shape[:3], calendar.shape[2])
+    return np.concatenate([x, np.broadcast_to(calendar[:, :, None], shape)], axis=3)
 
 
 def _to(array: npt.NDArray[np.generic], device: torch.device | str) -> Tensor:

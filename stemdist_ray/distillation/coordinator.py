@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from stemdist_ray.config import DistillConfig
-from stemdist_ray.distillation.refine import is_refined, refine_task
+from stemdist_ray.distillation.refine import is_refined, refine_matching
 from stemdist_ray.distillation.run_state import (
     RoundRecord,
     RunObserver,
@@ -22,7 +22,7 @@ from stemdist_ray.distillation.run_state import (
     is_due,
 )
 from stemdist_ray.distillation.shard import run_shard
-from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.state import KnownParts, SyntheticState
 from stemdist_ray.distillation.task import ClusteredData, ShardTask, ShardUpdate
 from stemdist_ray.distillation.validation import ValidationResult
 from stemdist_ray.execution.executor import Executor
@@ -42,6 +42,7 @@ class Coordinator:
         save: Writes a checkpoint.
         device: Where tasks compute, "cpu" or "cuda".
         observers: Are told what happens.
+        known: What is known of the synthetic windows.
     """
 
     config: DistillConfig
@@ -51,6 +52,7 @@ class Coordinator:
     save: Callable[[RunState], None]
     device: str = "cpu"
     observers: Sequence[RunObserver] = field(default_factory=tuple)
+    known: KnownParts = field(default_factory=KnownParts)
 
     def start(
         self, synthetic: SyntheticState, teachers: Mapping[str, float] | None = None
@@ -126,17 +128,18 @@ class Coordinator:
         self, number: int, synthetic: SyntheticState
     ) -> tuple[SyntheticState, list[ShardUpdate]]:
         """Run the tasks of a round; returns the new data and what every task returned."""
-        shards = self.shard_tasks(number, synthetic)
-        refining = is_refined(self.config, len(shards))
+        tasks = self.shard_tasks(number, synthetic)
+        refining = is_refined(self.config, len(tasks))
         for observer in self.observers:
-            observer.tasks_planned(f"round {number}", len(shards) + refining)
-        updates = self.executor.run(run_shard, shards, self._task_done)
+            observer.tasks_planned(f"round {number}", len(tasks) * (2 if refining else 1))
+        updates = self.executor.run(run_shard, tasks, self._task_done)
         synthetic = synthetic.put([(u.locations, u.state) for u in updates])
         if not refining:
             return synthetic, updates
-        task = refine_task(self.config, number, synthetic, self.device)
-        refined = self.executor.run(run_shard, [task], self._task_done)
-        return refined[0].state, [*updates, *refined]
+        tasks = self.shard_tasks(number, synthetic, refining=True)
+        refined = self.executor.run(run_shard, tasks, self._task_done)
+        synthetic = synthetic.put([(u.locations, u.state) for u in refined])
+        return synthetic, [*updates, *refined]
 
     def _validated(self, state: RunState, record: RoundRecord) -> RunState:
         """Keep the round if it is the best so far, else see whether patience has run out."""
@@ -160,22 +163,31 @@ class Coordinator:
         for observer in self.observers:
             observer.task_done(update)
 
-    def shard_tasks(self, number: int, synthetic: SyntheticState) -> list[ShardTask]:
-        """Cut the clusters into the shards of a round, by its seed."""
+    def shard_tasks(
+        self, number: int, synthetic: SyntheticState, *, refining: bool = False
+    ) -> list[ShardTask]:
+        """Cut the clusters into the shards of a round, by its seed.
+
+        Args:
+            number: Of the round.
+            synthetic: The data before these tasks.
+            refining: Whether they refine what the shards of the round gave: a partition of their
+                own, whose parts cross the borders of the shards.
+        """
         seed, count = self.config.seed, len(self.data.cluster_size)
-        parts = random_partition(
-            count, self.config.num_shards, numpy_generator(seed, "partition", number)
-        )
+        purpose, draw = ("refine", "refine partition") if refining else ("shard", "partition")
+        parts = random_partition(count, self.config.num_shards, numpy_generator(seed, draw, number))
         return [
             ShardTask(
-                name=f"round {number} shard {index}",
+                name=f"round {number} {purpose} {index}",
                 locations=part,
                 state=synthetic.take(part),
-                matching=self.config.matching,
+                matching=refine_matching(self.config) if refining else self.config.matching,
                 forecaster=self.config.forecaster,
-                seed=derive_seed(seed, "shard", number, index),
+                seed=derive_seed(seed, purpose, number, index),
                 threads=self.config.worker.threads,
                 device=self.device,
+                known=self.known.take(part),
             )
             for index, part in enumerate(parts)
         ]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import numpy.typing as npt
+import torch
 
 from stemdist_ray.clustering.aggregate import cluster_series, interpolated
 from stemdist_ray.clustering.kmeans import Clustering, cluster_locations, location_vectors
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource
-from stemdist_ray.data.windows import evenly_spaced
-from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.data.windows import WindowedSeries, evenly_spaced
+from stemdist_ray.distillation.state import KnownParts, SyntheticState
 from stemdist_ray.distillation.task import ClusteredData
 from stemdist_ray.seeding import numpy_generator
 
@@ -39,14 +43,71 @@ def clustered_data(source: PreparedSource, clustering: Clustering) -> ClusteredD
 
 
 def initial_state(
-    config: DistillConfig, source: PreparedSource, clustered: ClusteredData
-) -> SyntheticState:
-    """The unlearned start: some real windows of the clustered series."""
+    config: DistillConfig,
+    source: PreparedSource,
+    clustering: Clustering,
+    clustered: ClusteredData,
+) -> tuple[SyntheticState, KnownParts]:
+    """The unlearned start: some real windows of what stands for the clusters.
+
+    Args:
+        config: Ratios, what stands for a cluster, which windows.
+        source: The prepared real series.
+        clustering: Of its locations.
+        clustered: The series of the clusters' means.
+
+    Returns:
+        What is learned from then on, and what is known of the same windows.
+    """
+    starts = chosen_windows(config, source)
+    series = clustered.windows
+    if config.matching.locations == "medoid" and clustering.medoids is not None:
+        series = source.windows.head(source.train_steps).select(clustering.medoids)
+    # Windows without calendar: what is known of them is kept apart from what is learned.
+    batch = replace(interpolated(series), calendar=None, base=None).batch(starts)
+    return SyntheticState.fresh(batch.x.numpy(), batch.y.numpy()), known_parts(series, starts)
+
+
+def chosen_windows(config: DistillConfig, source: PreparedSource) -> npt.NDArray[np.int64]:
+    """The train windows that the synthetic data start from, (W,) starts in time order."""
     starts, wanted = source.starts["train"], num_synthetic_windows(config, source)
     if config.matching.init == "even":
-        chosen = starts[evenly_spaced(len(starts), wanted)]
-    else:
-        rng = numpy_generator(config.seed, "init")
-        chosen = np.sort(rng.choice(starts, wanted, replace=False))
-    batch = interpolated(clustered.windows).batch(chosen)
-    return SyntheticState.fresh(batch.x.numpy(), batch.y.numpy())
+        return starts[evenly_spaced(len(starts), wanted)]
+    if config.matching.init == "covering":
+        return starts[covering(len(starts), wanted)]
+    rng = numpy_generator(config.seed, "init")
+    return np.sort(rng.choice(starts, wanted, replace=False))
+
+
+def covering(count: int, wanted: int) -> npt.NDArray[np.int64]:
+    """Positions of ``min(wanted, count)`` distinct items out of ``count``, spread over time and day.
+
+    Evenly spaced windows may all fall on the same hour: every 24th of hourly ones does. So each is
+    moved inside its own stretch of time by a golden-ratio sequence, which spreads any number of
+    windows over whatever period there is.
+    """
+    wanted = min(wanted, count)
+    index = np.arange(wanted)
+    shift = (0.5 + index * (np.sqrt(5) - 1) / 2) % 1.0
+    # Stretches do not overlap, so neither can two windows be the same.
+    first = np.floor(index * count / wanted).astype(np.int64)
+    last = np.floor((index + 1) * count / wanted).astype(np.int64)
+    return first + np.floor(shift * (last - first)).astype(np.int64)
+
+
+def known_parts(series: WindowedSeries, starts: npt.NDArray[np.int64]) -> KnownParts:
+    """What is known of windows without learning it: their calendar, and what their base adds.
+
+    Args:
+        series: The series of the K synthetic locations.
+        starts: (W,) first step of each window.
+    """
+    lags = starts[:, None] + np.arange(series.lookback)
+    calendar = None if series.calendar is None else series.calendar[lags]
+    if series.base is None:
+        return KnownParts(calendar, None, None)
+    # The map of the own lags is a matrix: reading it off unit inputs keeps this free of its kind.
+    width = series.lookback * series.own_features
+    unit = np.eye(width, dtype=np.float32).reshape(width, series.lookback, 1, series.own_features)
+    own = series.base.own_part(torch.from_numpy(unit))[:, :, 0].T
+    return KnownParts(calendar, series.base.offset(starts), own.contiguous().numpy())

@@ -1,14 +1,19 @@
 """The synthetic data with their optimiser state, cut by location.
 
-Axis letters: W windows, L lookback, H horizon, K synthetic locations, F features.
+Axis letters: W windows, L lookback, H horizon, K synthetic locations, F features, C calendar
+columns.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from stemdist_ray.data.windows import append_calendar
 
 Array = npt.NDArray[np.float32]
 
@@ -86,6 +91,51 @@ class SyntheticState:
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """All arrays by name, for a checkpoint."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+@dataclass(frozen=True)
+class KnownParts:
+    """What is known of the synthetic windows and never learned.
+
+    The base of a forecast is affine in a window's own lags, so it stays exact while these are
+    learned: base = own map of the lags + offset.
+
+    Args:
+        calendar: (W, L, C) calendar columns, None where there are none.
+        offset: (W, H, K) float32 what the base adds besides; None without a base.
+        own: (H, L F) float32 the base's map of the own lags; None without a base.
+    """
+
+    calendar: Array | None = None
+    offset: Array | None = None
+    own: Array | None = None
+
+    def take(self, locations: npt.NDArray[np.int64]) -> KnownParts:
+        """Those of some of the synthetic locations."""
+        if self.offset is None:
+            return self
+        return replace(self, offset=self.offset[:, :, locations])
+
+    def inputs(self, x: Array) -> Array:
+        """What a forecaster reads: (W, L, K, F) to (W, L, K, F + C)."""
+        return x if self.calendar is None else append_calendar(x, self.calendar)
+
+    def base(self, x: Array) -> Array | None:
+        """The base's forecasts for the windows (W, L, K, F): (W, H, K), None without a base."""
+        if self.own is None or self.offset is None:
+            return None
+        own = own_map(torch.from_numpy(x), torch.from_numpy(self.own))
+        return np.asarray(own.numpy() + self.offset)
+
+    def residual(self, x: Array, y: Array) -> Array:
+        """What the base leaves of the targets (W, H, K); all of them without a base."""
+        base = self.base(x)
+        return y if base is None else y - base
+
+
+def own_map(x: Tensor, own: Tensor) -> Tensor:
+    """What a base makes of the own lags, differentiable: (W, L, K, F) and (H, L F) to (W, H, K)."""
+    return own @ x.permute(0, 1, 3, 2).flatten(1, 2)
 
 
 def _at(

@@ -5,14 +5,32 @@ Axis letters: L lookback, K clusters, F features.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from stemdist_ray.config import ForecasterConfig, MatchingConfig
 from stemdist_ray.data.windows import WindowedSeries
-from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.state import KnownParts, SyntheticState
+from stemdist_ray.evaluation.predict import EvaluationWindows
+
+
+@dataclass(frozen=True)
+class RealData:
+    """The series of all real locations, for tasks that train on it.
+
+    Args:
+        windows: Scaled train series of the N locations, with the base if there is one.
+        starts: Window starts of the train split.
+        mean_window: (N, L, F) mean train window of each location.
+        selection: Validation windows, over a series that holds nothing else.
+    """
+
+    windows: WindowedSeries
+    starts: npt.NDArray[np.int64]
+    mean_window: npt.NDArray[np.float32]
+    selection: EvaluationWindows
 
 
 @dataclass(frozen=True)
@@ -24,12 +42,14 @@ class ClusteredData:
         starts: Window starts of the train split.
         mean_window: (K, L, F) mean train window of each cluster.
         cluster_size: (K,) members of each cluster.
+        real: The series of the locations themselves.
     """
 
     windows: WindowedSeries
     starts: npt.NDArray[np.int64]
     mean_window: npt.NDArray[np.float32]
     cluster_size: npt.NDArray[np.int64]
+    real: RealData | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +65,7 @@ class ShardTask:
         seed: Seed of this task.
         threads: torch threads, part of the task because sums depend on it.
         device: "cpu" or "cuda".
+        known: What is known of their windows.
     """
 
     name: str
@@ -55,6 +76,7 @@ class ShardTask:
     seed: int
     threads: int
     device: str
+    known: KnownParts = field(default_factory=KnownParts)
 
 
 @dataclass(frozen=True)

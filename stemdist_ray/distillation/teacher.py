@@ -2,126 +2,234 @@
 
 A reading is a forecast plus noise, and a small data set has too few readings to average the noise
 away. A teacher has seen all of them: its forecasts for the synthetic inputs are targets without
-that noise, so that a student learns from a few windows what the teacher learned from many.
+that noise, so that a student learns from a few windows what the teacher learned from many. The
+teacher is the base and, on top of it, the mean of several networks: its members, each trained by a
+task of its own.
 
 Sources: Hinton et al., "Distilling the Knowledge in a Neural Network" (arXiv:1503.02531); that
 soft labels carry much of what data distillation gains, Qin et al., "A Label is Worth a Thousand
 Images in Dataset Distillation" (NeurIPS 2024, arXiv:2406.10485).
 
-Axis letters: W windows, L lookback, H horizon, K synthetic locations, F features.
+Axis letters: W windows, L lookback, H horizon, N locations, F features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from stemdist_ray.config import DistillConfig
-from stemdist_ray.data.prepared import PreparedSource
-from stemdist_ray.distillation.state import SyntheticState
-from stemdist_ray.distillation.validation import validation_windows
-from stemdist_ray.evaluation.predict import EvaluationWindows, forecast_windows, score_forecaster
-from stemdist_ray.execution.devices import driver_device
+from stemdist_ray.config import DistillConfig, ForecasterConfig
+from stemdist_ray.distillation.state import KnownParts
+from stemdist_ray.distillation.task import RealData
+from stemdist_ray.evaluation.predict import forecast_windows, score_forecaster
+from stemdist_ray.execution.executor import Executor
 from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
-from stemdist_ray.forecasters.closed_form.ridge import RidgeOnLags
+from stemdist_ray.forecasters.catalog import build_forecaster
 from stemdist_ray.progress import Reporter
 from stemdist_ray.seeding import derive_seed
+from stemdist_ray.system.memory import PeakMemory
+from stemdist_ray.system.threads import torch_threads
 from stemdist_ray.training.fit import fit
 from stemdist_ray.training.steps import SampledWindows
 
 Array = npt.NDArray[np.float32]
-Teacher = Callable[[Array, Array], Array]
-"""(W, L, N, F) inputs and the (N, L, F) mean windows of the locations to (W, H, N) forecasts."""
+Weights = Mapping[str, npt.NDArray[np.generic]]
 
 
-def teach(
-    config: DistillConfig, source: PreparedSource, start: SyntheticState, reporter: Reporter
-) -> tuple[SyntheticState, dict[str, float]]:
-    """Replace the targets of the start by forecasts of the best teacher.
-
-    The candidates are the forecaster of the run, ridge on lags, and the mean of the two. The one
-    with the lowest error on the validation windows labels.
+@dataclass(frozen=True)
+class Teacher:
+    """The networks of a teacher; what they forecast is added to the base.
 
     Args:
-        config: The run; ``teacher.epochs`` = 0 means no teacher.
-        source: The prepared real series.
-        start: The unlearned start.
-        reporter: Is told about progress.
+        members: State of every member, by name of the parameter.
+        forecaster: What they are.
+        shape: What they were built for.
+    """
 
-    Returns:
-        The start with new targets, and the validation relative RMSE of every candidate, best
-        first (empty without a teacher).
+    members: tuple[Weights, ...]
+    forecaster: ForecasterConfig
+    shape: WindowShape
+
+    def models(self) -> list[Forecaster]:
+        """The members, ready to forecast."""
+        return [_built(self.forecaster, self.shape, weights) for weights in self.members]
+
+    def forecast(self, x: Array, mean_window: Array, device: str = "cpu") -> Array:
+        """The mean of what the members forecast, without the base.
+
+        Args:
+            x: (W, L, N, F) scaled inputs, calendar included.
+            mean_window: (N, L, F) mean windows of the N locations.
+            device: Where to compute.
+
+        Returns:
+            (W, H, N) float32.
+        """
+        total = np.zeros((len(x), self.shape.horizon, x.shape[2]), np.float32)
+        for model in self.models():
+            total += forecast_windows(model.to(device), x, mean_window, device)
+        return np.asarray(total / len(self.members))
+
+
+@dataclass(frozen=True)
+class MemberTask:
+    """The training of one member.
+
+    Args:
+        name: For messages.
+        config: Budget, forecaster, threads.
+        seed: Of this member.
+        device: "cpu" or "cuda".
+    """
+
+    name: str
+    config: DistillConfig
+    seed: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Member:
+    """A trained member.
+
+    Args:
+        weights: By name of the parameter.
+        error: Validation relative RMSE, on top of the base.
+        seconds: That its task took.
+        peak_rss_mib: Highest resident memory of the process that ran it.
+    """
+
+    weights: Weights
+    error: float
+    seconds: float
+    peak_rss_mib: float
+
+
+def train_member(real: RealData, task: MemberTask) -> Member:
+    """Train one member on sampled real windows; pure apart from torch's thread count.
 
     Raises:
-        DivergenceError: The forecaster never reached a finite validation error.
+        DivergenceError: It never reached a finite validation error.
     """
-    if config.teacher.epochs == 0:
-        return start, {}
-    windows, mean_window = validation_windows(source, config), source.mean_window()
-    trained = forecaster_teacher(
-        train_teacher(config, source, start, windows, mean_window, reporter), driver_device(config)
+    begun, config = time.perf_counter(), task.config
+    budget = config.teacher
+    with torch_threads(config.worker.threads), PeakMemory() as memory:
+        sampled = SampledWindows(
+            windows=real.windows,
+            starts=real.starts,
+            mean_window=real.mean_window,
+            num_windows=min(budget.windows, len(real.starts)),
+            num_locations=min(budget.locations, real.windows.num_locations),
+            steps=budget.subsets,
+            device=task.device,
+        )
+        result = fit(
+            sampled,
+            lambda model: score_forecaster(model, real.selection, real.mean_window, task.device),
+            forecaster=config.forecaster,
+            shape=WindowShape.of(real.windows),
+            budget=budget,
+            seed=task.seed,
+            device=task.device,
+        )
+    state = result.model.state_dict()
+    return Member(
+        weights={name: value.cpu().numpy() for name, value in state.items()},
+        error=result.validation.relative_rmse,
+        seconds=time.perf_counter() - begun,
+        peak_rss_mib=memory.peak_mib,
     )
-    ridge = RidgeOnLags(source)
-    teachers: dict[str, Teacher] = {
-        config.forecaster.name: trained,
-        "ridge": lambda x, _: ridge.forecast(x),
-        "mean of both": lambda x, own: 0.5 * (trained(x, own) + ridge.forecast(x)),
-    }
-    scores = {name: _score(teacher, windows, mean_window) for name, teacher in teachers.items()}
-    ranked = sorted(scores, key=scores.__getitem__)
-    found = ", ".join(f"{name} {scores[name]:.4f}" for name in ranked)
-    reporter.say(f"teachers, validation relative RMSE: {found}; {ranked[0]} gives the targets")
-    own_mean = start.x.mean(axis=0).transpose(1, 0, 2)
-    targets = teachers[ranked[0]](start.x, own_mean).astype(np.float32)
-    return SyntheticState.fresh(start.x, targets), {name: scores[name] for name in ranked}
 
 
 def train_teacher(
-    config: DistillConfig,
-    source: PreparedSource,
-    start: SyntheticState,
-    windows: EvaluationWindows,
-    mean_window: Array,
-    reporter: Reporter,
-) -> Forecaster:
-    """Train the run's forecaster on all real train data, sampled to the size of a distilled step.
+    config: DistillConfig, real: RealData, executor: Executor, device: str, reporter: Reporter
+) -> tuple[Teacher | None, dict[str, float]]:
+    """Train the members on the workers.
 
     Args:
-        config: The run.
-        source: The prepared real series.
-        start: Gives the number of windows and locations of a step.
-        windows: Choose the epoch that is kept.
-        mean_window: (N, L, F) mean train windows of the real locations.
-        reporter: Is told when it begins and moved once per epoch.
+        config: The run; ``teacher.epochs`` = 0 means no teacher.
+        real: What they are trained on; the executor's tasks must share it.
+        executor: Runs the tasks.
+        device: Where they compute.
+        reporter: Is moved with every member.
+
+    Returns:
+        The teacher, None without one, and the validation relative RMSE of the members, of their
+        mean ("mean") and of the base alone ("base").
     """
-    budget, device = config.teacher, driver_device(config)
-    reporter.begin("teacher", budget.epochs)
-    result = fit(
-        SampledWindows.like_distilled(
-            source, mean_window, start.num_windows, start.num_locations, budget.subsets, device
-        ),
-        lambda model: score_forecaster(model, windows, mean_window, device),
-        forecaster=config.forecaster,
-        shape=WindowShape.of(source.windows),
-        budget=budget,
-        seed=derive_seed(config.seed, "teacher"),
-        device=device,
-        on_epoch=reporter.advance,
-    )
-    return result.model
+    if config.teacher.epochs == 0:
+        return None, {}
+    tasks = [
+        MemberTask(
+            name=f"teacher, member {index + 1} of {config.teacher.members}",
+            config=config,
+            seed=derive_seed(config.seed, "teacher", index),
+            device=device,
+        )
+        for index in range(config.teacher.members)
+    ]
+    reporter.begin("teacher", len(tasks))
+    members = executor.run(train_member, tasks, lambda member: reporter.advance())
+    shape = WindowShape.of(real.windows)
+    teacher = Teacher(tuple(m.weights for m in members), config.forecaster, shape)
+    errors = {f"member {index + 1}": member.error for index, member in enumerate(members)}
+    errors["mean"] = score_teacher(teacher, real)
+    if real.windows.base is not None:
+        errors["base"] = _score_base(real)
+    found = ", ".join(f"{name} {error:.4f}" for name, error in errors.items())
+    reporter.say(f"teacher, validation relative RMSE: {found}")
+    return teacher, errors
 
 
-def forecaster_teacher(model: Forecaster, device: str) -> Teacher:
-    """Wrap a trained forecaster."""
-    model.eval()
-    return lambda x, mean_window: forecast_windows(model, x, mean_window, device)
+def score_teacher(teacher: Teacher, real: RealData) -> float:
+    """Validation relative RMSE of the teacher."""
+    windows = real.selection.windows
+
+    def predict(starts: npt.NDArray[np.int64]) -> Array:
+        batch = windows.batch(starts)
+        forecast = teacher.forecast(batch.x.numpy(), real.mean_window)
+        return forecast if batch.base is None else forecast + batch.base.numpy()
+
+    return real.selection.score(predict, len(real.selection.starts)).relative_rmse
 
 
-def _score(teacher: Teacher, windows: EvaluationWindows, mean_window: Array) -> float:
-    series = windows.windows
-    metrics = windows.score(
-        lambda starts: teacher(series.batch(starts).x.numpy(), mean_window), len(windows.starts)
-    )
-    return metrics.relative_rmse
+def _score_base(real: RealData) -> float:
+    windows = real.selection.windows
+
+    def predict(starts: npt.NDArray[np.int64]) -> Array:
+        base = windows.batch(starts).base
+        assert base is not None
+        return np.asarray(base.numpy())
+
+    return real.selection.score(predict, len(real.selection.starts)).relative_rmse
+
+
+def _built(forecaster: ForecasterConfig, shape: WindowShape, weights: Weights) -> Forecaster:
+    model = build_forecaster(forecaster, shape)
+    model.load_state_dict({n: torch.from_numpy(np.array(v)) for n, v in weights.items()})
+    return model.eval()
+
+
+def taught_targets(
+    teacher: Teacher, known: KnownParts, x: Array, device: str = "cpu"
+) -> Array:
+    """The teacher's forecasts for synthetic inputs.
+
+    Args:
+        teacher: The networks.
+        known: What is known of the windows: calendar and base.
+        x: (W, L, K, F) inputs, scaled.
+        device: Where to compute.
+
+    Returns:
+        (W, H, K) float32 targets, the base included.
+    """
+    inputs, base = known.inputs(x), known.base(x)
+    own_mean = inputs.mean(axis=0).transpose(1, 0, 2)
+    forecast = teacher.forecast(inputs, own_mean, device)
+    return forecast if base is None else np.asarray(forecast + base)

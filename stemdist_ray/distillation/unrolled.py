@@ -75,12 +75,17 @@ class UnrolledTraining(Workspace):
         self.shapes = [p.shape for p in named.values()]
         flat = torch.cat([p.detach().flatten() for p in named.values()])
         self.point = AdamTrajectory.begin(flat).detached()
+        # Subsets that the present pass over all of them has still to visit; a pass may go on from
+        # one matching step to the next, so that every location is visited.
+        self.queue: list[Tensor] = []
+        self.visited: list[Tensor] = []
 
     def matching_step(self) -> Tensor:
         """Unroll from the current point, update the synthetic data, move on."""
         matching = self.task.matching
         x = self.synthetic.x.clone().requires_grad_()
         y = self.synthetic.y.clone().requires_grad_(matching.learn_targets)
+        self.visited = []
         point = self._unroll(self.point, x, y, matching.unroll_steps, differentiable=True)
         starts = self.draw_real(matching.real_batch)
         self.model.eval()
@@ -89,10 +94,10 @@ class UnrolledTraining(Workspace):
         loss = torch.stack(losses).mean()
         learned = {"x": x, "y": y} if matching.learn_targets else {"x": x}
         gradients = torch.autograd.grad(loss, list(learned.values()))
-        everywhere = torch.arange(x.shape[2])
-        self.synthetic.adam_step(
-            everywhere, dict(zip(learned, gradients, strict=True)), matching.learning_rate
-        )
+        # Locations that took no part have no gradient; momentum alone must not move them.
+        moved = torch.cat(self.visited).unique()
+        own = {name: g[:, :, moved] for name, g in zip(learned, gradients, strict=True)}
+        self.synthetic.adam_step(moved, own, matching.learning_rate)
         self.point = point.detached()
         return loss.detach()
 
@@ -107,10 +112,10 @@ class UnrolledTraining(Workspace):
         self, point: AdamTrajectory, x: Tensor, y: Tensor, steps: int, differentiable: bool
     ) -> AdamTrajectory:
         self.model.train()
-        queue: list[Tensor] = []
         for _ in range(steps):
-            queue = queue or self.subsets()
-            subset = queue.pop()
+            self.queue = self.queue or self.subsets()
+            subset = self.queue.pop()
+            self.visited.append(subset)
             forward = self._forward_at(point.weights)
             loss = self.synthetic_loss(forward, subset, x[:, :, subset], y[:, :, subset])
             (gradient,) = torch.autograd.grad(loss, point.weights, create_graph=differentiable)

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import evenly_spaced
-from stemdist_ray.distillation.state import SyntheticState
-from stemdist_ray.distillation.task import ClusteredData
+from stemdist_ray.distillation.state import KnownParts, SyntheticState
+from stemdist_ray.distillation.task import RealData
 from stemdist_ray.evaluation.predict import EvaluationWindows, score_forecaster
 from stemdist_ray.execution.executor import Executor
 from stemdist_ray.forecasters.base_class import WindowShape
@@ -29,6 +29,17 @@ def validation_windows(source: PreparedSource, config: DistillConfig) -> Evaluat
     starts = source.starts["val"]
     chosen = starts[evenly_spaced(len(starts), config.validation.windows)]
     return EvaluationWindows.of(source, chosen)
+
+
+def real_data(source: PreparedSource, config: DistillConfig) -> RealData:
+    """What tasks read that train on the real series: its train split and some validation windows."""
+    train = source.starts["train"]
+    return RealData(
+        windows=source.windows.head(source.train_steps),
+        starts=train,
+        mean_window=source.mean_window(),
+        selection=validation_windows(source, config).compact(),
+    )
 
 
 @dataclass(frozen=True)
@@ -50,8 +61,8 @@ class ValidationTask:
 
     Args:
         name: For messages, e.g. "evaluator 1 of 2".
-        x: (W, L, K, F) synthetic inputs, scaled.
-        y: (W, H, K) synthetic targets, scaled.
+        x: (W, L, K, F) synthetic inputs, scaled, calendar included.
+        y: (W, H, K) synthetic targets, scaled; what the base leaves of them.
         cluster_size: (K,) members of each cluster.
         windows: What the evaluator is scored on.
         mean_window: (N, L, F) mean train windows of the real locations.
@@ -71,9 +82,9 @@ class ValidationTask:
     device: str
 
 
-def train_evaluator(data: ClusteredData, task: ValidationTask) -> ValidationResult:
+def train_evaluator(data: object, task: ValidationTask) -> ValidationResult:
     """Train one evaluator on synthetic data and score it on the validation windows."""
-    del data  # the clustered train series: evaluators never see it
+    del data  # the train series: evaluators never see it
     config, device = task.config, task.device
     subsets = config.validation.subsets
     with torch_threads(config.worker.threads):
@@ -101,6 +112,7 @@ class Validator:
         config: Budget and seed.
         executor: Where the evaluators train.
         device: Where they compute, "cpu" or "cuda".
+        known: What is known of the synthetic windows.
     """
 
     def __init__(
@@ -110,8 +122,10 @@ class Validator:
         config: DistillConfig,
         executor: Executor,
         device: str = "cpu",
+        known: KnownParts | None = None,
     ) -> None:
         self.config, self.cluster_size = config, cluster_size
+        self.known = known or KnownParts()
         self.executor, self.device = executor, device
         self.windows = validation_windows(source, config).compact()
         self.mean_window = source.mean_window()
@@ -119,11 +133,12 @@ class Validator:
     def __call__(self, synthetic: SyntheticState) -> ValidationResult:
         """Train and score."""
         repeats = self.config.validation.repeats
+        x, y = self.known.inputs(synthetic.x), self.known.residual(synthetic.x, synthetic.y)
         tasks = [
             ValidationTask(
                 name=f"evaluator {repeat + 1} of {repeats}",
-                x=synthetic.x,
-                y=synthetic.y,
+                x=x,
+                y=y,
                 cluster_size=self.cluster_size,
                 windows=self.windows,
                 mean_window=self.mean_window,

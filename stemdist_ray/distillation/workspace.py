@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from stemdist_ray.config import MatchingConfig
-from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.state import SyntheticState, own_map
 from stemdist_ray.distillation.task import ClusteredData, ShardTask
 from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
@@ -100,6 +100,11 @@ class Workspace(ABC):
         self.mean_window = torch.tensor(data.mean_window[task.locations], device=self.device)
         size = data.cluster_size[task.locations]
         self.cluster_size = torch.tensor(size, dtype=torch.float32, device=self.device)
+        self.known = {
+            name: torch.tensor(array, device=self.device)
+            for name, array in vars(task.known).items()
+            if array is not None
+        }
         self.rng = numpy_generator(task.seed, "draws")
 
     @abstractmethod
@@ -167,7 +172,7 @@ class Workspace(ABC):
         real = self.data.windows.batch(starts, clusters, self.device)
         forecast = forward(real.x, self.mean_window[subset])
         weights = location_weights(self.cluster_size[subset])
-        return weighted_loss(forecast, real.y, weights, real.observed)
+        return weighted_loss(forecast, real.residual(), weights, real.observed)
 
     def synthetic_loss(self, forward: Forward, subset: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """Weighted loss on synthetic windows of a subset.
@@ -175,12 +180,27 @@ class Workspace(ABC):
         Args:
             forward: The surrogate.
             subset: (n,) positions, for the weights.
-            x: (W, L, n, F) synthetic inputs of the subset.
+            x: (W, L, n, F) synthetic inputs of the subset, without calendar.
             y: (W, H, n) synthetic targets of the subset.
         """
         rows = self.draw_synthetic()
-        forecast = forward(x[rows], mean_window_of(x))
-        return weighted_loss(forecast, y[rows], location_weights(self.cluster_size[subset]))
+        inputs = self._with_calendar(x)
+        forecast = forward(inputs[rows], mean_window_of(inputs))
+        target = self._residual(subset, x, y)[rows]
+        return weighted_loss(forecast, target, location_weights(self.cluster_size[subset]))
+
+    def _with_calendar(self, x: Tensor) -> Tensor:
+        """Join the calendar, which is known, to inputs that are learned."""
+        if "calendar" not in self.known:
+            return x
+        calendar = self.known["calendar"][:, :, None]
+        return torch.cat([x, calendar.expand(-1, -1, x.shape[2], -1)], dim=3)
+
+    def _residual(self, subset: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """What the base leaves of synthetic targets; it follows the inputs that it is made of."""
+        if "own" not in self.known:
+            return y
+        return y - own_map(x, self.known["own"]) - self.known["offset"][:, :, subset]
 
 
 def subsets_that_fit(matching: MatchingConfig, num_locations: int) -> int:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from stemdist_ray.data.scaler import Scaler
-from stemdist_ray.data.windows import WindowedSeries
+from stemdist_ray.data.windows import WindowBase, WindowedSeries
 from stemdist_ray.evaluation.metrics import ErrorSums, Metrics, TargetBatch, TargetStatistics
 from stemdist_ray.forecasters.base_class import Forecaster
 
@@ -51,22 +51,22 @@ class EvaluationWindows:
 
         def targets() -> Iterator[TargetBatch]:
             for some in batches(starts, max(1, MEMORY_BUDGET // (8 * numbers))):
-                batch = windows.batch(some)
-                y = scaler.inverse(batch.y.numpy(), windows.target)
-                seen = batch.observed
-                yield y, np.ones(y.shape, bool) if seen is None else seen.numpy()
+                scaled, seen = windows.targets(some)
+                y = scaler.inverse(scaled, windows.target)
+                yield y, np.ones(y.shape, bool) if seen is None else seen
 
         return cls(windows, scaler, starts, TargetStatistics.collect(targets, windows.horizon))
 
     def compact(self) -> EvaluationWindows:
         """The same windows over a series that holds nothing else, to be sent elsewhere."""
-        windows = self.windows
-        length = windows.lookback + windows.horizon
+        length = self.windows.lookback + self.windows.horizon
         steps = (self.starts[:, None] + np.arange(length)).ravel()
-        mask = None if windows.input_mask is None else windows.input_mask[steps]
-        few = replace(windows, inputs=windows.inputs[steps], input_mask=mask)
         starts = np.arange(len(self.starts), dtype=np.int64) * length
-        return replace(self, windows=few, starts=starts)
+        return replace(self, windows=self.windows.take(steps), starts=starts)
+
+    def with_base(self, base: WindowBase | None) -> EvaluationWindows:
+        """The same windows with another base, or none."""
+        return replace(self, windows=replace(self.windows, base=base))
 
     def every(self, size: int, first: int) -> EvaluationWindows:
         """The windows at ``first``, ``first + size``, ...; the statistics stay those of all."""
@@ -82,11 +82,11 @@ class EvaluationWindows:
         sums = ErrorSums(windows.horizon)
         for starts in batches(self.starts, batch):
             forecast = predict(starts)
-            truth = windows.batch(starts)
+            y, observed = windows.targets(starts)
             sums.add(
                 scaler.inverse(forecast, windows.target),
-                scaler.inverse(truth.y.numpy(), windows.target),
-                None if truth.observed is None else truth.observed.numpy(),
+                scaler.inverse(y, windows.target),
+                observed,
             )
         return sums
 
@@ -135,7 +135,7 @@ def score_forecaster(
     mean_window: npt.NDArray[np.float32],
     device: torch.device | str = "cpu",
 ) -> Metrics:
-    """Score a forecaster in eval mode on all locations.
+    """Score a forecaster in eval mode on all locations, on top of the windows' base if they have one.
 
     Args:
         model: The forecaster.
@@ -159,7 +159,10 @@ def forecaster_errors(
         state = model.encode(torch.tensor(mean_window, device=device))
 
         def predict(starts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-            forecast = model.predict(series.batch(starts, device=device).x, state)
+            batch = series.batch(starts, device=device)
+            forecast = model.predict(batch.x, state)
+            if batch.base is not None:
+                forecast = forecast + batch.base
             return np.asarray(forecast.cpu().numpy())
 
         return windows.errors(predict, windows_per_batch(model, series.num_locations))

@@ -22,6 +22,10 @@ R = TypeVar("R")
 class Executor(Protocol):
     """Runs tasks somewhere; the answer depends on the task and the shared data alone."""
 
+    def share(self, data: object) -> None:
+        """Let all tasks that follow read an object; it takes the place of the one before."""
+        ...
+
     def run(
         self,
         function: Callable[[Any, T], R],

@@ -27,24 +27,22 @@ _LOST = (RayActorError, ObjectLostError, OutOfMemoryError)
 
 
 class TaskWorker:
-    """Holds the shared data and runs tasks. It keeps nothing from one task to the next.
+    """Runs tasks. It keeps nothing from one task to the next.
 
     Args:
-        data: Shared by all tasks, from the object store (read only).
         forecasters: Forecasters that the user registered in the driver, by name.
     """
 
-    def __init__(self, data: object, forecasters: dict[str, type[Forecaster]]) -> None:
-        self.data = data
+    def __init__(self, forecasters: dict[str, type[Forecaster]]) -> None:
         register_all(forecasters)
 
     def ready(self) -> int:
         """Return the process id, once the worker can take tasks."""
         return os.getpid()
 
-    def run(self, function: Callable[[Any, T], R], task: T) -> R:
-        """Run one task."""
-        return function(self.data, task)
+    def run(self, function: Callable[[Any, T], R], data: Any, task: T) -> R:
+        """Run one task on the shared data, which come from the object store (read only)."""
+        return function(data, task)
 
 
 @dataclass
@@ -71,7 +69,7 @@ class RayExecutor:
     """A pool of actors behind the executor interface; use it as a context manager.
 
     Args:
-        data: Shared by all tasks; put into the object store once.
+        data: Shared by all tasks until :meth:`share`; put into the object store once.
         config: Number and size of workers, attempts, time-out.
         most: Bounds the number of workers when the configuration leaves it open.
     """
@@ -81,6 +79,7 @@ class RayExecutor:
         self.pool = _Pool()
         self._stack = contextlib.ExitStack()
         self._arguments: tuple[Any, ...] = ()
+        self._shared: Any = None  # reference; tasks that run keep the one they were given
         self._actor: Any = None
 
     def __enter__(self) -> RayExecutor:
@@ -90,7 +89,8 @@ class RayExecutor:
         )
         try:
             # The references live as long as the workers, which are built from them after a loss.
-            self._arguments = (ray.put(self.data), ray.put(registered_by_user()))
+            self._arguments = (ray.put(registered_by_user()),)
+            self._shared = ray.put(self.data)
             self._actor = ray.remote(TaskWorker).options(  # type: ignore[attr-defined]
                 num_cpus=self.config.num_cpus,
                 num_gpus=self.config.num_gpus,
@@ -109,8 +109,12 @@ class RayExecutor:
         for worker in self.pool.everyone():
             ray.kill(worker)
         self.pool = _Pool()
-        self._arguments = ()
+        self._arguments, self._shared = (), None
         self._stack.close()
+
+    def share(self, data: object) -> None:
+        """See :class:`stemdist_ray.execution.executor.Executor`."""
+        self.data, self._shared = data, ray.put(data)
 
     def process_ids(self) -> list[int]:
         """Process ids of the idle workers (for fault-injection tests and diagnostics)."""
@@ -144,7 +148,8 @@ class RayExecutor:
             while pending and self.pool.idle:
                 index, worker = pending.popleft(), self.pool.idle.pop()
                 attempts[index] += 1
-                self.pool.busy[worker.run.remote(function, tasks[index])] = (index, worker)
+                reference = worker.run.remote(function, self._shared, tasks[index])
+                self.pool.busy[reference] = (index, worker)
             for reference in self._wait():
                 if reference in self.pool.starting:
                     self._admit(reference)

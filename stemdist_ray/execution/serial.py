@@ -15,7 +15,7 @@ class SerialExecutor:
         data: Shared by all tasks.
     """
 
-    def __init__(self, data: object) -> None:
+    def __init__(self, data: object = None) -> None:
         self.data = data
 
     def __enter__(self) -> SerialExecutor:
@@ -23,6 +23,10 @@ class SerialExecutor:
 
     def __exit__(self, *unused: object) -> None:
         """Nothing to release."""
+
+    def share(self, data: object) -> None:
+        """See :class:`stemdist_ray.execution.executor.Executor`."""
+        self.data = data
 
     def run(
         self,

@@ -140,6 +140,10 @@ class Agcrn(Forecaster):
         forecast: Tensor = self.output_projection(hidden).permute(1, 2, 0)
         return forecast
 
+    def output_parameters(self) -> list[nn.Parameter]:
+        """Those of the last layer."""
+        return list(self.output_projection.parameters())
+
     def activation_floats(self) -> int:
         """Concatenated inputs, gates and states; of every step while training, else of one."""
         options = self.options

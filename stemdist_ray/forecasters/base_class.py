@@ -29,19 +29,30 @@ class WindowShape:
     Args:
         lookback: L, input steps.
         horizon: H, target steps.
-        num_features: F, input features.
+        num_features: F, input features, calendar included.
         target: Position of the forecast feature among them.
+        num_covariates: C, calendar columns: the last of the F features.
+        residual: Whether it forecasts what a base leaves over; its forecasts then start at zero.
     """
 
     lookback: int
     horizon: int
     num_features: int
     target: int = 0
+    num_covariates: int = 0
+    residual: bool = False
 
     @classmethod
     def of(cls, windows: WindowedSeries) -> WindowShape:
-        """The sizes of the windows of a series."""
-        return cls(windows.lookback, windows.horizon, windows.num_features, windows.target)
+        """The sizes of the windows of a series; a residual's where these have a base."""
+        return cls(
+            lookback=windows.lookback,
+            horizon=windows.horizon,
+            num_features=windows.num_features,
+            target=windows.target,
+            num_covariates=windows.num_covariates,
+            residual=windows.base is not None,
+        )
 
 
 class Forecaster(nn.Module, ABC):
@@ -98,6 +109,14 @@ class Forecaster(nn.Module, ABC):
             return self.predict(x, state)
         with torch.autocast(x.device.type, torch.bfloat16):
             return self.predict(x, state).to(x.dtype)
+
+    def output_parameters(self) -> list[nn.Parameter]:
+        """Weights that make every forecast zero when they are zero, and still learn from there.
+
+        Empty where it is not known which these are: a gate does it then, see
+        :mod:`stemdist_ray.forecasters.with_base`.
+        """
+        return []
 
     def activation_floats(self) -> int:
         """Roughly how many numbers a forward pass keeps per window and location.

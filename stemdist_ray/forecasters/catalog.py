@@ -16,6 +16,7 @@ from stemdist_ray.config import ForecasterConfig, describe_validation_error
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.forecasters.base_class import Forecaster, ForecasterOptions, WindowShape
 from stemdist_ray.forecasters.modules import as_forecaster
+from stemdist_ray.forecasters.with_base import start_at_zero
 from stemdist_ray.registry import Registry
 
 FORECASTERS: Registry[type[Forecaster]] = Registry(
@@ -40,11 +41,15 @@ def check_forecaster(config: ForecasterConfig) -> ForecasterOptions:
 def build_forecaster(config: ForecasterConfig, shape: WindowShape) -> Forecaster:
     """Build a registered forecaster with fresh weights from torch's current random state.
 
+    Its forecasts are zero at first where ``shape`` says that it learns a residual.
+
     Raises:
         ConfigError: Unknown name or options.
     """
     options = check_forecaster(config)
-    model = FORECASTERS.get(config.name)(shape, options)  # type: ignore[call-arg, arg-type]
+    model: Forecaster = FORECASTERS.get(config.name)(shape, options)  # type: ignore[call-arg, arg-type]
+    if shape.residual:
+        model = start_at_zero(model)
     model.precision = config.precision
     return model
 

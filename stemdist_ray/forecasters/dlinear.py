@@ -87,6 +87,11 @@ class DLinear(Forecaster):
         means = functional.avg_pool1d(padded.flatten(0, -2)[:, None], kernel_size, stride=1)
         return means.view_as(x)
 
+    def output_parameters(self) -> list[nn.Parameter]:
+        """All maps, which are the last layer as well."""
+        own = [self.pool] if self.options.individual else []
+        return [*self.trend.parameters(), *self.remainder.parameters(), *own]
+
     def activation_floats(self) -> int:
         """Inputs, trend and remainder dominate."""
         inputs = self.shape.lookback * self.shape.num_features

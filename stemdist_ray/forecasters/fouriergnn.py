@@ -132,6 +132,10 @@ class Fouriergnn(Forecaster):
             )
         return torch.complex(total_real, total_imaginary)
 
+    def output_parameters(self) -> list[nn.Parameter]:
+        """Those of the last layer."""
+        return list(self.output_projection[-1].parameters())
+
     def activation_floats(self) -> int:
         """Tokens, spectrum and operators."""
         options = self.options

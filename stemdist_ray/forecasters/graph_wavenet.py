@@ -108,6 +108,10 @@ class GraphWavenet(Forecaster):
         out = self.output_projection(functional.relu(self.end(functional.relu(skip))))
         return windows_first(out)
 
+    def output_parameters(self) -> list[nn.Parameter]:
+        """Those of the last layer."""
+        return list(self.output_projection.parameters())
+
     def activation_floats(self) -> int:
         """Gates, hops and sums of every layer, and the wide end."""
         options, steps = self.options, max(self.steps, self.shape.lookback)

@@ -75,7 +75,9 @@ class Itransformer(Forecaster):
     """iTransformer on any number of locations.
 
     A window is normalised per location and feature and the forecast scaled back, as in the
-    paper. The location's embedding is added to its token, which the paper's tokens do not have.
+    paper; a residual's gets only the scale back, not the level, which the base has. Calendar columns
+    are left as they are: normalised, they would no longer tell the time. The location's embedding
+    is added to its token, which the paper's tokens do not have.
 
     Args:
         shape: L, H and F.
@@ -103,14 +105,21 @@ class Itransformer(Forecaster):
 
     def predict(self, x: Tensor, state: Tensor) -> Tensor:
         """Forecast (W, H, N) from (W, L, N, F)."""
-        level = x.mean(dim=1, keepdim=True)
-        centred = x - level
+        own = self.shape.num_features - self.shape.num_covariates
+        readings, calendar = x[..., :own], x[..., own:]
+        level = readings.mean(dim=1, keepdim=True)
+        centred = readings - level
         deviation = torch.sqrt(centred.square().mean(dim=1, keepdim=True) + 1e-5)
-        tokens = self.input_projection((centred / deviation).transpose(1, 2).flatten(2)) + state
+        inputs = torch.cat([centred / deviation, calendar], dim=3)
+        tokens = self.input_projection(inputs.transpose(1, 2).flatten(2)) + state
         out = self.output_projection(self.norm(self.layers(tokens))).transpose(1, 2)
         target = self.shape.target
-        forecast: Tensor = out * deviation[..., target] + level[..., target]
-        return forecast
+        scaled: Tensor = out * deviation[..., target]
+        return scaled if self.shape.residual else scaled + level[..., target]
+
+    def output_parameters(self) -> list[nn.Parameter]:
+        """Those of the last layer."""
+        return list(self.output_projection.parameters())
 
     def activation_floats(self) -> int:
         """Projections, attention and feed-forward of every layer."""

@@ -123,6 +123,10 @@ class Mtgnn(Forecaster):
         forecast: Tensor = out.permute(1, 2, 0)
         return forecast
 
+    def output_parameters(self) -> list[nn.Parameter]:
+        """Those of the last layer."""
+        return list(self.output_projection.parameters())
+
     def activation_floats(self) -> int:
         """The first layer dominates: both gates, all hops of both directions, and copies."""
         return self.steps[1] * self.options.channels * (6 + 2 * (self.options.hops + 1))

@@ -121,6 +121,10 @@ class Stgcn(Forecaster):
         out = self.output_projection(functional.relu(self.end(self.last(hidden)[:, :, 0])))
         return windows_first(out)
 
+    def output_parameters(self) -> list[nn.Parameter]:
+        """Those of the last layer."""
+        return list(self.output_projection.parameters())
+
     def activation_floats(self) -> int:
         """The first block dominates."""
         options, steps = self.options, max(self.steps, self.shape.lookback)

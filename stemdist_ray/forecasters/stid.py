@@ -93,6 +93,10 @@ class Stid(Forecaster):
         forecast: Tensor = out.transpose(1, 2)
         return forecast
 
+    def output_parameters(self) -> list[nn.Parameter]:
+        """Those of the last layer."""
+        return list(self.output_projection.parameters())
+
     def activation_floats(self) -> int:
         """Four vectors per layer."""
         return 4 * (len(self.layers) + 1) * self.output_projection.in_features

@@ -119,6 +119,10 @@ class Stnorm(Forecaster):
         out = self.output_projection(functional.relu(self.end(functional.relu(skip))))
         return windows_first(out)
 
+    def output_parameters(self) -> list[nn.Parameter]:
+        """Those of the last layer."""
+        return list(self.output_projection.parameters())
+
     def activation_floats(self) -> int:
         """Normalised copies and gates of every layer."""
         steps = max(self.steps, self.shape.lookback)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stemdist_ray.artifact.checkpoint import Checkpoint, CheckpointStore
@@ -12,24 +12,23 @@ from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
+from stemdist_ray.distillation.budget import choose_balance
 from stemdist_ray.distillation.coordinator import Coordinator
 from stemdist_ray.distillation.run_state import RoundRecord, RunObserver, RunState
-from stemdist_ray.distillation.start import (
-    cluster_source,
-    clustered_data,
-    initial_state,
-    num_synthetic_windows,
-)
+from stemdist_ray.distillation.start import cluster_source, clustered_data, initial_state
+from stemdist_ray.distillation.state import KnownParts, SyntheticState
 from stemdist_ray.distillation.task import ClusteredData
-from stemdist_ray.distillation.teacher import teach
-from stemdist_ray.distillation.validation import Validator
+from stemdist_ray.distillation.teacher import Teacher, taught_targets, train_teacher
+from stemdist_ray.distillation.validation import Validator, real_data
 from stemdist_ray.execution.devices import worker_device
+from stemdist_ray.execution.executor import Executor
 from stemdist_ray.execution.select import open_executor
 from stemdist_ray.forecasters import check_forecaster
+from stemdist_ray.forecasters.closed_form.fit_base import FittedBase, fit_base
 from stemdist_ray.pipeline.folders import check_folder, make_folder
 from stemdist_ray.pipeline.observe import ProgressObserver, TrackingObserver
 from stemdist_ray.pipeline.track import describe_run, ended, remember_run, remembered_run
-from stemdist_ray.pipeline.write_artifact import write_artifact
+from stemdist_ray.pipeline.write_artifact import with_fitted_base, write_artifact
 from stemdist_ray.progress import Reporter, SilentReporter
 from stemdist_ray.system.memory import PeakMemory
 from stemdist_ray.system.stages import StageClock
@@ -104,19 +103,27 @@ def distill(
 
 @dataclass(frozen=True)
 class _Work:
-    """What a run works on.
+    """What the rounds of a run work on.
 
     Args:
-        source: The real series.
-        clustering: Of its locations.
+        config: Settings, ratios for a budget filled in.
+        source: The real series, with its base.
+        fitted_base: The base, None without one.
+        teacher: Who gave the first targets, None without a teacher.
+        clustering: Of the locations.
         clustered: The series of the clusters.
-        state: To go on from, None = from the start.
+        start: The unlearned start.
+        known: What is known of the synthetic windows.
     """
 
+    config: DistillConfig
     source: PreparedSource
+    fitted_base: FittedBase | None
+    teacher: Teacher | None
     clustering: Clustering
     clustered: ClusteredData
-    state: RunState | None
+    start: SyntheticState
+    known: KnownParts
 
 
 class _DistillJob:
@@ -136,81 +143,126 @@ class _DistillJob:
         self.reporter, self.resume = reporter, resume
         self.observers, self.cluster = observers, cluster
         self.store, self.clock = CheckpointStore(folder), StageClock()
+        self.device = worker_device(config)
 
     def run(self) -> DistillResult:
-        # The teacher trains here; a fixed number of threads makes what it says repeatable.
+        # A fixed number of threads makes what the driver computes repeatable.
         with torch_threads(self.config.worker.coordinator_threads), PeakMemory() as memory:
-            work = self._prepare()
+            with self.clock.stage("read"):
+                source = prepare_source(self.source, self.config.data)
+                self.source = source  # lets a series that was only read for this run go
+            earlier = self._earlier(source)
+            make_folder(self.folder, resume=self.resume)
             existing = remembered_run(self.folder) if self.resume else None
             tracker = create_tracker(self.config.tracking, self.folder.absolute().parent)
             with ended(tracker):
                 with self.clock.stage("tracking"):
-                    about = work.source.description
+                    about = source.description
                     tracker.start(describe_run(self.folder, self.config, about, existing))
                     remember_run(self.folder, tracker)
-                state = self._run_rounds(work, tracker)
+                work, state = self._run_rounds(source, earlier, tracker)
                 return self._finish(work, state, tracker, memory)
 
-    def _prepare(self) -> _Work:
-        config, earlier = self.config, None
-        with self.clock.stage("read"):
-            source = prepare_source(self.source, config.data)
-            self.source = source  # lets a series that was only read for this run go
-        if self.resume:
-            earlier = self.store.resume(config, source.description)
-            self.clock.add_earlier(earlier.stages)
-        make_folder(self.folder, resume=self.resume)
-        with self.clock.stage("cluster"):
-            clustering = self.cluster(config, source) if earlier is None else earlier.clustering
-            clustered = clustered_data(source, clustering)
-        train, about = len(source.starts["train"]), source.description
-        self.reporter.say(
-            f"{about.source}: {about.steps} steps x {about.locations} locations; distilling "
-            f"{train} x {about.locations} train windows into "
-            f"{num_synthetic_windows(config, source)} x {clustering.num_clusters}"
-        )
-        state = None if earlier is None else earlier.state
-        if state is not None and state.stopped_early:
+    def _earlier(self, source: PreparedSource) -> Checkpoint | None:
+        if not self.resume:
+            return None
+        earlier = self.store.resume(self.config, source.description)
+        self.clock.add_earlier(earlier.stages)
+        if earlier.state.stopped_early:
             self.reporter.say(
-                f"patience ran out after round {state.round} (validation.patience is "
-                f"{config.validation.patience}); a larger one would go on"
+                f"patience ran out after round {earlier.state.round} (validation.patience is "
+                f"{self.config.validation.patience}); a larger one would go on"
             )
-        return _Work(source, clustering, clustered, state)
+        return earlier
 
-    def _checkpoint(self, work: _Work, state: RunState) -> Checkpoint:
-        about = work.source.description
-        return Checkpoint(state, work.clustering, self.config, about, self.clock.records())
-
-    def _run_rounds(self, work: _Work, tracker: Tracker) -> RunState:
-        config, state, device = self.config, work.state, worker_device(self.config)
+    def _run_rounds(
+        self, source: PreparedSource, earlier: Checkpoint | None, tracker: Tracker
+    ) -> tuple[_Work, RunState]:
         with ExitStack() as stack:
-            # Before the teacher's minutes: a cluster without room for the workers fails here.
+            # First of all: a cluster without room for the workers fails here.
             with self.clock.stage("start workers"):
                 executor = stack.enter_context(
-                    open_executor(work.clustered, config.worker, config.num_shards)
+                    open_executor(None, self.config.worker, _tasks_at_a_time(self.config))
                 )
-            sizes = work.clustering.cluster_size
-            coordinator = Coordinator(
-                config=config,
-                data=work.clustered,
-                executor=executor,
-                validate=Validator(work.source, sizes, config, executor, device),
-                save=lambda state: self.store.save(self._checkpoint(work, state)),
-                device=device,
-                observers=[
-                    ProgressObserver(self.reporter, config.rounds),
-                    TrackingObserver(tracker),
-                    *self.observers,
-                ],
-            )
-            if state is None:
-                with self.clock.stage("teacher"):
-                    untaught = initial_state(config, work.source, work.clustered)
-                    first, teachers = teach(config, work.source, untaught, self.reporter)
-                with self.clock.stage("distill"):
-                    return coordinator.run(coordinator.start(first, teachers))
+            work = self._prepare(source, earlier, executor)
+            executor.share(work.clustered)
+            coordinator = self._coordinator(work, executor, tracker)
             with self.clock.stage("distill"):
-                return coordinator.run(state)
+                if earlier is not None:
+                    return work, coordinator.run(earlier.state)
+                first = work.start
+                if work.teacher is not None:
+                    targets = taught_targets(work.teacher, work.known, first.x)
+                    first = SyntheticState.fresh(first.x, targets)
+                return work, coordinator.run(coordinator.start(first, self.teachers))
+
+    def _prepare(
+        self, source: PreparedSource, earlier: Checkpoint | None, executor: Executor
+    ) -> _Work:
+        """Base, teacher, balance and clusters, in this order; those of a checkpoint as they are."""
+        config, self.teachers = self.config, dict[str, float]()
+        with self.clock.stage("base"):
+            fitted = self._fit_base(source, executor) if earlier is None else earlier.fitted_base
+            source = with_fitted_base(source, fitted)
+        real = real_data(source, config)
+        if earlier is None:
+            with self.clock.stage("teacher"):
+                executor.share(real)
+                teacher, self.teachers = train_teacher(
+                    config, real, executor, self.device, self.reporter
+                )
+            if config.budget is not None:
+                with self.clock.stage("balance"):
+                    config, _ = choose_balance(
+                        config, source, real, teacher, executor, self.device, self.reporter
+                    )
+        else:
+            teacher = earlier.teacher
+        with self.clock.stage("cluster"):
+            clustering = self.cluster(config, source) if earlier is None else earlier.clustering
+            clustered = replace(clustered_data(source, clustering), real=real)
+            start, known = initial_state(config, source, clustering, clustered)
+        about = source.description
+        self.reporter.say(
+            f"{about.source}: {about.steps} steps x {about.locations} locations; distilling "
+            f"{len(source.starts['train'])} x {about.locations} train windows into "
+            f"{start.num_windows} x {start.num_locations}"
+        )
+        return _Work(config, source, fitted, teacher, clustering, clustered, start, known)
+
+    def _fit_base(self, source: PreparedSource, executor: Executor) -> FittedBase | None:
+        config = self.config
+        if config.base == "none":
+            return None
+        return fit_base(source, config.base, config.seed, executor, config.worker.threads)
+
+    def _coordinator(self, work: _Work, executor: Executor, tracker: Tracker) -> Coordinator:
+        config, sizes = work.config, work.clustering.cluster_size
+        return Coordinator(
+            config=config,
+            data=work.clustered,
+            executor=executor,
+            validate=Validator(work.source, sizes, config, executor, self.device, work.known),
+            save=lambda state: self.store.save(self._checkpoint(work, state)),
+            device=self.device,
+            observers=[
+                ProgressObserver(self.reporter, config.rounds),
+                TrackingObserver(tracker),
+                *self.observers,
+            ],
+            known=work.known,
+        )
+
+    def _checkpoint(self, work: _Work, state: RunState) -> Checkpoint:
+        return Checkpoint(
+            state=state,
+            clustering=work.clustering,
+            config=work.config,
+            source=work.source.description,
+            stages=self.clock.records(),
+            fitted_base=work.fitted_base,
+            teacher=work.teacher,
+        )
 
     def _finish(
         self, work: _Work, state: RunState, tracker: Tracker, memory: PeakMemory
@@ -232,3 +284,8 @@ class _DistillJob:
             best_validation=kept.error,
             run_id=tracker.run_id,
         )
+
+
+def _tasks_at_a_time(config: DistillConfig) -> int:
+    """More workers than this would never have something to do."""
+    return max(config.num_shards, config.teacher.members, config.validation.repeats)

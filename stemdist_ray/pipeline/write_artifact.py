@@ -14,6 +14,7 @@ from stemdist_ray.data.windows import evenly_spaced
 from stemdist_ray.distillation.start import clustered_data, initial_state
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.errors import ConfigError
+from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
 from stemdist_ray.system.files import replacing_file
 
 
@@ -38,6 +39,9 @@ def write_artifact(
     """
     state, clustering, config = checkpoint.state, checkpoint.clustering, checkpoint.config
     kept = state.kept().synthetic
+    source = with_fitted_base(source, checkpoint.fitted_base)
+    clustered = clustered_data(source, clustering)
+    start, known = initial_state(config, source, clustering, clustered)
     dataset = SyntheticDataset(
         x=kept.x,
         y=kept.y,
@@ -52,12 +56,17 @@ def write_artifact(
             source,
             clustering.inertia,
             state,
+            known,
+            checkpoint.fitted_base,
             checkpoint.stages,
             peak_rss_mib,
             tracking_run_id,
         ),
+        known=known,
+        fitted_base=checkpoint.fitted_base,
+        teacher=checkpoint.teacher,
+        medoids=clustering.medoids,
     )
-    start = initial_state(config, source, clustered_data(source, clustering))
     save_examples(folder / EXAMPLES, start, kept)
     dataset.save(folder)
     return dataset
@@ -84,6 +93,11 @@ def write_artifact_of_checkpoint(folder: Path, source: PreparedSource) -> Synthe
         )
     peak = max((stage.peak_rss_mib for stage in checkpoint.stages.values()), default=0.0)
     return write_artifact(folder, source, checkpoint, peak, None)
+
+
+def with_fitted_base(source: PreparedSource, fitted: FittedBase | None) -> PreparedSource:
+    """The source with the forecasts of a base, or as it is where there is none."""
+    return source.with_base(None if fitted is None else fitted.bind(source))
 
 
 def save_examples(path: Path, start: SyntheticState, best: SyntheticState, count: int = 6) -> None:

@@ -64,6 +64,15 @@ def write_json(path: Path, tree: Any) -> None:
     write_text(path, text + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        OSError, ValueError: It cannot be read, or is none.
+    """
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def write_csv(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     """Write records of the same keys as CSV, a header first; written aside and renamed."""
     text = io.StringIO()

@@ -35,7 +35,7 @@ class Best:
     """The weights that validated best so far.
 
     Args:
-        epoch: When, 0 = never.
+        epoch: When; 0 = before training, or never.
         error: Their validation relative RMSE.
         metrics: All of their validation metrics; None where they were restored.
         weights: State of the model, copied.
@@ -134,6 +134,12 @@ class Engine:
         average = get_ema_multi_avg_fn(budget.averaging)  # type: ignore[no-untyped-call]
         self.averaged = AveragedModel(model, multi_avg_fn=average)
         self.best = Best()
+        self.steps = 0
+
+    def begin(self, validate: Validate) -> None:
+        """Before the first step: on top of a base an untrained network is a candidate, too."""
+        if self.model.shape.residual:
+            self.validate(0, validate)
 
     @property
     def candidate(self) -> Forecaster:
@@ -146,7 +152,7 @@ class Engine:
         self.model.train()
         count = 0
         for step in steps:
-            self._take(step)
+            self.take(step)
             count += 1
         return count
 
@@ -178,14 +184,16 @@ class Engine:
         Raises:
             DivergenceError: Validation never gave a finite error.
         """
-        if self.best.epoch == 0:
+        if not self.best.weights:
             raise DivergenceError(
                 f"training {name} never reached a finite validation error; lower "
                 f"{self.budget.section}.learning_rate (now {self.budget.learning_rate})"
             )
 
-    def _take(self, own: TrainingStep) -> None:
-        """Take one optimiser step; ``own`` is what this worker holds of it."""
+    def take(self, own: TrainingStep) -> None:
+        """Take one optimiser step, in train mode; ``own`` is what this worker holds of it."""
+        self.steps += 1
+        self._warm_up()
         self.optimizer.zero_grad()
         if self.group.size == 1:
             add_gradients(self.model, own)
@@ -193,6 +201,14 @@ class Engine:
             self._add_shared_gradients(own)
         self.optimizer.step()
         self.averaged.update_parameters(self.model)
+
+    def _warm_up(self) -> None:
+        """Let the rate rise over the first steps: Adam's first estimates of scale are poor."""
+        warmup = self.budget.warmup_steps
+        if self.steps <= warmup + 1:  # once more after the last one, for a rate that is exact
+            share = min(1.0, self.steps / (warmup + 1))
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.budget.learning_rate * share
 
     def _add_shared_gradients(self, own: TrainingStep) -> None:
         """Sum the gradients of all workers, weighted by the observed targets each of them holds.

@@ -82,6 +82,8 @@ class TrainingLoop:
         saved = self.group.restore()
         if saved is not None:
             self._load(saved)
+        else:
+            self.engine.begin(self._validate)
         engine = self.engine
         while not engine.is_over(self.epoch):
             self.epoch += 1
@@ -127,6 +129,7 @@ class TrainingLoop:
             "deciding": dict(self.work.deciding),
             "epoch": self.epoch,
             "seconds": self.seconds,
+            "steps": engine.steps,
             "model": engine.model.state_dict(),
             "averaged": engine.averaged.state_dict(),
             "optimizer": engine.optimizer.state_dict(),
@@ -170,6 +173,7 @@ class TrainingLoop:
         engine.model.load_state_dict(state["model"])
         engine.averaged.load_state_dict(state["averaged"])
         engine.optimizer.load_state_dict(state["optimizer"])
+        engine.steps = int(state["steps"])
         engine.best = Best(
             epoch=int(state["best_epoch"]),
             error=dict(history).get(int(state["best_epoch"]), math.inf),

@@ -30,8 +30,8 @@ class TrainingStep:
     """One optimiser step's worth of data, on the training device.
 
     Args:
-        x: (W, L, N, F) scaled inputs.
-        y: (W, H, N) scaled targets.
+        x: (W, L, N, F) scaled inputs, calendar included.
+        y: (W, H, N) scaled targets; what the base leaves of them where there is one.
         mean_window: (N, L, F) mean window of each location, for its encoder.
         weights: (N,) loss weights, mean 1.
         observed: (W, H, N) bool or None.
@@ -94,11 +94,12 @@ class FixedWindows:
 
     Args:
         x: (W, L, N, F) float32.
-        y: (W, H, N) float32.
+        y: (W, H, N) float32; what the base leaves of the targets where there is one.
         cluster_size: (N,) weights before normalising; ones for plain locations.
         subsets: K.
         observed: (W, H, N) bool or None.
         device: Where to train.
+        mean_window: (N, L, F) for the encoder; None = the mean of ``x``.
     """
 
     def __init__(
@@ -109,12 +110,15 @@ class FixedWindows:
         subsets: int,
         observed: npt.NDArray[np.bool_] | None = None,
         device: torch.device | str = "cpu",
+        mean_window: npt.NDArray[np.float32] | None = None,
     ) -> None:
         self.x, self.y = torch.tensor(x, device=device), torch.tensor(y, device=device)
         self.observed = None if observed is None else torch.tensor(observed, device=device)
         self.size = torch.tensor(cluster_size, dtype=torch.float32, device=device)
         self.subsets = subsets
         self.mean_window = mean_window_of(self.x)
+        if mean_window is not None:
+            self.mean_window = torch.tensor(mean_window, device=device)
 
     def epoch(self, rng: np.random.Generator) -> Iterator[TrainingStep]:
         """Yield K steps, all windows each, locations cut at random."""
@@ -263,7 +267,7 @@ def full_step(
     some = mean_window if locations is None else mean_window[locations]
     return TrainingStep(
         x=batch.x,
-        y=batch.y,
+        y=batch.residual(),
         mean_window=torch.tensor(some, device=device),
         weights=torch.ones(batch.x.shape[2], device=device),
         observed=batch.observed,

@@ -1,0 +1,74 @@
+"""The networks of a teacher on disk: one Parquet table, no pickle."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stemdist_ray.artifact.tensors import write_table
+from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.distillation.teacher import Teacher
+from stemdist_ray.errors import ArtifactError
+from stemdist_ray.forecasters.base_class import WindowShape
+from stemdist_ray.system.files import read_json, write_json
+
+WEIGHTS, ABOUT = "teacher.parquet", "teacher.json"
+
+
+def save_teacher(folder: Path, teacher: Teacher) -> None:
+    """Write a row per parameter and member: ``member``, ``name``, ``shape``, ``dtype``, ``values``.
+
+    ``teacher.json`` says what the members are and what they were built for.
+    """
+    rows: dict[str, list[Any]] = {n: [] for n in ("member", "name", "shape", "dtype", "values")}
+    for member, weights in enumerate(teacher.members):
+        for name, array in weights.items():
+            rows["member"].append(member)
+            rows["name"].append(name)
+            rows["shape"].append(list(array.shape))
+            rows["dtype"].append(str(array.dtype))
+            rows["values"].append(np.asarray(array, np.float32).ravel())
+    table = pa.table(
+        {
+            "member": pa.array(rows["member"], pa.int64()),
+            "name": pa.array(rows["name"], pa.string()),
+            "shape": pa.array(rows["shape"], pa.list_(pa.int64())),
+            "dtype": pa.array(rows["dtype"], pa.string()),
+            "values": pa.array(rows["values"], pa.list_(pa.float32())),
+        }
+    )
+    write_table(folder / WEIGHTS, table)
+    about = {
+        "forecaster": teacher.forecaster.model_dump(mode="json"),
+        "shape": asdict(teacher.shape),
+    }
+    write_json(folder / ABOUT, about)
+
+
+def load_teacher(folder: Path) -> Teacher | None:
+    """Read a teacher, None where the folder holds none.
+
+    Raises:
+        ArtifactError: It is damaged.
+    """
+    if not (folder / ABOUT).exists():
+        return None
+    try:
+        about = read_json(folder / ABOUT)
+        members: dict[int, dict[str, npt.NDArray[Any]]] = {}
+        for row in pq.read_table(folder / WEIGHTS).to_pylist():
+            array = np.array(row["values"], np.float32).astype(row["dtype"])
+            members.setdefault(row["member"], {})[row["name"]] = array.reshape(row["shape"])
+        return Teacher(
+            members=tuple(members[index] for index in sorted(members)),
+            forecaster=ForecasterConfig.model_validate(about["forecaster"]),
+            shape=WindowShape(**about["shape"]),
+        )
+    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+        raise ArtifactError(f"the teacher in {folder} is damaged: {error!r}") from error
