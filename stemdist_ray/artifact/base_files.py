@@ -109,7 +109,7 @@ def _groups(membership: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
     """Group of every location, 0 where there are none: (N,)."""
     if membership.shape[1] == 0:
         return np.zeros(len(membership), np.int64)
-    return membership.argmax(axis=1)
+    return np.asarray(membership.argmax(axis=1))
 
 
 def _membership(groups: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.float32]:

@@ -82,7 +82,7 @@ class SyntheticDataset:
         """
         if self.fitted_base is None:
             raise ArtifactError(
-                "the data set has no base: it was distilled with base=none, or by an earlier release"
+                "the data set has no base: it was distilled with base=none, or by an older release"
             )
         return LiveBase(self.rule, self.fitted_base)
 
@@ -159,7 +159,7 @@ class SyntheticDataset:
                 location_ids=np.array(self.location_ids, dtype=np.str_),
                 scaler_mean=np.array(self.scaler.mean),
                 scaler_std=np.array(self.scaler.std),
-                **more,
+                **more,  # type: ignore[arg-type]
             )
         return path
 

@@ -194,6 +194,14 @@ class Manifest(_Part):
     calendar: tuple[str, ...] = ()
     base: BaseChoice | None = None
 
+    def distill_seconds(self) -> float:
+        """What distilling took: base, teacher, clusters, rounds; not reading, nor starting Ray."""
+        known = {name: record.seconds for name, record in self.stages.items()}
+        before = sum(known.get(name, 0.0) for name in ("base", "teacher", "balance", "cluster"))
+        # Schema version 1 knew the last process of a resumed run only; rounds are all known.
+        rounds = sum(r.seconds + r.validation_seconds for r in self.history)
+        return before + max(known.get("distill", 0.0), rounds)
+
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
         return self.model_dump(mode="json")
@@ -206,7 +214,7 @@ class Manifest(_Part):
             ArtifactError: Another schema version, or something is missing.
         """
         version = tree.get("schema_version")
-        if version not in range(1, SCHEMA_VERSION + 1):
+        if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
             raise ArtifactError(
                 f"schema version {version}, this release reads 1 to {SCHEMA_VERSION}"
             )

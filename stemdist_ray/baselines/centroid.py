@@ -1,22 +1,23 @@
-"""Cluster centroids in evenly spaced windows: the distilled data before anything is learned."""
+"""Cluster centroids in evenly spaced windows, readings as targets: nothing learned, no teacher."""
 
 from __future__ import annotations
 
-from stemdist_ray.baselines.row import Material, TrainedRow, register_row
+from stemdist_ray.baselines.row import Material, RowData, TrainedRow, register_row
 from stemdist_ray.clustering.aggregate import cluster_series, interpolated
 from stemdist_ray.data.windows import evenly_spaced
-from stemdist_ray.training.steps import FixedWindows
 
 
-def centroids(material: Material, seed: int) -> FixedWindows:
+def centroids(material: Material, seed: int) -> RowData:
     """Centroids of the distilled data's own clusters, weighted by cluster size."""
     del seed
     source, clustering = material.source, material.clustering
     starts = source.starts["train"]
-    train = source.windows.head(source.train_steps)
+    train = material.windows.head(source.train_steps)
     series = interpolated(cluster_series(train, clustering))
     batch = series.batch(starts[evenly_spaced(len(starts), len(material.x))])
-    return material.fixed(batch.x.numpy(), batch.y.numpy(), clustering.cluster_size)
+    sizes = clustering.cluster_size
+    data = material.fixed(batch.x.numpy(), batch.residual().numpy(), sizes)
+    return RowData(data, material.base)
 
 
 register_row(

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from stemdist_ray.baselines.row import Material, TrainedRow, register_row
+from stemdist_ray.baselines.row import Material, RowData, TrainedRow, register_row
 from stemdist_ray.training.steps import FixedWindows
 
 
-def distilled_data(material: Material, seed: int) -> FixedWindows:
+def distilled_data(material: Material, seed: int) -> RowData:
     """The distilled windows, always in K subset steps per epoch."""
     del seed
-    sizes, config = material.clustering.cluster_size, material.config
-    return FixedWindows(material.x, material.y, sizes, config.subsets, device=material.device)
+    known, x, y = material.known, material.x, material.y
+    data = FixedWindows(
+        known.inputs(x),
+        y if material.base is None else known.residual(x, y),
+        material.clustering.cluster_size,
+        material.config.subsets,
+        device=material.device,
+    )
+    return RowData(data, material.base)
 
 
 register_row(

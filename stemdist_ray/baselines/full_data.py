@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from stemdist_ray.baselines.row import Material, TrainedRow, register_row
+from stemdist_ray.baselines.row import Material, RowData, TrainedRow, register_row
 from stemdist_ray.training.steps import FullData
 
 
-def full_data(material: Material, seed: int) -> FullData:
+def full_data(material: Material, seed: int) -> RowData:
     """All locations in every step, all train windows once per epoch."""
     del seed
-    return FullData(
-        windows=material.source.windows,
+    data = FullData(
+        windows=material.windows,
         starts=material.source.starts["train"],
         mean_window=material.mean_window,
         batch=material.config.full_data_batch,
         device=material.device,
     )
+    return RowData(data, material.base)
 
 
 register_row(

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from stemdist_ray.baselines.row import Material, TrainedRow, register_row
+from stemdist_ray.baselines.row import Material, RowData, TrainedRow, register_row
 from stemdist_ray.training.steps import SampledWindows
 
 
-def node_sampled(material: Material, seed: int) -> SampledWindows:
+def node_sampled(material: Material, seed: int) -> RowData:
     """Sampled full data; every step draws anew."""
     del seed
     windows, _, locations, _ = material.x.shape
-    return SampledWindows.like_distilled(
-        material.source,
+    data = SampledWindows.like_distilled(
+        material.source.with_base(material.base),
         material.mean_window,
         windows,
         locations,
         material.subsets,
         material.device,
     )
+    return RowData(data, material.base)
 
 
 register_row(

@@ -1,12 +1,13 @@
 """What a row of a comparison is, and the registry of all rows.
 
-Axis letters: W windows, L lookback, H horizon, N locations, K clusters, F features.
+Axis letters: W windows, L lookback, H horizon, N locations, K clusters, F features, C calendar
+columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -15,6 +16,9 @@ import numpy.typing as npt
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import BudgetConfig, EvaluationConfig
 from stemdist_ray.data.prepared import PreparedSource
+from stemdist_ray.data.windows import WindowBase, WindowedSeries
+from stemdist_ray.distillation.state import KnownParts
+from stemdist_ray.distillation.teacher import Teacher
 from stemdist_ray.forecasters.closed_form.base_class import ClosedFormForecaster
 from stemdist_ray.registry import Registry
 from stemdist_ray.training.steps import FixedWindows, TrainingData
@@ -22,16 +26,20 @@ from stemdist_ray.training.steps import FixedWindows, TrainingData
 
 @dataclass(frozen=True)
 class Material:
-    """What the training data of all rows are made of.
+    """What the training data of all rows are made of, on one track.
 
     Args:
-        source: The prepared real series.
-        x: (W, L, K, F) distilled inputs, scaled.
+        source: The prepared real series, without a base.
+        x: (W, L, K, F) distilled inputs, scaled, without calendar.
         y: (W, H, K) distilled targets, scaled.
         clustering: Of the real locations.
-        mean_window: (N, L, F) mean train windows of the real locations.
+        mean_window: (N, L, F + C) mean train windows of the real locations.
         config: Budget and protocol.
         device: Where to train.
+        known: What is known of the distilled windows.
+        base: The data set's base, which forecasters build upon; None on the track *network alone*.
+        teacher: Who gave the distilled targets, None without a teacher.
+        teacher_base: What the teacher builds upon, on either track.
     """
 
     source: PreparedSource
@@ -41,11 +49,20 @@ class Material:
     mean_window: npt.NDArray[np.float32]
     config: EvaluationConfig
     device: str
+    known: KnownParts = field(default_factory=KnownParts)
+    base: WindowBase | None = None
+    teacher: Teacher | None = None
+    teacher_base: WindowBase | None = None
 
     @property
     def subsets(self) -> int:
         """Steps per epoch on data that are not distilled: K, or 1 under protocol ``paper``."""
         return self.config.subsets if self.config.protocol == "fair" else 1
+
+    @property
+    def windows(self) -> WindowedSeries:
+        """The real series with the base of the track."""
+        return replace(self.source.windows, base=self.base)
 
     def fixed(
         self,
@@ -54,8 +71,28 @@ class Material:
         cluster_size: npt.NDArray[np.int64],
         observed: npt.NDArray[np.bool_] | None = None,
     ) -> FixedWindows:
-        """A data set of the distilled size: (W, L, K, F), (W, H, K), (K,) and (W, H, K) bool."""
+        """A data set of the distilled size.
+
+        Args:
+            x: (W, L, K, F + C) inputs.
+            y: (W, H, K) targets, or what a base leaves of them.
+            cluster_size: (K,) weights.
+            observed: (W, H, K) bool or None.
+        """
         return FixedWindows(x, y, cluster_size, self.subsets, observed, self.device)
+
+
+@dataclass(frozen=True)
+class RowData:
+    """What the evaluator of a row is trained on, and what its forecasts are added to.
+
+    Args:
+        data: Gives the steps of each epoch; targets are what the base leaves of them.
+        base: Fitted on what the row may see; None where the evaluator forecasts alone.
+    """
+
+    data: TrainingData
+    base: WindowBase | None
 
 
 @dataclass(frozen=True)
@@ -82,15 +119,17 @@ class TrainedRow(Row):
     """A row for which the evaluator is trained.
 
     Args:
-        data: Makes what is trained on; also given the seed of the repeat.
+        data: Makes what is trained on, and the base; also given the seed of the repeat.
         in_cross_table: Whether it stands in the table of several evaluators, too.
         on_request: Whether it is trained only where ``full_data`` asks for it.
+        needs_teacher: Whether the row exists only where there is a teacher.
         budget: For how long, and the patience; of the settings of the evaluation.
     """
 
-    data: Callable[[Material, int], TrainingData]
+    data: Callable[[Material, int], RowData]
     in_cross_table: bool = False
     on_request: bool = False
+    needs_teacher: bool = False
     budget: Callable[[EvaluationConfig], tuple[BudgetConfig, int]] = lambda config: (config, 0)
 
 

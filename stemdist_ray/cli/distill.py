@@ -15,6 +15,7 @@ from stemdist_ray.cli.options import (
     MissingOption,
     OverwriteOption,
     PresetOption,
+    SeasonOption,
     SetOption,
     SourceArgument,
     StartOption,
@@ -27,6 +28,7 @@ from stemdist_ray.cli.options import (
 )
 from stemdist_ray.config import DistillConfig, typed_layer
 from stemdist_ray.config.yaml_files import read_yaml
+from stemdist_ray.errors import ConfigError
 from stemdist_ray.progress import output_console
 
 
@@ -44,6 +46,13 @@ def distill(
         float | None,
         typer.Option(
             help="Synthetic windows / real train windows, 0 to 1." + default_of("temporal_ratio")
+        ),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            help="Synthetic entries / real ones, e.g. 0.005, in place of the two ratios: a cheap "
+            "proxy picks them for the data."
         ),
     ] = None,
     shards: Annotated[
@@ -73,11 +82,17 @@ def distill(
     start: StartOption = None,
     step: StepOption = None,
     locations: LocationsOption = None,
+    season: SeasonOption = None,
 ) -> None:
     """Distil SOURCE into the folder --out."""
     from stemdist_ray.cli.jobs import DistillJob, run_distill
 
+    if budget is not None and (spatial_ratio is not None or temporal_ratio is not None):
+        raise ConfigError(
+            "--budget picks both ratios; give it, or --spatial-ratio and --temporal-ratio"
+        )
     flags: dict[str, Any] = {
+        "budget": budget,
         "spatial_ratio": spatial_ratio,
         "temporal_ratio": temporal_ratio,
         "num_shards": shards,
@@ -86,7 +101,7 @@ def distill(
         "worker": {"num_workers": workers},
         "tracking": {"uri": tracking_uri},
         "forecaster": {"name": forecaster},
-        "data": data_layer(missing, start, step, locations, lookback, horizon),
+        "data": data_layer(missing, start, step, locations, lookback, horizon, season),
     }
     file_layer = typed_layer(read_yaml(config_file), DistillConfig)
     job = DistillJob(

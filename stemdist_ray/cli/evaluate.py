@@ -55,6 +55,12 @@ def evaluate(
             "distilled data, one on the others." + default_of("evaluation.protocol")
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Ray actors that train; 0 = serial, no Ray.  [default: as DIR was distilled]"
+        ),
+    ] = None,
     settings: SetOption = None,
     tracking_uri: TrackingOption = None,
 ) -> None:
@@ -66,6 +72,7 @@ def evaluate(
         "forecaster": {"name": None if several else forecaster},
         "evaluation": {"epochs": epochs, "repeats": repeats, "protocol": protocol},
         "tracking": {"uri": tracking_uri},
+        "worker": {"num_workers": workers},
     }
     job = EvaluateJob(
         folder=folder,

@@ -79,6 +79,10 @@ HorizonOption = Annotated[
     int | None,
     typer.Option("--horizon", help="Target steps per window." + default_of("data.horizon")),
 ]
+SeasonOption = Annotated[
+    int | None,
+    typer.Option("--season", help="Steps per season, for sources without time stamps."),
+]
 PresetOption = Annotated[
     str, typer.Option("--preset", help=f"Settings to start from: {', '.join(PRESETS)}.")
 ]
@@ -108,6 +112,7 @@ def data_layer(
     locations: Path | None,
     lookback: int | None = None,
     horizon: int | None = None,
+    season: int | None = None,
 ) -> dict[str, Any]:
     """Data settings as a layer; options that were not given are left out."""
     layer = {
@@ -117,6 +122,7 @@ def data_layer(
         "locations_file": None if locations is None else str(locations),
         "lookback": lookback,
         "horizon": horizon,
+        "season": season,
     }
     return drop_unset(layer)
 

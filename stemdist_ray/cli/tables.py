@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 
 from stemdist_ray.baselines import ROWS
+from stemdist_ray.comparison.break_even import break_even_lines
 from stemdist_ray.comparison.table import DISTILLED, CrossEvaluation, Evaluation, RowResult
 from stemdist_ray.data.describe import SourceDescription
 from stemdist_ray.sweeps.finish import SweepResult
@@ -28,22 +29,37 @@ def _table(title: str | None, caption: str | None = None) -> Table:
 
 
 def evaluation_table(result: Evaluation, target: str, unit: str) -> Table:
-    """The result table of an evaluation, test split."""
+    """The result table of an evaluation, test split; both tracks side by side."""
     label = f"{target} ({unit})" if unit else target
-    table = _table(f"{result.forecaster}, test split, {label}")
+    table = _table(f"{result.forecaster}, test split, {label}", _evaluation_caption(result))
     table.add_column("trained on", no_wrap=True)
     for name in ("rel. RMSE", "rel. MAE", "MAE", "RMSE", "val.", "train s"):
         table.add_column(name, justify="right", no_wrap=True)
+    alone = result.tracks.get("network_alone", {}) if result.track == "with_base" else {}
+    if alone:
+        table.add_column("alone", justify="right", no_wrap=True)
     for name, row in result.rows.items():
-        table.add_row(_title(name), *_cells(row), f"{row.train_seconds:.1f}")
+        other = alone.get(name)
+        beside = [] if other is None else [_cells(other)[0]]
+        table.add_row(_title(name), *_cells(row), f"{row.train_seconds:.1f}", *beside)
     table.add_section()
     for name, row in result.naive.items():
         table.add_row(_title(name), *_cells(row), "")
-    table.caption = (
-        f"mean ± std over {result.distilled.test.repeats} seeds, "
-        f"{result.distilled.optimizer_steps} optimiser steps each; val. = rel. RMSE on validation"
-    )
     return table
+
+
+def _evaluation_caption(result: Evaluation) -> str:
+    row = result.distilled
+    text = (
+        f"mean ± std over {row.test.repeats} seeds, {row.optimizer_steps} optimiser steps each; "
+        "val. = rel. RMSE on validation"
+    )
+    if result.track == "with_base":
+        text += "\nevaluators on top of a base, fitted on what each row may see"
+        text += "; alone = without" if "network_alone" in result.tracks else ""
+    return text + "".join(
+        f"\n{line}" for line in break_even_lines(result.tracks, result.distill_seconds)
+    )
 
 
 def cross_table(result: CrossEvaluation, target: str, unit: str) -> Table:

@@ -13,6 +13,7 @@ from stemdist_ray.cli.options import (
     LookbackOption,
     MissingOption,
     OverwriteOption,
+    SeasonOption,
     SetOption,
     SourceArgument,
     StartOption,
@@ -81,6 +82,7 @@ def train(
     start: StartOption = None,
     step: StepOption = None,
     locations: LocationsOption = None,
+    season: SeasonOption = None,
 ) -> None:
     """Train a forecaster on SOURCE, or on its distilled data, and test it once."""
     from stemdist_ray.cli.files import TrainFile
@@ -102,7 +104,7 @@ def train(
             "training": {"epochs": epochs},
             "worker": {"num_workers": workers},
             "tracking": {"uri": tracking_uri},
-            "data": data_layer(missing, start, step, locations, lookback, horizon),
+            "data": data_layer(missing, start, step, locations, lookback, horizon, season),
         },
     }
     one_by_one = {"config": parse_assignments(settings or [], TrainConfig)}

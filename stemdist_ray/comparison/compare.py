@@ -1,126 +1,211 @@
-"""Train and score the rows of a comparison: one forecaster, several training data, equal budgets.
+"""Train and score the rows of a comparison: several training data, equal budgets.
 
 Protocol ``fair``: every row gets the same number of optimiser steps. The distilled data, the
 unlearned start and the random real subset have the same bytes; node sampling sees all data but uses
 as many windows and locations per step as a distilled step. Protocol ``paper``: K subset steps per
-epoch on the distilled data, one step on all locations of the others. The epoch is chosen on
-validation windows; the test split is read once per trained model, at the end.
+epoch on the distilled data, one step on all locations of the others. Rate and epoch are chosen on
+validation windows; the test split is read once per trained model, at the end, for the weights kept
+and for those that would have been kept at earlier steps.
+
+Every training is a task of its own; all rows, tracks and forecasters of a comparison are trained
+beside each other.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from stemdist_ray.baselines import ClosedFormRow, Material, TrainedRow, closed_form_rows
-from stemdist_ray.comparison.table import RowResult
+from stemdist_ray.baselines import TrainedRow, closed_form_rows
+from stemdist_ray.comparison.table import CurvePoint, RowResult
+from stemdist_ray.comparison.train_row import (
+    ClosedForm,
+    ClosedFormTask,
+    ComparisonData,
+    Training,
+    TrainingTask,
+    run_task,
+)
 from stemdist_ray.config import ForecasterConfig
-from stemdist_ray.data.windows import evenly_spaced
-from stemdist_ray.evaluation.metrics import Metrics, Summary
-from stemdist_ray.evaluation.predict import EvaluationWindows, score_forecaster
-from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
+from stemdist_ray.errors import DivergenceError
+from stemdist_ray.evaluation.metrics import Summary
+from stemdist_ray.execution.executor import Executor
 from stemdist_ray.progress import Reporter
 from stemdist_ray.seeding import derive_seed
-from stemdist_ray.system.memory import PeakMemory
-from stemdist_ray.training.fit import FitResult, fit
 
 
+@dataclass(frozen=True)
+class Cell:
+    """One place in the table that is to be filled.
+
+    Args:
+        forecaster: The evaluator.
+        track: "with_base" or "network_alone".
+        row: What it is trained on.
+    """
+
+    forecaster: ForecasterConfig
+    track: str
+    row: TrainedRow
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Forecaster, track and row, by name."""
+        return self.forecaster.name, self.track, self.row.name
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Trains and scores rows.
 
     Args:
-        material: What the training data of the rows are made of.
-        forecaster: The evaluator.
+        data: What all trainings share.
+        executor: Runs them; its tasks share ``data``.
         seed: Repeat i of every row uses the same derived seed.
-        reporter: Is told about each finished training.
+        threads: torch threads per training.
+        reporter: Is told about each finished row.
     """
 
-    def __init__(
-        self, material: Material, forecaster: ForecasterConfig, seed: int, reporter: Reporter
-    ) -> None:
-        self.material, self.forecaster, self.seed = material, forecaster, seed
-        self.reporter = reporter
-        source, config = material.source, material.config
-        self.shape = WindowShape.of(source.windows)
-        starts = source.starts["val"]
-        few = starts[evenly_spaced(len(starts), config.validation_windows)]
-        self.selection = EvaluationWindows.of(source, few)
-        self.validation = EvaluationWindows.of(source, starts)
-        self.test = EvaluationWindows.of(source, source.starts["test"])
+    data: ComparisonData
+    executor: Executor
+    seed: int
+    threads: int
+    reporter: Reporter
 
-    def with_forecaster(self, forecaster: ForecasterConfig) -> Comparison:
-        """The same comparison with another evaluator."""
-        other = copy.copy(self)
-        other.forecaster = forecaster
-        return other
+    def run(
+        self, cells: Sequence[Cell]
+    ) -> tuple[dict[tuple[str, str, str], RowResult | Exception], dict[str, RowResult]]:
+        """Train and score; a row whose evaluator diverges at every rate gets its error.
 
-    def train(self, rows: Sequence[TrainedRow]) -> dict[str, RowResult]:
-        """Train and score some rows, by name."""
-        self.reporter.begin("evaluating", len(rows) * self.material.config.repeats)
-        return {row.name: self.train_row(row) for row in rows}
+        The first repeat is trained with every rate; the one that validates best is the row's.
 
-    def train_row(self, row: TrainedRow) -> RowResult:
-        """Train the evaluator on the data of a row, once per repeat, and score it.
-
-        Raises:
-            DivergenceError: It never reached a finite validation error.
+        Returns:
+            Results by (forecaster, track, row), and those of the rows in closed form by name.
         """
-        config = self.material.config
-        budget, patience = row.budget(config)
-        fits, tests, validations = [], [], []
-        seeds = [derive_seed(self.seed, "evaluate", repeat) for repeat in range(config.repeats)]
-        # Made before, so that the peak is that of training and scoring.
-        data = [row.data(self.material, seed) for seed in seeds]
-        with PeakMemory() as memory:
-            for own, seed in zip(data, seeds, strict=True):
-                result = fit(
-                    own,
-                    lambda model: self._score(model, self.selection),
-                    forecaster=self.forecaster,
-                    shape=self.shape,
-                    budget=budget,
-                    seed=seed,
-                    patience=patience,
-                    device=self.material.device,
-                )
-                fits.append(result)
-                validations.append(self._score(result.model, self.validation))
-                tests.append(self._score(result.model, self.test))
-                self.reporter.advance()
-        trained = RowResult(
-            test=Summary.of(tests),
-            validation=Summary.of(validations),
-            train_seconds=float(np.mean([f.train_seconds for f in fits])),
-            peak_rss_mib=memory.peak_mib,
-            optimizer_steps=fits[0].optimizer_steps,
-            best_epochs=tuple(f.best_epoch for f in fits),
-            num_parameters=fits[0].model.num_parameters(),
+        config = self.data.material.config
+        possible = [cell for cell in cells if self._is_possible(cell.row)]
+        trainings = len(config.rate_factors) + config.repeats - 1
+        self.reporter.begin("evaluating", len(possible) * trainings + len(closed_form_rows()))
+        first = [
+            [self._task(cell, 0, factor) for factor in config.rate_factors] for cell in possible
+        ]
+        closed = [ClosedFormTask(r.title, r, self.threads) for r in closed_form_rows()]
+        done = self._run([*closed, *(task for tasks in first for task in tasks)])
+        naive = {
+            task.row.name: _closed_form(found)
+            for task, found in zip(closed, done, strict=False)
+            if isinstance(found, ClosedForm)
+        }
+        tried = _trainings(done[len(closed) :])
+        chosen: dict[tuple[str, str, str], Training | DivergenceError] = {}
+        for index, cell in enumerate(possible):
+            width = len(config.rate_factors)
+            chosen[cell.key] = _best(tried[index * width : (index + 1) * width])
+        rest = {
+            cell.key: [
+                self._task(cell, repeat, found.learning_rate / self._rate(cell.row))
+                for repeat in range(1, config.repeats)
+            ]
+            for cell in possible
+            if isinstance(found := chosen[cell.key], Training)
+        }
+        repeated = iter(_trainings(self._run([task for tasks in rest.values() for task in tasks])))
+        results = {
+            cell.key: self._result(
+                cell, chosen[cell.key], [next(repeated) for _ in rest.get(cell.key, ())]
+            )
+            for cell in possible
+        }
+        return results, naive
+
+    def _is_possible(self, row: TrainedRow) -> bool:
+        return self.data.material.teacher is not None or not row.needs_teacher
+
+    def _rate(self, row: TrainedRow) -> float:
+        return row.budget(self.data.material.config)[0].learning_rate
+
+    def _task(self, cell: Cell, repeat: int, factor: float) -> TrainingTask:
+        return TrainingTask(
+            name=f"{cell.forecaster.name}, {cell.row.title}, repeat {repeat + 1}",
+            row=cell.row,
+            track=cell.track,
+            forecaster=cell.forecaster,
+            learning_rate=factor * self._rate(cell.row),
+            seed=derive_seed(self.seed, "evaluate", repeat),
+            threads=self.threads,
         )
-        self.reporter.say(f"{self.forecaster.name}, {_row_line(row.title, trained, fits)}")
-        return trained
 
-    def closed_form(self) -> dict[str, RowResult]:
-        """Fit and score all rows in closed form, by name."""
-        return {row.name: self._fit_closed_form(row) for row in closed_form_rows()}
+    def _run(
+        self, tasks: Sequence[TrainingTask | ClosedFormTask]
+    ) -> list[Training | ClosedForm | DivergenceError]:
+        return self.executor.run(run_task, tasks, lambda done: self.reporter.advance())
 
-    def _fit_closed_form(self, row: ClosedFormRow) -> RowResult:
-        with PeakMemory() as memory:
-            model = row.forecaster(self.material.source)
-            batch = model.windows_per_batch()
-            test = self.test.score(model.predict, batch)
-            validation = self.validation.score(model.predict, batch)
-        return RowResult(Summary.of([test]), Summary.of([validation]), peak_rss_mib=memory.peak_mib)
+    def _result(
+        self,
+        cell: Cell,
+        first: Training | DivergenceError,
+        others: Sequence[Training | DivergenceError],
+    ) -> RowResult | Exception:
+        trainings = [first, *others]
+        for training in trainings:
+            if isinstance(training, DivergenceError):
+                return training
+        done = [t for t in trainings if isinstance(t, Training)]
+        result = RowResult(
+            test=Summary.of(t.test for t in done),
+            validation=Summary.of(t.validation for t in done),
+            train_seconds=float(np.mean([t.train_seconds for t in done])),
+            peak_rss_mib=max(t.peak_rss_mib for t in done),
+            optimizer_steps=done[0].optimizer_steps,
+            best_epochs=tuple(t.best_epoch for t in done),
+            num_parameters=done[0].num_parameters,
+            learning_rate=done[0].learning_rate,
+            curve=_curve(done),
+        )
+        error = result.test.values["relative_rmse"]
+        self.reporter.say(
+            f"{cell.forecaster.name}, {cell.row.title}{_TRACKS[cell.track]}: test relative RMSE "
+            f"{error['mean']:.3f} +- {error['std']:.3f} ({len(done)} x {result.optimizer_steps} "
+            f"steps, rate {result.learning_rate:g}, {sum(t.total_seconds for t in done):.0f} s)"
+        )
+        return result
 
-    def _score(self, model: Forecaster, windows: EvaluationWindows) -> Metrics:
-        return score_forecaster(model, windows, self.material.mean_window, self.material.device)
+
+_TRACKS: Mapping[str, str] = {"with_base": " with base", "network_alone": " alone"}
 
 
-def _row_line(title: str, row: RowResult, fits: list[FitResult]) -> str:
-    error = row.test.values["relative_rmse"]
-    seconds = sum(f.total_seconds for f in fits)
-    return (
-        f"{title}: test relative RMSE {error['mean']:.3f} +- {error['std']:.3f} "
-        f"({row.test.repeats} x {row.optimizer_steps} steps, {seconds:.0f} s)"
+def _closed_form(found: ClosedForm) -> RowResult:
+    return RowResult(
+        Summary.of([found.test]), Summary.of([found.validation]), peak_rss_mib=found.peak_rss_mib
     )
+
+
+def _trainings(
+    done: Sequence[Training | ClosedForm | DivergenceError],
+) -> list[Training | DivergenceError]:
+    return [found for found in done if not isinstance(found, ClosedForm)]
+
+
+def _best(tried: Sequence[Training | DivergenceError]) -> Training | DivergenceError:
+    """The training that validates best; a divergence only where all of them diverged."""
+    done = [training for training in tried if isinstance(training, Training)]
+    return min(done, key=lambda training: training.selection) if done else tried[0]
+
+
+def _curve(done: Sequence[Training]) -> tuple[CurvePoint, ...]:
+    """Means over repeats at the points that all of them have reached."""
+    points = []
+    for taken in zip(*(training.points for training in done), strict=False):
+        tests = [point.test for point in taken]
+        points.append(
+            CurvePoint(
+                steps=taken[0].steps,
+                train_seconds=float(np.mean([p.train_seconds for p in taken])),
+                validation=float(np.mean([p.validation for p in taken])),
+                test=float(np.mean(tests)),
+                test_std=float(np.std(tests, ddof=1)) if len(tests) > 1 else 0.0,
+            )
+        )
+    return tuple(points)

@@ -6,16 +6,62 @@ The JSON keys are a contract: others read the files.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stemdist_ray.comparison.break_even import break_evens
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.evaluation.metrics import METRIC_NAMES, Summary
 from stemdist_ray.system.environment import hardware, package_versions
 
 DISTILLED = "distilled"
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """What a training that ended after some steps would have given.
+
+    Args:
+        steps: Optimiser steps.
+        train_seconds: Time in them, mean over repeats.
+        validation: Relative RMSE on the validation windows that choose the epoch, mean.
+        test: Relative RMSE on the test split, mean over repeats.
+        test_std: Its standard deviation.
+    """
+
+    steps: int
+    train_seconds: float
+    validation: float
+    test: float
+    test_std: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, with the key of the metrics."""
+        return {
+            "steps": self.steps,
+            "train_seconds": self.train_seconds,
+            "validation_relative_rmse": self.validation,
+            "relative_rmse": {"mean": self.test, "std": self.test_std},
+        }
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> CurvePoint:
+        """Read what :meth:`to_json` wrote."""
+        test = tree["relative_rmse"]
+        return cls(
+            steps=int(tree["steps"]),
+            train_seconds=float(tree["train_seconds"]),
+            validation=_number(tree["validation_relative_rmse"]),
+            test=_number(test["mean"]),
+            test_std=_number(test["std"]),
+        )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
 
 
 @dataclass(frozen=True)
@@ -30,6 +76,8 @@ class RowResult:
         optimizer_steps: Steps per repeat.
         best_epochs: Epoch kept, per repeat.
         num_parameters: Of the trained model; 0 for rows in closed form.
+        learning_rate: That validation chose for the row; 0 for rows in closed form.
+        curve: Errors along the way; empty for rows in closed form.
     """
 
     test: Summary
@@ -39,6 +87,8 @@ class RowResult:
     optimizer_steps: int = 0
     best_epochs: tuple[int, ...] = ()
     num_parameters: int = 0
+    learning_rate: float = 0.0
+    curve: tuple[CurvePoint, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Test metrics at top level, the rest beside them."""
@@ -50,6 +100,8 @@ class RowResult:
             "optimizer_steps": self.optimizer_steps,
             "best_epochs": list(self.best_epochs),
             "num_parameters": self.num_parameters,
+            "learning_rate": self.learning_rate,
+            "curve": [point.to_json() for point in self.curve],
         }
 
     @classmethod
@@ -63,7 +115,15 @@ class RowResult:
             optimizer_steps=int(tree["optimizer_steps"]),
             best_epochs=tuple(tree["best_epochs"]),
             num_parameters=int(tree["num_parameters"]),
+            learning_rate=float(tree.get("learning_rate", 0.0)),
+            curve=tuple(CurvePoint.from_json(point) for point in tree.get("curve", ())),
         )
+
+
+Rows = Mapping[str, RowResult]
+"""Rows of one track, by name, the distilled one first."""
+
+TRACKS = ("with_base", "network_alone")  # the first of them that was compared is the default one
 
 
 @dataclass(frozen=True)
@@ -71,49 +131,68 @@ class Evaluation:
     """The table of one evaluator.
 
     Args:
-        rows: Rows that were trained, by name, the distilled one first.
+        tracks: Rows that were trained, by track: evaluators on top of a base ("with_base"), and
+            forecasting alone ("network_alone").
         naive: Rows in closed form, by name.
         forecaster: Name of the evaluator.
         protocol: "fair" or "paper".
         seed: Seed of the evaluation.
         peak_rss_mib: Highest resident memory of the evaluation.
+        distill_seconds: What distilling took, teacher and base included; NaN where not known.
         versions: Of Python and packages.
         hardware: Of the machine.
     """
 
-    rows: Mapping[str, RowResult]
-    naive: Mapping[str, RowResult]
+    tracks: Mapping[str, Rows]
+    naive: Rows
     forecaster: str
     protocol: str
     seed: int
     peak_rss_mib: float
+    distill_seconds: float = math.nan
     versions: Mapping[str, str] = field(default_factory=package_versions)
     hardware: Mapping[str, Any] = field(default_factory=hardware)
 
     @property
+    def track(self) -> str:
+        """The default track."""
+        return next(name for name in TRACKS if name in self.tracks)
+
+    @property
+    def rows(self) -> Rows:
+        """Rows of the default track."""
+        return self.tracks[self.track]
+
+    @property
     def distilled(self) -> RowResult:
-        """Trained on the distilled data."""
+        """Trained on the distilled data, default track."""
         return self.rows[DISTILLED]
 
     def every_row(self) -> dict[str, RowResult]:
-        """Trained rows, then those in closed form."""
+        """Trained rows of the default track, then those in closed form."""
         return {**self.rows, **self.naive}
 
     def to_json(self) -> dict[str, Any]:
-        """The contract of ``stemdist evaluate --json``: the distilled row's keys at top level.
+        """The contract of ``stemdist evaluate --json``.
 
-        ``full_data`` is null where it was not trained.
+        At top level stand the keys of the default track; ``with_base`` and ``network_alone`` hold
+        the same keys for either track, null for one that was not compared. ``full_data`` is null
+        where it was not trained.
         """
-        others = {name: row.to_json() for name, row in self.rows.items() if name != DISTILLED}
         return {
-            **self.distilled.to_json(),
+            **_track_json(self.rows),
             "naive": {name: row.to_json() for name, row in self.naive.items()},
-            **others,
-            "full_data": others.get("full_data"),
+            **{
+                name: _track_json(self.tracks[name]) if name in self.tracks else None
+                for name in TRACKS
+            },
+            "track": self.track,
             "forecaster": self.forecaster,
             "protocol": self.protocol,
             "seed": self.seed,
             "peak_rss_mib": self.peak_rss_mib,
+            "distill_seconds": self.distill_seconds,
+            "break_even": break_evens(self.tracks, self.distill_seconds),
             "versions": dict(self.versions),
             "hardware": dict(self.hardware),
         }
@@ -121,23 +200,38 @@ class Evaluation:
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> Evaluation:
         """Read what :meth:`to_json` wrote."""
-        own = RowResult.from_json(tree)
-        # A row is what holds metrics; so rows of other releases are found, too.
-        others = {
-            name: RowResult.from_json(value)
-            for name, value in tree.items()
-            if isinstance(value, dict) and name != "validation" and "best_epochs" in value
-        }
+        found = {name: _track_of(tree[name]) for name in TRACKS if tree.get(name)}
         return cls(
-            rows={DISTILLED: own, **others},
+            # Releases before this had one track.
+            tracks=found or {"network_alone": _track_of(tree)},
             naive={name: RowResult.from_json(row) for name, row in tree["naive"].items()},
             forecaster=tree["forecaster"],
             protocol=tree["protocol"],
             seed=tree["seed"],
             peak_rss_mib=tree["peak_rss_mib"],
+            distill_seconds=_number(tree.get("distill_seconds")),
             versions=tree["versions"],
             hardware=tree["hardware"],
         )
+
+
+def _track_json(rows: Rows) -> dict[str, Any]:
+    """The distilled row's keys, and the other rows by name."""
+    others = {name: row.to_json() for name, row in rows.items() if name != DISTILLED}
+    return {**rows[DISTILLED].to_json(), **others, "full_data": others.get("full_data")}
+
+
+def _track_of(tree: Mapping[str, Any]) -> dict[str, RowResult]:
+    # A row is what holds metrics; so rows of other releases are found, too.
+    others = {
+        name: RowResult.from_json(value)
+        for name, value in tree.items()
+        if isinstance(value, dict) and name not in _NO_ROWS and "best_epochs" in value
+    }
+    return {DISTILLED: RowResult.from_json(tree), **others}
+
+
+_NO_ROWS = ("validation", *TRACKS)
 
 
 @dataclass(frozen=True)
@@ -151,6 +245,7 @@ class CrossEvaluation:
         surrogate: The forecaster the data were distilled with.
         protocol: "fair" or "paper".
         seed: Seed of the evaluation.
+        track: "with_base" or "network_alone".
         versions: Of Python and packages.
         hardware: Of the machine.
     """
@@ -161,6 +256,7 @@ class CrossEvaluation:
     surrogate: str
     protocol: str
     seed: int
+    track: str = "network_alone"
     versions: Mapping[str, str] = field(default_factory=package_versions)
     hardware: Mapping[str, Any] = field(default_factory=hardware)
 
@@ -176,6 +272,7 @@ class CrossEvaluation:
             "surrogate": self.surrogate,
             "protocol": self.protocol,
             "seed": self.seed,
+            "track": self.track,
             "versions": dict(self.versions),
             "hardware": dict(self.hardware),
         }
@@ -193,6 +290,7 @@ class CrossEvaluation:
             surrogate=tree["surrogate"],
             protocol=tree["protocol"],
             seed=tree["seed"],
+            track=tree.get("track", "network_alone"),
             versions=tree["versions"],
             hardware=tree["hardware"],
         )

@@ -11,7 +11,13 @@ from stemdist_ray.config.layers import describe_validation_error, merge_layers
 from stemdist_ray.config.sections import DistillConfig
 from stemdist_ray.errors import ConfigError
 
-_SMALL_EVALUATION = {"epochs": 50, "repeats": 2, "rate_factors": (1.0,)}
+_SMALL_EVALUATION = {
+    "epochs": 25,
+    "repeats": 2,
+    "rate_factors": (1.0,),
+    "curve": (25, 100),
+    "validation_windows": 16,
+}
 
 PRESETS: dict[str, dict[str, Any]] = {
     "standard": {},
@@ -19,8 +25,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "demo": {
         "rounds": 0,
         "num_shards": 4,
-        "teacher": {"members": 2, "epochs": 50},
-        "validation": {"repeats": 1},
+        "teacher": {"members": 2, "epochs": 25},
+        "validation": {"repeats": 1, "epochs": 25},
         "evaluation": _SMALL_EVALUATION,
     },
     "paper": {

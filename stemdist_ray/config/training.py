@@ -8,6 +8,7 @@ from pydantic import Field
 
 from stemdist_ray.config.layers import flatten, without
 from stemdist_ray.config.sections import (
+    BaseName,
     BudgetConfig,
     DataConfig,
     Decay,
@@ -27,7 +28,7 @@ class TrainingConfig(BudgetConfig):
     epochs: Positive = Field(20, description="passes over the train windows, or the distilled ones")
     batch: Positive = Field(64, description="windows per step, all workers together")
     averaging: Decay = Field(
-        0.0, description="decay of the moving average of the weights that are validated; 0 = none"
+        0.95, description="decay of the moving average of the weights that are validated; 0 = none"
     )
     check_every: Positive = Field(
         1, description="epochs between validations; the last epoch is always validated"
@@ -75,6 +76,11 @@ class TrainConfig(Section):
     """Everything that determines a training."""
 
     seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of weights, order, dropout")
+    base: BaseName = Field(
+        "seasonal_linear",
+        description="exact linear part of every forecast, which the network builds upon; with "
+        "distilled data theirs, or none",
+    )
     data: DataConfig = DataConfig()
     streaming: bool = Field(
         False,

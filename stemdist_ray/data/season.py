@@ -155,9 +155,8 @@ def propose_period(values: npt.NDArray[np.float32], most: int = 2000) -> tuple[i
     # Divided by the pairs there are at each lag: longer lags are not held to be weaker.
     correlation = total / total[0] * len(x) / (len(x) - np.arange(longest + 1))
     inner = np.arange(2, longest)
-    peaks = inner[
-        (correlation[inner] > correlation[inner - 1]) & (correlation[inner] >= correlation[inner + 1])
-    ]
+    before, here, after = (correlation[inner + shift] for shift in (-1, 0, 1))
+    peaks = inner[(here > before) & (here >= after)]
     if len(peaks) == 0 or correlation[peaks].max() < _STANDS_OUT:
         return None
     period = int(peaks[correlation[peaks] >= 0.9 * correlation[peaks].max()][0])

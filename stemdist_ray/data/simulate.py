@@ -22,8 +22,9 @@ from stemdist_ray.seeding import numpy_generator
 
 Array = npt.NDArray[np.float64]
 
-DEMO_SOURCE = "sim:traffic?locations=120,steps=2016,seed=0"
-_START = np.datetime64("2024-01-01T00:00:00", "ns")  # a Monday
+# A week from Thursday on, so that its train split holds weekdays and a weekend.
+DEMO_SOURCE = "sim:traffic?locations=120,steps=2016,seed=0,start=2024-01-04"
+_START = "2024-01-01"  # a Monday
 _STEPS_PER_HOUR = 12
 
 
@@ -38,6 +39,7 @@ class TrafficParameters:
         missing: Share of readings that are lost, 0 to 0.5.
         noise: Standard deviation of the measurement noise, km/h.
         incidents: Expected incidents per location and week.
+        start: Day of the first step.
         meta: CSV with columns ID, Lat, Lng, Fwy, Direction (LargeST sensor metadata).
     """
 
@@ -47,6 +49,7 @@ class TrafficParameters:
     missing: float = 0.02
     noise: float = 1.5
     incidents: float = 0.5
+    start: str = _START
     meta: str | None = None
 
     def __post_init__(self) -> None:
@@ -57,6 +60,12 @@ class TrafficParameters:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise DataError(f"sim:traffic: {name} must lie in [{low}, {high}]; found {value}")
+        try:
+            np.datetime64(self.start, "ns")
+        except ValueError as error:
+            raise DataError(
+                f"sim:traffic: start must be a day such as {_START}; found {self.start!r}"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,7 @@ def parse_simulation(source: str) -> TrafficParameters:
         "missing": float,
         "noise": float,
         "incidents": float,
+        "start": str,
         "meta": str,
     }
     values: dict[str, object] = {}
@@ -101,7 +111,7 @@ def parse_simulation(source: str) -> TrafficParameters:
 
 
 def simulate_traffic(parameters: TrafficParameters) -> SpatioTemporalSeries:
-    """Simulate road speeds (km/h) every 5 minutes, starting on a Monday.
+    """Simulate road speeds (km/h) every 5 minutes, starting on a Monday unless told otherwise.
 
     Returns:
         A series of shape (steps, locations, 1) with time stamps, coordinates
@@ -109,7 +119,7 @@ def simulate_traffic(parameters: TrafficParameters) -> SpatioTemporalSeries:
     """
     network = _network(parameters)
     steps, count = parameters.steps, len(network.ids)
-    times = _START + np.arange(steps) * np.timedelta64(5, "m")
+    times = np.datetime64(parameters.start, "ns") + np.arange(steps) * np.timedelta64(5, "m")
     rng = numpy_generator(parameters.seed, "traffic", "dynamics")
     demand = _demand(times, count, rng)
     local = _local_congestion(demand, parameters.incidents, rng)

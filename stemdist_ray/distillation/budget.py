@@ -1,9 +1,9 @@
 """Given how small the data set is to be: how many windows, and how many locations?
 
 The best balance differs from data to data, by as much as distilling gains. What is compared here is
-what a run would begin with at each balance: the same windows, locations, base and teacher, validated
-by one evaluator each. That is cheap (no rounds, and one teacher serves all balances) and a proxy
-because rounds improve a start by far less than a bad balance costs.
+what a run would begin with at each balance: its windows, locations, base and targets, validated by
+one evaluator. That is cheap (no rounds, and one teacher serves all balances) and a proxy because
+rounds improve a start by far less than a bad balance costs.
 """
 
 from __future__ import annotations
@@ -79,9 +79,7 @@ def choose_balance(
     assert config.budget is not None
     candidates = balances(config, source)
     vectors = location_vectors(source.windows, source.starts["train"])
-    tasks = [
-        _task(candidate, source, real, vectors, teacher, device) for candidate in candidates
-    ]
+    tasks = [_task(candidate, source, real, vectors, teacher, device) for candidate in candidates]
     reporter.begin("balance", len(tasks))
     results = executor.run(train_evaluator, tasks, lambda result: reporter.advance())
     found = [

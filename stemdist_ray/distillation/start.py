@@ -80,7 +80,7 @@ def chosen_windows(config: DistillConfig, source: PreparedSource) -> npt.NDArray
 
 
 def covering(count: int, wanted: int) -> npt.NDArray[np.int64]:
-    """Positions of ``min(wanted, count)`` distinct items out of ``count``, spread over time and day.
+    """Positions of ``min(wanted, count)`` distinct items, spread over ``count`` and over the day.
 
     Evenly spaced windows may all fall on the same hour: every 24th of hourly ones does. So each is
     moved inside its own stretch of time by a golden-ratio sequence, which spreads any number of
@@ -92,7 +92,7 @@ def covering(count: int, wanted: int) -> npt.NDArray[np.int64]:
     # Stretches do not overlap, so neither can two windows be the same.
     first = np.floor(index * count / wanted).astype(np.int64)
     last = np.floor((index + 1) * count / wanted).astype(np.int64)
-    return first + np.floor(shift * (last - first)).astype(np.int64)
+    return np.asarray(first + np.floor(shift * (last - first)).astype(np.int64))
 
 
 def known_parts(series: WindowedSeries, starts: npt.NDArray[np.int64]) -> KnownParts:

@@ -215,9 +215,7 @@ def _built(forecaster: ForecasterConfig, shape: WindowShape, weights: Weights) -
     return model.eval()
 
 
-def taught_targets(
-    teacher: Teacher, known: KnownParts, x: Array, device: str = "cpu"
-) -> Array:
+def taught_targets(teacher: Teacher, known: KnownParts, x: Array, device: str = "cpu") -> Array:
     """The teacher's forecasts for synthetic inputs.
 
     Args:

@@ -95,7 +95,7 @@ class UnrolledTraining(Workspace):
         learned = {"x": x, "y": y} if matching.learn_targets else {"x": x}
         gradients = torch.autograd.grad(loss, list(learned.values()))
         # Locations that took no part have no gradient; momentum alone must not move them.
-        moved = torch.cat(self.visited).unique()
+        moved = torch.unique(torch.cat(self.visited))
         own = {name: g[:, :, moved] for name, g in zip(learned, gradients, strict=True)}
         self.synthetic.adam_step(moved, own, matching.learning_rate)
         self.point = point.detached()

@@ -32,7 +32,7 @@ def validation_windows(source: PreparedSource, config: DistillConfig) -> Evaluat
 
 
 def real_data(source: PreparedSource, config: DistillConfig) -> RealData:
-    """What tasks read that train on the real series: its train split and some validation windows."""
+    """What tasks read that train on the real series: the train split, some validation windows."""
     train = source.starts["train"]
     return RealData(
         windows=source.windows.head(source.train_steps),

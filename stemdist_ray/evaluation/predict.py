@@ -135,7 +135,7 @@ def score_forecaster(
     mean_window: npt.NDArray[np.float32],
     device: torch.device | str = "cpu",
 ) -> Metrics:
-    """Score a forecaster in eval mode on all locations, on top of the windows' base if they have one.
+    """Score a forecaster in eval mode on all locations, on top of the windows' base if any.
 
     Args:
         model: The forecaster.

@@ -41,6 +41,9 @@ def ray_session(address: str | None, num_workers: int, num_cpus: float) -> Itera
         _join(address)
     else:
         _use_private_token()
+        # Ray would let its workers give way to everything else on the machine (niceness 15): beside
+        # any other program that computes they starve.
+        os.environ.setdefault("RAY_worker_niceness", "0")
         cpus = max(os.cpu_count() or 1, math.ceil(num_workers * num_cpus))
         ray.init(address="local", num_cpus=cpus, include_dashboard=False, **_QUIET)
     try:

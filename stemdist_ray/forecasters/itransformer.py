@@ -75,9 +75,9 @@ class Itransformer(Forecaster):
     """iTransformer on any number of locations.
 
     A window is normalised per location and feature and the forecast scaled back, as in the
-    paper; a residual's gets only the scale back, not the level, which the base has. Calendar columns
-    are left as they are: normalised, they would no longer tell the time. The location's embedding
-    is added to its token, which the paper's tokens do not have.
+    paper; a residual's gets only the scale back, not the level, which the base has. Calendar
+    columns are left as they are: normalised, they would no longer tell the time. The location's
+    embedding is added to its token, which the paper's tokens do not have.
 
     Args:
         shape: L, H and F.

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stemdist_ray.artifact.dataset import CROSS_EVALUATION, SyntheticDataset
+from stemdist_ray.comparison.compare import Cell
 from stemdist_ray.comparison.table import CrossEvaluation, RowResult
 from stemdist_ray.config import DistillConfig, ForecasterConfig
 from stemdist_ray.data.prepared import PreparedSource, Source
-from stemdist_ray.errors import DivergenceError
 from stemdist_ray.forecasters import FORECASTERS, check_forecaster
 from stemdist_ray.pipeline.evaluate_job import opened_comparison, track_evaluation, wanted_rows
 from stemdist_ray.progress import Reporter, SilentReporter
@@ -26,6 +26,8 @@ def evaluate_forecasters(
     reporter: Reporter | None = None,
 ) -> CrossEvaluation:
     """Train many forecasters on the distilled data, on a random subset and on sampled full data.
+
+    On the default track: on top of the data set's base where it has one.
 
     Every forecaster has its default options, the surrogate those it distilled with.
 
@@ -49,15 +51,18 @@ def evaluate_forecasters(
     rows: dict[str, dict[str, RowResult]] = {}
     failed: dict[str, str] = {}
     with opened_comparison(artifact, source, config, reporter) as work:
-        surrogate = work.dataset.config.forecaster
-        for name in names:
-            chosen = surrogate if name == surrogate.name else ForecasterConfig(name=name)
-            try:
-                rows[name] = work.comparison.with_forecaster(chosen).train(wanted)
-            except DivergenceError as error:
-                failed[name] = str(error)
-                reporter.say(f"{name} left out: {error}")
-        naive = work.comparison.closed_form()
+        surrogate, track = work.dataset.config.forecaster, work.tracks[0]
+        kinds = [surrogate if n == surrogate.name else ForecasterConfig(name=n) for n in names]
+        cells = [Cell(kind, track, row) for kind in kinds for row in wanted]
+        results, naive = work.comparison.run(cells)
+        for (name, _, row), found in results.items():
+            if isinstance(found, RowResult):
+                rows.setdefault(name, {})[row] = found
+            else:
+                failed[name] = str(found)
+        for name, why in failed.items():
+            rows.pop(name, None)
+            reporter.say(f"{name} left out: {why}")
     result = CrossEvaluation(
         rows=rows,
         failed=failed,
@@ -65,6 +70,7 @@ def evaluate_forecasters(
         surrogate=surrogate.name,
         protocol=work.config.evaluation.protocol,
         seed=work.config.seed,
+        track=track,
     )
     if work.folder is not None:
         write_json(work.folder / CROSS_EVALUATION, result.to_json())

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from stemdist_ray.artifact.dataset import EVALUATION, SyntheticDataset
 from stemdist_ray.baselines import Material, TrainedRow, trained_rows
-from stemdist_ray.clustering.kmeans import Clustering
-from stemdist_ray.comparison.compare import Comparison
+from stemdist_ray.comparison.compare import Cell, Comparison
 from stemdist_ray.comparison.table import Evaluation, RowResult
+from stemdist_ray.comparison.train_row import ComparisonData
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.evaluation.metrics import METRIC_NAMES
-from stemdist_ray.execution.devices import driver_device
+from stemdist_ray.execution.devices import worker_device
+from stemdist_ray.execution.select import open_executor
 from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.pipeline.track import ended
 from stemdist_ray.progress import Reporter, SilentReporter
@@ -53,15 +54,27 @@ def evaluate(
     """
     reporter = reporter or SilentReporter()
     with opened_comparison(artifact, source, config, reporter) as work, PeakMemory() as memory:
-        rows = work.comparison.train(wanted_rows(full_data))
-        naive = work.comparison.closed_form()
+        forecaster = work.config.forecaster
+        cells = [
+            Cell(forecaster, track, row) for track in work.tracks for row in wanted_rows(full_data)
+        ]
+        found, naive = work.comparison.run(cells)
+        for outcome in found.values():
+            if isinstance(outcome, Exception):
+                raise outcome
+        rows = {key: row for key, row in found.items() if isinstance(row, RowResult)}
+    tracks = {
+        track: {name: row for (_, own, name), row in rows.items() if own == track}
+        for track in work.tracks
+    }
     result = Evaluation(
-        rows=rows,
+        tracks=tracks,
         naive=naive,
         forecaster=work.config.forecaster.name,
         protocol=work.config.evaluation.protocol,
         seed=work.config.seed,
         peak_rss_mib=memory.peak_mib,
+        distill_seconds=work.dataset.manifest.distill_seconds(),
     )
     if work.folder is not None:
         write_json(work.folder / EVALUATION, result.to_json())
@@ -83,12 +96,14 @@ class EvaluationWork:
         dataset: The distilled data.
         config: Forecaster, budget, seed, tracking.
         comparison: Trains the rows.
+        tracks: That are compared, the default one first.
     """
 
     folder: Path | None
     dataset: SyntheticDataset
     config: DistillConfig
     comparison: Comparison
+    tracks: tuple[str, ...]
 
 
 @contextmanager
@@ -110,17 +125,35 @@ def opened_comparison(
     prepared = prepare_source(source, data_config)
     check_fits(dataset, prepared, reporter)
     with torch_threads(config.worker.coordinator_threads):
+        fitted = dataset.fitted_base
+        base = None if fitted is None else fitted.bind(prepared)
         material = Material(
             source=prepared,
             x=dataset.x,
             y=dataset.y,
-            clustering=Clustering(dataset.assignment, dataset.cluster_size, 0.0),
+            clustering=dataset.clustering,
             mean_window=prepared.mean_window(),
             config=config.evaluation,
-            device=driver_device(config),
+            device=worker_device(config),
+            known=dataset.known,
+            base=base,
+            teacher=dataset.teacher,
+            teacher_base=base,
         )
-        comparison = Comparison(material, config.forecaster, config.seed, reporter)
-        yield EvaluationWork(folder, dataset, config, comparison)
+        data = ComparisonData.of(material)
+        with open_executor(data, config.worker, _MANY) as executor:
+            comparison = Comparison(data, executor, config.seed, config.worker.threads, reporter)
+            tracks = _tracks(base is not None, config.evaluation.tracks)
+            yield EvaluationWork(folder, dataset, config, comparison, tracks)
+
+
+_MANY = 64  # trainings of an evaluation at a time; more workers would hardly ever be busy
+
+
+def _tracks(has_base: bool, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """The tracks that are asked for and possible; without a base there is but one."""
+    possible = ("with_base", "network_alone") if has_base else ("network_alone",)
+    return tuple(track for track in possible if track in wanted) or possible
 
 
 def check_fits(dataset: SyntheticDataset, source: PreparedSource, reporter: Reporter) -> None:

@@ -17,6 +17,8 @@ from stemdist_ray.errors import ArtifactError, ExecutionError
 from stemdist_ray.evaluation.metrics import METRIC_NAMES, Metrics, Summary
 from stemdist_ray.evaluation.predict import EvaluationWindows, score_forecaster
 from stemdist_ray.forecasters import build_forecaster, check_forecaster
+from stemdist_ray.forecasters.closed_form.fit_base import FittedBase, fit_base
+from stemdist_ray.forecasters.closed_form.live import InputRule
 from stemdist_ray.pipeline.evaluate_job import check_fits
 from stemdist_ray.pipeline.folders import check_folder, make_folder
 from stemdist_ray.pipeline.track import dataset_of, ended, job_tags, remember_run, remembered_run
@@ -96,7 +98,9 @@ def train_forecaster(
     dataset = None if distilled is None else SyntheticDataset.load(distilled)
     if dataset is not None:
         data_config = dataset.config.data.model_copy(update={"locations_file": None})
-        config = config.model_copy(update={"data": data_config})
+        # Without a base in the data set, or where none is asked for, networks forecast alone.
+        base = "none" if config.base == "none" else dataset.config.base
+        config = config.model_copy(update={"data": data_config, "base": base})
     with opened_source(source, config.data, config.streaming, folder, reporter) as prepared:
         if dataset is not None:
             check_fits(dataset, prepared, reporter)
@@ -114,8 +118,12 @@ def _train(
     reporter: Reporter,
 ) -> TrainResult:
     windows = None
+    with torch_threads(config.worker.threads):
+        fitted = _base(source, config, dataset)
+    source = source.with_base(None if fitted is None else fitted.bind(source))
     if dataset is not None:
-        windows = DistilledWindows(dataset.x, dataset.y, dataset.cluster_size)
+        targets = dataset.y if fitted is None else dataset.residual()
+        windows = DistilledWindows(dataset.inputs(), targets, dataset.cluster_size)
     work = training_work(config, source, windows, _hash(source, windows))
     make_folder(folder, resume=resume)
     tracker = create_tracker(config.tracking, folder.absolute().parent)
@@ -126,7 +134,7 @@ def _train(
         reporter.say(f"training {config.forecaster.name} on {_what(source, dataset)}")
         begun = time.perf_counter()
         state = _run(work, config, folder / CHECKPOINTS)
-        result = _finish(folder, config, source, work, state, tracker)
+        result = _finish(folder, config, source, work, fitted, state, tracker)
         reporter.say(
             f"epoch {result.best_epoch} of {state['epoch']} kept, validation relative RMSE "
             f"{result.validation:.4f}, test {result.test.relative_rmse:.4f}; "
@@ -134,6 +142,17 @@ def _train(
         )
         uri = _register(folder, config, result, tracker, register_as)
     return TrainResult(**{**vars(result), "model_uri": uri})
+
+
+def _base(
+    source: PreparedSource, config: TrainConfig, dataset: SyntheticDataset | None
+) -> FittedBase | None:
+    """The base of a training: that of the distilled data, or one fitted on the source."""
+    if config.base == "none":
+        return None
+    if dataset is None:
+        return fit_base(source, config.base, config.seed, threads=config.worker.threads)
+    return dataset.fitted_base
 
 
 def _hash(source: PreparedSource, distilled: DistilledWindows | None) -> str:
@@ -161,6 +180,7 @@ def _finish(
     config: TrainConfig,
     source: PreparedSource,
     work: TrainingWork,
+    fitted: FittedBase | None,
     state: dict[str, Any],
     tracker: Tracker,
 ) -> TrainResult:
@@ -175,11 +195,11 @@ def _finish(
     trained = TrainedForecaster(
         model=model.eval(),
         config=config.forecaster,
-        scaler=source.scaler,
+        rule=InputRule.of(source),
         mean_window=work.mean_window,
         location_ids=source.location_ids,
-        feature_names=source.input_names,
         unit=source.target_unit,
+        base=fitted,
     )
     trained.save(folder / MODEL)
     result = TrainResult(
@@ -258,7 +278,8 @@ def _register(
     about = {
         "forecaster": config.forecaster.name,
         "test_relative_rmse": result.test.relative_rmse,
-        "input": "readings (steps, locations, features) in original units",
+        "input": "readings (steps, locations, features) in original units; params last_time or "
+        "last_step where the forecast depends on the season",
         "output": "forecasts (steps, locations) in original units",
     }
     uri = tracking_uri(config.tracking, folder.absolute().parent)

@@ -145,6 +145,47 @@ def error_per_horizon(evaluation: Evaluation, unit: str) -> Picture:
     return picture(figure, "horizon", "Error per horizon step", alt)
 
 
+def error_over_time(evaluation: Evaluation) -> Picture:
+    """Test error against seconds of training, one panel per track."""
+    tracks = evaluation.tracks
+    figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(1, len(tracks), sharey=len(tracks) == 1))
+    for axes, (track, rows) in zip(panels, tracks.items(), strict=True):
+        _plain(axes)
+        for name, row in rows.items():
+            look = row_look(name)
+            seconds = [point.train_seconds for point in row.curve]
+            errors = [point.test for point in row.curve]
+            axes.plot(
+                seconds,
+                errors,
+                label=look.report_title,
+                color=look.colour,
+                marker="o",
+                markersize=3,
+            )
+        base = evaluation.naive.get("seasonal_linear")
+        if base is not None and track == "with_base":
+            level = base.test.values["relative_rmse"]["mean"]
+            look = row_look("seasonal_linear")
+            axes.axhline(level, color=look.colour, linestyle=":", label=look.report_title)
+        axes.set_xscale("log")
+        axes.set_title(_TRACK_TITLES[track], fontsize=9)
+        axes.set_xlabel("seconds of training")
+    panels[0].set_ylabel("test relative RMSE")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    own = evaluation.distilled.curve
+    alt = (
+        f"Trained on the distilled data the test relative RMSE is {own[0].test:.3f} after "
+        f"{own[0].train_seconds:.1f} s and {own[-1].test:.3f} after {own[-1].train_seconds:.1f} s."
+    )
+    return picture(figure, "seconds", "Error against seconds of training", alt)
+
+
+_TRACK_TITLES = {"with_base": "on top of a base", "network_alone": "network alone"}
+
+
 def cluster_sizes(sizes: npt.NDArray[np.int64]) -> Picture:
     """How many real locations each synthetic one stands for."""
     figure, axes = new_axes(height=2.6)

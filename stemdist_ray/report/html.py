@@ -12,7 +12,7 @@ import numpy as np
 
 from stemdist_ray.artifact.dataset import CROSS_EVALUATION, EVALUATION, EXAMPLES, SyntheticDataset
 from stemdist_ray.artifact.manifest import Manifest
-from stemdist_ray.comparison.break_even import break_even
+from stemdist_ray.comparison.break_even import break_even_lines
 from stemdist_ray.comparison.table import (
     DISTILLED,
     CrossEvaluation,
@@ -108,6 +108,8 @@ def _pictures(
     pictures = [figures.convergence(manifest.history, manifest.result.best_round, objective)]
     if evaluation is not None:
         pictures.append(figures.error_per_horizon(evaluation, unit))
+        if evaluation.distilled.curve:
+            pictures.append(figures.error_over_time(evaluation))
     if (folder / EXAMPLES).exists():
         with np.load(folder / EXAMPLES, allow_pickle=False) as file:
             examples = {name: file[name] for name in file.files}
@@ -124,11 +126,15 @@ def _pictures(
 
 def _table_rows(evaluation: Evaluation) -> list[TableRow]:
     rows = []
+    alone = evaluation.tracks.get("network_alone", {}) if evaluation.track == "with_base" else {}
     for name, result in evaluation.every_row().items():
+        other = alone.get(name)
+        beside = "" if other is None else _number(other.test.values["relative_rmse"], 3, True)
         trivial = name in evaluation.naive
         test = result.test.values
         cells = [
             _number(test["relative_rmse"], 3, not trivial),
+            beside,
             _number(test["relative_mae"], 3, not trivial),
             _number(test["mae"], 3, not trivial),
             _number(test["rmse"], 3, not trivial),
@@ -185,39 +191,18 @@ def outcome(manifest: Manifest, evaluation: Evaluation | None) -> str:
     return (
         "A forecaster trained on them reaches a test relative RMSE of "
         f"{_error(evaluation.distilled):.3f}; {', '.join(parts)}. Lower is better. "
-        f"{_pays(manifest, evaluation)}"
-    )
+        f"{_pays(evaluation)}"
+    ).strip()
 
 
 def _error(result: RowResult) -> float:
     return result.test.values["relative_rmse"]["mean"]
 
 
-def _pays(manifest: Manifest, evaluation: Evaluation) -> str:
+def _pays(evaluation: Evaluation) -> str:
     """After how many trained models distilling has saved time."""
-    full, own = evaluation.rows.get("full_data"), evaluation.distilled
-    stages = {name: stage.seconds for name, stage in manifest.stages.items()}
-    # Artifacts of schema version 1 know the stages of the last process of a resumed run only;
-    # rounds are all known.
-    rounds = sum(r.seconds + r.validation_seconds for r in manifest.history)
-    distilling = stages.pop("distill", 0.0)
-    spent = sum(stages.values()) + max(distilling, rounds)
-    if full is None:
-        return (
-            f"Distilling took {spent:.0f} s; stemdist evaluate --full-data measures after how many "
-            "trained models it pays."
-        )
-    models = break_even(spent, full.train_seconds, own.train_seconds)
-    if models is None:
-        return "Training on the full data is as fast: distilling saves no time here."
-    return (
-        f"Distilling took {spent:.0f} s; one training takes {own.train_seconds:.1f} s "
-        f"instead of {full.train_seconds:.1f} s on the full data, so it pays from the "
-        f"{models}{_ordinal(models)} model on."
-    )
-
-
-def _ordinal(number: int) -> str:
-    if number % 100 in (11, 12, 13):
-        return "th"
-    return {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    spent = f"Distilling took {evaluation.distill_seconds:.0f} s."
+    lines = break_even_lines(evaluation.tracks, evaluation.distill_seconds)
+    if np.isnan(evaluation.distill_seconds) or not lines:
+        return ""
+    return " ".join([spent, *(f"{line[0].upper()}{line[1:]}." for line in lines)])

@@ -49,8 +49,24 @@ def register_model(
             pip_requirements=[f"{name}=={versions[name].split('+')[0]}" for name in needed],
             registered_model_name=name,
             metadata=metadata,
+            signature=_signature(),
         )
     return f"models:/{name}/{model.registered_model_version}"
+
+
+def _signature() -> Any:
+    """What may be said besides the readings; MLflow drops parameters that it does not know."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import DataType, ParamSchema, ParamSpec
+
+    return ModelSignature(
+        params=ParamSchema(
+            [
+                ParamSpec("last_time", DataType.string, ""),
+                ParamSpec("last_step", DataType.long, -1),
+            ]
+        )
+    )
 
 
 @contextmanager

@@ -23,9 +23,18 @@ class ServedForecaster(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
     # No type hint on model_input: MLflow takes one for a schema and warns about those it has not.
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
-        """(L, N, F) readings to (H, N) forecasts, or (W, L, N, F) to (W, H, N)."""
-        del context, params
-        return self.trained.forecast(model_input)
+        """(L, N, F) readings to (H, N) forecasts, or (W, L, N, F) to (W, H, N).
+
+        ``params`` may hold ``last_time`` (a time stamp, several with commas between) or
+        ``last_step`` (a number) of the last reading, see ``TrainedForecaster.forecast``.
+        """
+        del context
+        time, step = (params or {}).get("last_time"), (params or {}).get("last_step")
+        return self.trained.forecast(
+            model_input,
+            last_time=time.split(",") if time else None,
+            last_step=None if step is None or step < 0 else step,
+        )
 
 
 mlflow.models.set_model(ServedForecaster())

@@ -47,7 +47,7 @@ class FitResult:
         optimizer_steps: Steps taken in all.
         train_seconds: Time in training steps, without validation.
         total_seconds: With validation.
-        snapshots: Along the way, and at the end.
+        snapshots: Along the way; the last one is the end.
     """
 
     model: Forecaster
@@ -120,7 +120,7 @@ def fit(
     best = engine.best
     assert best.metrics is not None  # converged in this process
     engine.model.load_state_dict(best.weights)
-    if snapshots_at and (not snapshots or snapshots[-1].steps != engine.steps):
+    if not snapshots or snapshots[-1].steps != engine.steps:
         snapshots.append(Snapshot(engine.steps, clock.seconds, best.error, best.weights))
     return FitResult(
         model=engine.model.eval(),

@@ -180,15 +180,11 @@ class BoundBase:
         if "level" in weights:
             yield weights["level"][None] * model.profile.level[at]
         if "group" in weights:
-            yield _product(
-                _product(weights["group"], self.groups[lags]), model.membership[at].T
-            )
+            yield _product(_product(weights["group"], self.groups[lags]), model.membership[at].T)
         if "season" in weights:
             steps = starts[:, None] + np.arange(model.lookback + model.horizon)
             patterns = model.profile.patterns.T[self.place[steps]]  # (W, L + H, R)
-            yield _product(
-                _product(weights["season"], patterns), model.profile.coefficients[at].T
-            )
+            yield _product(_product(weights["season"], patterns), model.profile.coefficients[at].T)
 
 
 def _product(left: Array, right: Array) -> Array:
@@ -235,7 +231,9 @@ def group_means(windows: WindowedSeries, membership: Array) -> tuple[Array, Arra
 _STEPS_PER_BLOCK = 1024
 
 
-def design(bound: BoundBase, windows: WindowedSeries, starts: Steps, locations: Steps) -> Array:
+def design(
+    bound: BoundBase, windows: WindowedSeries, starts: Steps, locations: Steps
+) -> npt.NDArray[np.float64]:
     """The inputs of the map for some windows of some locations, in the order of :data:`PARTS`.
 
     Args:
@@ -245,26 +243,30 @@ def design(bound: BoundBase, windows: WindowedSeries, starts: Steps, locations: 
         locations: (n,) positions.
 
     Returns:
-        (W, n, D) float32.
+        (W, n, D) float64: sums of products are made of them.
     """
-    model, shape = bound.model, (len(starts), len(locations))
+    model = bound.model
     lags = starts[:, None] + np.arange(model.lookback)
-    columns: dict[str, Array] = {"one": np.ones((1, 1, 1), np.float32)}
+    parts: dict[str, Array] = {"one": np.ones((1, 1, 1), np.float32)}
     own = windows.inputs[lags[:, :, None], locations]  # (W, L, n, F)
-    columns["own"] = own.transpose(0, 2, 1, 3).reshape(*shape, -1)
+    parts["own"] = own.transpose(0, 2, 1, 3).reshape(len(starts), len(locations), -1)
     if "group" in model.weights:
         means = _product(bound.groups[lags], model.membership[locations].T)
-        columns["group"] = means.transpose(0, 2, 1)
-    columns["overall"] = bound.overall[lags][:, None]
-    columns["level"] = model.profile.level[locations][None, :, None]
+        parts["group"] = means.transpose(0, 2, 1)
+    parts["overall"] = bound.overall[lags][:, None]
+    parts["level"] = model.profile.level[locations][None, :, None]
     if "season" in model.weights:
         steps = starts[:, None] + np.arange(model.lookback + model.horizon)
         patterns = model.profile.patterns.T[bound.place[steps]]
         profile = _product(patterns, model.profile.coefficients[locations].T)
-        columns["season"] = profile.transpose(0, 2, 1)
+        parts["season"] = profile.transpose(0, 2, 1)
     if bound.calendar is not None:
-        columns["calendar"] = bound.calendar[starts + model.lookback - 1][:, None]
-    chosen = [columns[part] for part in PARTS if part in model.weights]
-    return np.concatenate(
-        [np.broadcast_to(c, (*shape, c.shape[2])) for c in chosen], axis=2, dtype=np.float32
-    )
+        parts["calendar"] = bound.calendar[starts + model.lookback - 1][:, None]
+    width = sum(weights.shape[1] for weights in model.weights.values())
+    out, first = np.empty((len(starts), len(locations), width)), 0
+    for part in PARTS:
+        if part in model.weights:
+            last = first + model.weights[part].shape[1]
+            out[:, :, first:last] = parts[part]
+            first = last
+    return out

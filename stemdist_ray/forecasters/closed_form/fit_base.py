@@ -19,7 +19,7 @@ import numpy.typing as npt
 from stemdist_ray.clustering.kmeans import cluster_locations, location_vectors
 from stemdist_ray.config import ClusteringConfig
 from stemdist_ray.data.prepared import PreparedSource
-from stemdist_ray.data.windows import WindowedSeries, evenly_spaced
+from stemdist_ray.data.windows import SplitName, WindowedSeries, evenly_spaced
 from stemdist_ray.forecasters.closed_form.base_model import (
     PARTS,
     BaseModel,
@@ -40,7 +40,7 @@ from stemdist_ray.forecasters.closed_form.profile import ProfileSums, SeasonProf
 
 Positions = npt.NDArray[np.int64]
 
-_PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3)
+PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3)
 _SMOOTHINGS = (0.0, 1.0, 2.0, 4.0)  # slots
 _RANKS = (12, 24, 48)
 _FIRST_RANK = 24  # smoothing is chosen with it
@@ -48,7 +48,21 @@ _LITTLE = 1.005  # a lower rank is taken where its squared error is at most this
 _MANY_SEASONS = 50  # with as many, a profile has little noise and one season a small part in it
 _GROUPS = 16  # more or fewer changed little on any data set tried, one group cost up to 2 %
 _SAMPLED_ROWS, _SAMPLED_LOCATIONS = 80_000, 512
+_FEW_ROWS = 500_000  # windows times locations whose sums take a second or two
 _VECTOR_STEPS = 2048  # steps that locations are grouped by, at most
+
+
+_Part = tuple[Positions, Positions]
+"""Window starts and positions of locations."""
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One way to make the profiles that a map is fitted on."""
+
+    smoothing: float
+    cross_fitted: bool
+    rank: int
 
 
 class TaskRunner(Protocol):
@@ -134,10 +148,13 @@ def fit_base(
         source: The prepared series.
         kind: "seasonal_linear", or "ridge" on own lags alone.
         seed: Of the run; groups the locations.
-        runner: Computes the sums; None = this process.
+        runner: Computes the sums, where they are worth the way; None = this process.
         threads: torch threads per task.
     """
-    return _Fit(source, kind, seed, runner or InProcess(), threads).run()
+    rows = len(source.starts["train"]) * source.windows.num_locations
+    if runner is None or rows < _FEW_ROWS:
+        runner = InProcess()  # the same sums, without the way to the workers and back
+    return _Fit(source, kind, seed, runner, threads).run()
 
 
 class _Fit:
@@ -160,89 +177,87 @@ class _Fit:
         self.sums = ProfileSums.of(source)
 
     def run(self) -> FittedBase:
-        smoothing, cross = 0.0, False
+        way = _Way(0.0, False, 0)
         if self.kind == "seasonal_linear" and self.source.season.size > 1:
-            smoothing, cross = self._choose_smoothing()
-            rank = self._choose_rank(smoothing, cross)
-        else:
-            rank = 0
-        shape = self._profiles(smoothing, cross, rank)
-        train = self._train_sums(shape, self._all("train"), "base")
-        validation = self._sums(shape[-1:], [self._all("val")], "base, validation")
-        penalty, weights, _ = best_penalty(train, validation, _PENALTIES)
-        model = self._model(shape[-1])
+            way = self._choose_rank(self._choose_smoothing())
+        train, validation = self._sums([way], self._all("train"), self._all("val"), "base")[way]
+        penalty, weights, _ = best_penalty(train, validation, PENALTIES)
+        model = self._model(self._profiles(way)[-1])
         return FittedBase(
-            replace(model, weights=_split(weights.astype(np.float32), model.weights)),
-            BaseChoice(smoothing, cross, rank, penalty),
+            replace(model, weights=split_weights(weights.astype(np.float32), model.weights)),
+            BaseChoice(way.smoothing, way.cross_fitted, way.rank, penalty),
         )
 
-    def _choose_smoothing(self) -> tuple[float, bool]:
+    def _choose_smoothing(self) -> _Way:
         if self.sums.num_seasons >= _MANY_SEASONS:
-            return 0.0, False  # the noise is averaged away, and no season weighs much
-        ways = (False, True) if self.sums.num_folds > 1 else (False,)
-        slots = self.source.season.slots
+            return _Way(0.0, False, self._ranks()[-1])  # the noise is averaged away already
+        crossed = (False, True) if self.sums.num_folds > 1 else (False,)
+        slots, rank = self.source.season.slots, min(_FIRST_RANK, self._ranks()[-1])
         smoothings = [s for s in _SMOOTHINGS if 6 * s < slots]
-        errors = {
-            (smoothing, cross): self._try(smoothing, cross, _FIRST_RANK)
-            for smoothing in smoothings
-            for cross in ways
-        }
+        errors = self._try([_Way(s, cross, rank) for s in smoothings for cross in crossed])
         return min(errors, key=errors.__getitem__)
 
-    def _choose_rank(self, smoothing: float, cross: bool) -> int:
-        most = min(self.source.season.size, len(self.membership))
-        ranks = [r for r in _RANKS if r < most] or [most]
-        if ranks[-1] < _RANKS[-1]:
-            ranks.append(min(most, _RANKS[-1]))
-        errors = {rank: self._try(smoothing, cross, rank) for rank in dict.fromkeys(ranks)}
+    def _choose_rank(self, way: _Way) -> _Way:
+        errors = self._try([replace(way, rank=rank) for rank in self._ranks()])
         best = min(errors.values())
-        return min(rank for rank, error in errors.items() if error <= _LITTLE * best)
+        return next(way for way, error in errors.items() if error <= _LITTLE * best)
 
-    def _try(self, smoothing: float, cross: bool, rank: int) -> float:
-        """Squared error on sampled validation windows of a map fitted on sampled train windows."""
-        profiles = self._profiles(smoothing, cross, rank)
-        name = f"base with smoothing {smoothing:g}, rank {rank}"
-        train = self._train_sums(profiles, self._sample("train"), name)
-        validation = self._sums(profiles[-1:], [self._sample("val")], name)
-        return best_penalty(train, validation, _PENALTIES)[2]
+    def _ranks(self) -> list[int]:
+        """Ranks that can be told apart, lowest first."""
+        most = min(self.source.season.size, len(self.membership))
+        return sorted({min(rank, most) for rank in _RANKS})
 
-    def _profiles(self, smoothing: float, cross: bool, rank: int) -> list[SeasonProfile]:
+    def _try(self, ways: list[_Way]) -> dict[_Way, float]:
+        """Squared error on sampled validation windows of maps fitted on sampled train windows."""
+        sums = self._sums(ways, self._sample("train"), self._sample("val"), "choice of the base")
+        return {
+            way: best_penalty(train, validation, PENALTIES)[2]
+            for way, (train, validation) in sums.items()
+        }
+
+    def _profiles(self, way: _Way) -> list[SeasonProfile]:
         """Profiles without each of the folds where cross-fitting, then that of all of train."""
-        rule = self.source.season
-        without = list(range(self.sums.num_folds)) if cross else []
+        rule, smoothing, rank = self.source.season, way.smoothing, way.rank
+        without = range(self.sums.num_folds) if way.cross_fitted else ()
         left_out = [self.sums.profile(rule, smoothing, rank, fold) for fold in without]
         return [*left_out, self.sums.profile(rule, smoothing, rank)]
 
-    def _train_sums(
-        self,
-        profiles: list[SeasonProfile],
-        chosen: tuple[Positions, Positions],
-        name: str,
-    ) -> GramSums:
-        """Sums over train windows, each with the profile that leaves its own fold out."""
-        starts, locations = chosen
-        if len(profiles) == 1:
-            return self._sums(profiles, [chosen], name)
+    def _sums(
+        self, ways: list[_Way], train: _Part, validation: _Part, name: str
+    ) -> dict[_Way, tuple[GramSums, GramSums]]:
+        """Sums over train and over validation for each way; all blocks run beside each other."""
+        bases: list[BoundBase] = []
+        tasks: list[GramTask] = []
+        places: dict[_Way, tuple[range, range]] = {}
+        for way in ways:
+            profiles = self._profiles(way)
+            first = len(tasks)
+            for part, profile in zip(self._parts(train, way), profiles, strict=False):
+                tasks += gram_tasks(name, len(bases), *part, self.threads)
+                bases.append(self._bound(profile))
+            middle = len(tasks)
+            tasks += gram_tasks(name, len(bases), *validation, self.threads)
+            bases.append(self._bound(profiles[-1]))
+            places[way] = range(first, middle), range(middle, len(tasks))
+        self.runner.share(GramMaterial(self.windows, tuple(bases)))
+        found = self.runner.run(block_sums, tasks, lambda sums: None)
+        return {
+            way: (added(found[i] for i in fitted), added(found[i] for i in held_out))
+            for way, (fitted, held_out) in places.items()
+        }
+
+    def _parts(self, train: _Part, way: _Way) -> list[_Part]:
+        """Train windows by the profile that they are fitted with: one that leaves them out."""
+        starts, locations = train
+        if not way.cross_fitted:
+            return [train]
         # A window belongs to the fold that its targets begin in.
         fold = self.sums.fold[starts + self.windows.lookback]
-        parts = [(starts[fold == d], locations) for d in range(len(profiles) - 1)]
-        return self._sums(profiles[:-1], parts, name)
+        return [(starts[fold == d], locations) for d in range(self.sums.num_folds)]
 
-    def _sums(
-        self,
-        profiles: list[SeasonProfile],
-        parts: list[tuple[Positions, Positions]],
-        name: str,
-    ) -> GramSums:
-        bases = tuple(
-            BoundBase(self._model(p), self.groups, self.overall, self.place, self.calendar)
-            for p in profiles
-        )
-        self.runner.share(GramMaterial(self.windows, bases))
-        tasks: list[GramTask] = []
-        for index, (starts, locations) in enumerate(parts):
-            tasks += gram_tasks(name, index, starts, locations, self.threads)
-        return added(self.runner.run(block_sums, tasks, lambda sums: None))
+    def _bound(self, profile: SeasonProfile) -> BoundBase:
+        model = self._model(profile)
+        return BoundBase(model, self.groups, self.overall, self.place, self.calendar)
 
     def _model(self, profile: SeasonProfile) -> BaseModel:
         """A base without weights yet: zeros of the right sizes."""
@@ -268,10 +283,10 @@ class _Fit:
             horizon=horizon,
         )
 
-    def _all(self, split: Any) -> tuple[Positions, Positions]:
+    def _all(self, split: SplitName) -> _Part:
         return self.source.starts[split], np.arange(self.windows.num_locations)
 
-    def _sample(self, split: Any) -> tuple[Positions, Positions]:
+    def _sample(self, split: SplitName) -> _Part:
         starts, locations = self._all(split)
         some = locations[evenly_spaced(len(locations), _SAMPLED_LOCATIONS)]
         wanted = max(1, _SAMPLED_ROWS // len(some))
@@ -312,7 +327,7 @@ def _membership(source: PreparedSource, seed: int) -> npt.NDArray[np.float32]:
     return np.eye(groups, dtype=np.float32)[clustering.assignment]
 
 
-def _split(
+def split_weights(
     weights: npt.NDArray[np.float32], like: Any
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Cut (H, D) weights into the parts of a base."""

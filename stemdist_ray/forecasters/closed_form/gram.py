@@ -120,7 +120,7 @@ def block_sums(material: GramMaterial, task: GramTask) -> GramSums:
     windows = material.windows
     with torch_threads(task.threads):
         x = design(material.bases[task.base], windows, task.starts, task.locations)
-        rows = torch.from_numpy(x).double().flatten(0, 1)  # (W n, D)
+        rows = torch.from_numpy(x.reshape(-1, x.shape[2]))  # (W n, D)
         steps = task.starts[:, None] + windows.lookback + np.arange(windows.horizon)
         at = steps[:, :, None], task.locations
         y = windows.inputs[..., windows.target][at].transpose(1, 0, 2)  # (H, W, n)
@@ -154,7 +154,7 @@ def gram_tasks(
     name: str, base: int, starts: Positions, locations: Positions, threads: int
 ) -> list[GramTask]:
     """Cut windows and locations into blocks; the cut does not depend on who computes them."""
-    tasks = []
+    tasks: list[GramTask] = []
     for left in range(0, len(locations), _LOCATIONS_PER_BLOCK):
         some = locations[left : left + _LOCATIONS_PER_BLOCK]
         step = max(1, _ROWS_PER_BLOCK // len(some))

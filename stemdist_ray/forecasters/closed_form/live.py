@@ -7,7 +7,7 @@ columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -50,8 +50,8 @@ class InputRule:
     num_locations: int
     feature_names: tuple[str, ...]
     scaler: Scaler
-    season: SeasonRule = SeasonRule()
-    calendar: CalendarRule = CalendarRule()
+    season: SeasonRule = field(default_factory=SeasonRule)
+    calendar: CalendarRule = field(default_factory=CalendarRule)
     sampling_seconds: float | None = None
 
     @classmethod
@@ -76,7 +76,11 @@ class InputRule:
         return len(self.feature_names)
 
     def windows(
-        self, recent: npt.ArrayLike, last_time: Any = None, last_step: Any = None, season: bool = True
+        self,
+        recent: npt.ArrayLike,
+        last_time: Any = None,
+        last_step: Any = None,
+        season: bool = True,
     ) -> LiveWindows:
         """Make windows of recent readings.
 

@@ -107,7 +107,7 @@ class ProfileSums:
         kept = [d for d in range(self.num_folds) if d != without]
         total, count = self.total[kept].sum(axis=0), self.count[kept].sum(axis=0)
         level = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1)
-        if rule.size == 1:
+        if rule.size == 1 or rank == 0:
             empty = np.zeros((len(level), 0), np.float32)
             return SeasonProfile(level, empty, np.zeros((0, 1), np.float32))
         shape = (rule.size // rule.slots, rule.slots, -1)
