@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 # Before torch and Ray are imported: no spinning threads, no open or half-open local Ray.
@@ -21,6 +22,7 @@ import torch
 from stemdist_ray.baselines import Material
 from stemdist_ray.clustering.kmeans import cluster_locations, location_vectors
 from stemdist_ray.comparison.compare import Comparison
+from stemdist_ray.comparison.train_row import ComparisonData
 from stemdist_ray.config import (
     DataConfig,
     DistillConfig,
@@ -34,7 +36,12 @@ from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.simulate import TrafficParameters, simulate_traffic
 from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.start import known_parts
 from stemdist_ray.distillation.task import ClusteredData, ShardTask
+from stemdist_ray.distillation.teacher import Teacher, train_teacher
+from stemdist_ray.distillation.validation import real_data
+from stemdist_ray.execution.serial import SerialExecutor
+from stemdist_ray.forecasters.closed_form.fit_base import FittedBase, fit_base
 from stemdist_ray.pipeline import distill
 from stemdist_ray.progress import SilentReporter
 from stemdist_ray.training.work import DistilledWindows
@@ -61,6 +68,49 @@ def traffic() -> SpatioTemporalSeries:
 
 
 @pytest.fixture(scope="session")
+def hourly() -> SpatioTemporalSeries:
+    """Sixteen days of hours at twelve locations: a day, a weekend, two features, gaps."""
+    rng = np.random.default_rng(5)
+    steps = np.arange(384)
+    height = 1 + 0.5 * ((steps // 24) % 7 < 5)  # from a Monday on
+    phase = rng.uniform(0, 2, 12)
+    wave = height[:, None] * np.sin(2 * np.pi * steps[:, None] / 24 + phase)
+    slow = np.cumsum(0.2 * rng.normal(size=(384, 12)), axis=0)
+    speed = 20 + 5 * wave + slow + 0.5 * rng.normal(size=(384, 12))
+    values = np.stack([speed, 3 * wave - rng.normal(size=(384, 12))], axis=2).astype(np.float32)
+    values[rng.random(values.shape) < 0.05] = np.nan
+    times = np.datetime64("2024-01-01", "ns") + steps * np.timedelta64(1, "h")
+    return SpatioTemporalSeries(values, times=times, feature_names=("speed", "flow"), name="hours")
+
+
+@pytest.fixture(scope="session")
+def seasonal(hourly: SpatioTemporalSeries) -> PreparedSource:
+    """The hours, ready to be trained on, without a base."""
+    return prepare(hourly, DataConfig(lookback=6, horizon=4))
+
+
+@pytest.fixture(scope="session")
+def fitted(seasonal: PreparedSource) -> FittedBase:
+    """The seasonal linear base of the hours."""
+    return fit_base(seasonal, "seasonal_linear", seed=0)
+
+
+@pytest.fixture(scope="session")
+def based(seasonal: PreparedSource, fitted: FittedBase) -> PreparedSource:
+    """The hours with their base."""
+    return seasonal.with_base(fitted.bind(seasonal))
+
+
+@pytest.fixture(scope="session")
+def teacher(based: PreparedSource, tiny_config: DistillConfig) -> Teacher:
+    """A teacher of one member, trained on top of the base of the hours."""
+    real = real_data(based, tiny_config)
+    teacher, _ = train_teacher(tiny_config, real, SerialExecutor(real), "cpu", SilentReporter())
+    assert teacher is not None
+    return teacher
+
+
+@pytest.fixture(scope="session")
 def tiny_config() -> DistillConfig:
     """A run of seconds: 2 rounds, 3 shards, serial, untracked."""
     return build_config("demo", TINY)
@@ -72,8 +122,8 @@ TINY = {
     "rounds": 2,
     "num_shards": 3,
     "data": {"lookback": 6, "horizon": 4},
-    "forecaster": {"options": {"channels": 8, "skip_channels": 8, "end_channels": 8, "top_k": 4}},
-    "teacher": {"epochs": 2, "check_every": 1},
+    "forecaster": {"name": "stid", "options": {"embedding": 8, "layers": 1}},
+    "teacher": {"members": 1, "epochs": 2, "check_every": 1, "windows": 8, "locations": 8},
     "matching": {
         "steps": 2,
         "subsets": 2,
@@ -83,7 +133,15 @@ TINY = {
     },
     "refine": {"steps": 1, "inner_epochs": 1},
     "validation": {"every": 1, "epochs": 2, "check_every": 1, "windows": 4},
-    "evaluation": {"epochs": 2, "repeats": 2, "check_every": 1, "validation_windows": 4},
+    "evaluation": {
+        "epochs": 2,
+        "repeats": 2,
+        "check_every": 1,
+        "rate_factors": (1.0,),
+        "curve": (2, 4),
+        "validation_windows": 4,
+        "full_data_epochs": 2,
+    },
     "worker": {"num_workers": 0},
     "tracking": {"enabled": False},
 }
@@ -129,25 +187,43 @@ def prepared(traffic: SpatioTemporalSeries) -> PreparedSource:
 
 @pytest.fixture
 def material(prepared, tiny_config):
-    """Readings of eight locations in place of distilled data."""
-    starts = prepared.starts["train"]
-    vectors = location_vectors(prepared.windows, starts)
-    clustering = cluster_locations(vectors, 8, tiny_config.clustering, 0)
-    batch = prepared.windows.batch(starts[::40], np.arange(8))
+    """Readings of eight locations in place of distilled data; no base, no teacher."""
+    return make_material(prepared, tiny_config)
+
+
+@pytest.fixture
+def based_material(based, seasonal, teacher, tiny_config):
+    """The same of the hours, with base and teacher."""
+    base = based.windows.base
+    return make_material(seasonal, tiny_config, base=base, teacher=teacher, teacher_base=base)
+
+
+def make_material(source: PreparedSource, config: DistillConfig, **more: object) -> Material:
+    starts, some = source.starts["train"], np.arange(8)
+    vectors = location_vectors(source.windows, starts)
+    windows = replace(source.windows, base=more.get("base")).select(some)
+    batch = replace(windows, calendar=None).batch(starts[::40])
     return Material(
-        source=prepared,
+        source=source,
         x=batch.x.numpy(),
         y=batch.y.numpy(),
-        clustering=clustering,
-        mean_window=prepared.mean_window(),
-        config=tiny_config.evaluation,
+        clustering=cluster_locations(vectors, 8, config.clustering, 0),
+        mean_window=source.mean_window(),
+        config=config.evaluation,
         device="cpu",
+        known=known_parts(windows, starts[::40]),
+        **more,
     )
 
 
 @pytest.fixture
-def comparison(material, tiny_config):
-    return Comparison(material, tiny_config.forecaster, 0, SilentReporter())
+def comparison(material):
+    return make_comparison(material)
+
+
+def make_comparison(material: Material, executor: object = None) -> Comparison:
+    data = ComparisonData.of(material)
+    return Comparison(data, executor or SerialExecutor(data), 0, 1, SilentReporter())
 
 
 @pytest.fixture

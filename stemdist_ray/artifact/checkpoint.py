@@ -16,9 +16,9 @@ from stemdist_ray.artifact.teacher_files import load_teacher, save_teacher
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig, build_config, describe_differences
 from stemdist_ray.data.describe import SourceDescription
+from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.distillation.run_state import RoundRecord, RunState, resumed
 from stemdist_ray.distillation.state import SyntheticState
-from stemdist_ray.distillation.teacher import Teacher
 from stemdist_ray.errors import ArtifactError, ConfigError
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
 from stemdist_ray.system.files import replacing_folder, write_json

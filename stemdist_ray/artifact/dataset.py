@@ -26,8 +26,8 @@ from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.covariates import CalendarRule
 from stemdist_ray.data.scaler import Scaler
+from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.distillation.state import KnownParts
-from stemdist_ray.distillation.teacher import Teacher
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
 from stemdist_ray.forecasters.closed_form.live import InputRule, LiveBase
@@ -115,9 +115,8 @@ class SyntheticDataset:
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of the windows in memory: x, y, and what is known of them."""
-        parts = (self.x, self.y, self.known.calendar, self.known.offset)
-        return sum(int(part.nbytes) for part in parts if part is not None)
+        """Bytes of x and y in memory."""
+        return int(self.x.nbytes + self.y.nbytes)
 
     def inputs(self) -> npt.NDArray[np.float32]:
         """What a forecaster reads: (W, L, K, F + C) float32, scaled, calendar last."""

@@ -55,8 +55,9 @@ class Size(_Part):
         lookback: L.
         horizon: H.
         features: F + C, calendar included.
-        bytes: Of the synthetic windows: inputs, targets, calendar and the base's offsets, float32.
+        bytes: Of the synthetic inputs and targets, float32.
         real_bytes: Of the train windows they stand for, inputs and targets.
+        known_bytes: Of what is known of the synthetic windows: calendar, and what the base adds.
         base_bytes: Of the base, 0 without one.
     """
 
@@ -69,7 +70,13 @@ class Size(_Part):
     features: int
     bytes: int
     real_bytes: int
+    known_bytes: int = 0
     base_bytes: int = 0
+
+    @property
+    def total_bytes(self) -> int:
+        """Of all that takes the place of the train windows."""
+        return self.bytes + self.known_bytes + self.base_bytes
 
     @classmethod
     def of(
@@ -83,7 +90,7 @@ class Size(_Part):
         series, synthetic = source.windows, state.synthetic
         real_windows = len(source.starts["train"])
         per_location = series.lookback * series.own_features + series.horizon
-        parts = (synthetic.x, synthetic.y, known.calendar, known.offset)
+        parts = (known.calendar, known.offset)
         return cls(
             windows=synthetic.num_windows,
             locations=synthetic.num_locations,
@@ -92,8 +99,9 @@ class Size(_Part):
             lookback=series.lookback,
             horizon=series.horizon,
             features=series.num_features,
-            bytes=sum(int(part.nbytes) for part in parts if part is not None),
+            bytes=int(synthetic.x.nbytes + synthetic.y.nbytes),
             real_bytes=4 * real_windows * series.num_locations * per_location,
+            known_bytes=sum(int(part.nbytes) for part in parts if part is not None),
             base_bytes=0 if fitted is None else fitted.model.num_bytes,
         )
 

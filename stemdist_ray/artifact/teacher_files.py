@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from stemdist_ray.artifact.tensors import write_table
 from stemdist_ray.config import ForecasterConfig
-from stemdist_ray.distillation.teacher import Teacher
+from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.system.files import read_json, write_json

@@ -17,8 +17,8 @@ from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import BudgetConfig, EvaluationConfig
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import WindowBase, WindowedSeries
+from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.distillation.state import KnownParts
-from stemdist_ray.distillation.teacher import Teacher
 from stemdist_ray.forecasters.closed_form.base_class import ClosedFormForecaster
 from stemdist_ray.registry import Registry
 from stemdist_ray.training.steps import FixedWindows, TrainingData

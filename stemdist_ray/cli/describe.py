@@ -28,15 +28,22 @@ def describe(
     """Read SOURCE and say what it holds."""
     from stemdist_ray.cli.tables import description_lines
     from stemdist_ray.data.describe import describe_series
+    from stemdist_ray.data.season import describe_season
     from stemdist_ray.data.source import read_series, source_format
     from stemdist_ray.data.statistics import series_statistics
     from stemdist_ray.system.files import finite
 
-    series = read_series(source, data_config(missing, start, step, locations))
+    config = data_config(missing, start, step, locations)
+    series = read_series(source, config)
     about = describe_series(series, source, source_format(source))
     statistics = series_statistics(series)
+    season = describe_season(series.values[:, :, 0], series.times)
     if as_json:
-        typer.echo(json.dumps(finite({**about.to_json(), "statistics": statistics}), indent=2))
+        typer.echo(
+            json.dumps(
+                finite({**about.to_json(), "statistics": statistics, "season": season}), indent=2
+            )
+        )
         return
-    for line in description_lines(about, statistics):
+    for line in description_lines(about, statistics, season):
         typer.echo(line)

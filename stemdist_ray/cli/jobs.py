@@ -111,7 +111,7 @@ def run_distill(job: DistillJob, console: Console) -> DistillResult:
         _say_how_to_resume(job, console)
         raise
     size = result.dataset.manifest.size
-    smaller = size.real_bytes / size.bytes
+    smaller = size.real_bytes / size.total_bytes
     say(
         console,
         f"wrote {result.path}: {size.windows} windows x {size.locations} locations, "

@@ -164,7 +164,9 @@ def forecaster_table(rows: list[dict[str, Any]]) -> Table:
 
 
 def description_lines(
-    about: SourceDescription, statistics: Sequence[Mapping[str, float]]
+    about: SourceDescription,
+    statistics: Sequence[Mapping[str, float]],
+    season: Mapping[str, Any],
 ) -> list[str]:
     """The text of ``stemdist describe``."""
     seconds = about.sampling_seconds
@@ -179,6 +181,7 @@ def description_lines(
         f"time          {span}, step {step}",
         f"coordinates   {'yes' if about.has_coordinates else 'no'}",
         f"missing       {100 * about.missing_share:.2f} %",
+        f"season        {_season(season)}",
         f"hash          {about.hash}",
     ]
     for name, unit, numbers in zip(about.features, about.units, statistics, strict=True):
@@ -193,6 +196,18 @@ def description_lines(
             "note          zeros count as readings; if they mean missing: --missing-value 0"
         )
     return lines
+
+
+def _season(season: Mapping[str, Any]) -> str:
+    """What is taken for the season, and what the readings suggest."""
+    known = "none" if season["unit"] == "none" else f"{season['slots']} steps a {season['unit']}"
+    found = season["proposed_period"]
+    if found is None:
+        return f"{known}; none found in the autocorrelation"
+    text = f"a period of {found} steps in the autocorrelation ({season['autocorrelation']:.2f})"
+    if season["unit"] == "none":
+        return f"{known} known; {text}: --season {found}"
+    return f"{known}; {text}"
 
 
 def _short(time: str) -> str:

@@ -47,6 +47,9 @@ PRESETS: dict[str, dict[str, Any]] = {
             "inner_learning_rate": 1e-3,
             "init": "random",
             "locations": "centroid",
+            "real": "clusters",
+            "against": "readings",
+            "oldest": 0,
         },
         "validation": {
             "every": 5,

@@ -150,6 +150,22 @@ class MatchingConfig(Section):
         10, description="fewer than K subsets are cut where they would be smaller than this"
     )
     real_batch: Positive = Field(64, description="real windows per matching step (paper: 64..256)")
+    real: Literal["clusters", "locations"] = Field(
+        "locations",
+        description="what the surrogate is measured on (objective unrolled): the means of the "
+        "shard's clusters, or members of them drawn anew for every step",
+    )
+    real_locations: Positive = Field(64, description="members drawn per matching step")
+    against: Literal["readings", "teacher"] = Field(
+        "teacher",
+        description="what it is measured against (with real = locations): readings, or the "
+        "forecasts of the teacher, which have less noise",
+    )
+    oldest: Annotated[int, Field(ge=0)] = Field(
+        200,
+        description="a surrogate begins after 0 to this many steps of training on the synthetic "
+        "data (objective unrolled), so that all ages of a training are met",
+    )
     synthetic_batch: Positive | None = Field(
         None, description="synthetic windows per matching step; null = all of them"
     )
@@ -164,7 +180,7 @@ class MatchingConfig(Section):
     inner_data: Literal["synthetic", "real"] = Field(
         "synthetic", description="what trains the surrogate (objective gradient; paper: synthetic)"
     )
-    inner_learning_rate: Rate = Field(1e-3, description="Adam rate of the surrogate")
+    inner_learning_rate: Rate = Field(2e-3, description="Adam rate of the surrogate")
     init: Literal["random", "even", "covering"] = Field(
         "covering",
         description="windows the synthetic data start from (paper: random); covering: evenly "

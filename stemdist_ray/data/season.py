@@ -126,6 +126,26 @@ class SeasonRule:
         return asdict(self)
 
 
+def describe_season(values: npt.NDArray[np.float32], times: Times | None) -> dict[str, Any]:
+    """What is taken for the season of a series, and what its readings suggest.
+
+    Args:
+        values: (T, N) readings of one feature, NaN where missing.
+        times: (T,) time stamps or None.
+
+    Returns:
+        ``unit`` and ``slots`` of the rule that the time stamps give, ``proposed_period`` in steps
+        and its ``autocorrelation`` (None where none stands out).
+    """
+    rule, found = SeasonRule.find(times, None, len(values)), propose_period(values)
+    return {
+        "unit": rule.unit,
+        "slots": rule.slots,
+        "proposed_period": None if found is None else found[0],
+        "autocorrelation": None if found is None else found[1],
+    }
+
+
 def propose_period(values: npt.NDArray[np.float32], most: int = 2000) -> tuple[int, float] | None:
     """Find a period in the autocorrelation of the mean over locations.
 
@@ -160,7 +180,12 @@ def propose_period(values: npt.NDArray[np.float32], most: int = 2000) -> tuple[i
     if len(peaks) == 0 or correlation[peaks].max() < _STANDS_OUT:
         return None
     period = int(peaks[correlation[peaks] >= 0.9 * correlation[peaks].max()][0])
+    # Noise moves a single peak by a step or so; the peaks of its multiples tell it finer.
+    for multiple in range(2, longest // period + 1):
+        near = np.arange(multiple * (period - 1), multiple * (period + 1) + 1)
+        near = near[near <= longest]
+        period = round(int(near[correlation[near].argmax()]) / multiple)
     return period, float(correlation[period])
 
 
-_STANDS_OUT = 0.3  # autocorrelation below which a season is not worth a proposal
+_STANDS_OUT = 0.5  # autocorrelation below which a season is not worth a proposal

@@ -15,6 +15,7 @@ import numpy as np
 from stemdist_ray.clustering.kmeans import cluster_locations, location_vectors
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource
+from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.distillation.start import (
     clustered_data,
     initial_state,
@@ -23,7 +24,7 @@ from stemdist_ray.distillation.start import (
 )
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.distillation.task import RealData
-from stemdist_ray.distillation.teacher import Teacher, taught_targets
+from stemdist_ray.distillation.teacher import taught_targets
 from stemdist_ray.distillation.validation import ValidationTask, train_evaluator
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.execution.executor import Executor

@@ -15,6 +15,7 @@ from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import WindowedSeries, evenly_spaced
 from stemdist_ray.distillation.state import KnownParts, SyntheticState
 from stemdist_ray.distillation.task import ClusteredData
+from stemdist_ray.errors import ConfigError
 from stemdist_ray.seeding import numpy_generator
 
 
@@ -58,10 +59,17 @@ def initial_state(
 
     Returns:
         What is learned from then on, and what is known of the same windows.
+
+    Raises:
+        ConfigError: Medoids are asked for and not known.
     """
     starts = chosen_windows(config, source)
     series = clustered.windows
-    if config.matching.locations == "medoid" and clustering.medoids is not None:
+    if config.matching.locations == "medoid":
+        if clustering.medoids is None:
+            raise ConfigError(
+                "the clusters have no medoids; cluster again, or set matching.locations=centroid"
+            )
         series = source.windows.head(source.train_steps).select(clustering.medoids)
     # Windows without calendar: what is known of them is kept apart from what is learned.
     batch = replace(interpolated(series), calendar=None, base=None).batch(starts)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from stemdist_ray.config import ForecasterConfig, MatchingConfig
 from stemdist_ray.data.windows import WindowedSeries
+from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.distillation.state import KnownParts, SyntheticState
 from stemdist_ray.evaluation.predict import EvaluationWindows
 
@@ -43,6 +44,8 @@ class ClusteredData:
         mean_window: (K, L, F) mean train window of each cluster.
         cluster_size: (K,) members of each cluster.
         real: The series of the locations themselves.
+        assignment: (N,) cluster of every location; goes with ``real``.
+        teacher: Whose forecasts may take the place of real readings.
     """
 
     windows: WindowedSeries
@@ -50,6 +53,8 @@ class ClusteredData:
     mean_window: npt.NDArray[np.float32]
     cluster_size: npt.NDArray[np.int64]
     real: RealData | None = None
+    assignment: npt.NDArray[np.int64] | None = None
+    teacher: Teacher | None = None
 
 
 @dataclass(frozen=True)

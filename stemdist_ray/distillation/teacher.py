@@ -16,20 +16,18 @@ Axis letters: W windows, L lookback, H horizon, N locations, F features.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from stemdist_ray.config import DistillConfig, ForecasterConfig
+from stemdist_ray.config import DistillConfig
+from stemdist_ray.distillation.members import Teacher, Weights
 from stemdist_ray.distillation.state import KnownParts
 from stemdist_ray.distillation.task import RealData
-from stemdist_ray.evaluation.predict import forecast_windows, score_forecaster
+from stemdist_ray.evaluation.predict import score_forecaster
 from stemdist_ray.execution.executor import Executor
-from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
-from stemdist_ray.forecasters.catalog import build_forecaster
+from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.progress import Reporter
 from stemdist_ray.seeding import derive_seed
 from stemdist_ray.system.memory import PeakMemory
@@ -38,42 +36,6 @@ from stemdist_ray.training.fit import fit
 from stemdist_ray.training.steps import SampledWindows
 
 Array = npt.NDArray[np.float32]
-Weights = Mapping[str, npt.NDArray[np.generic]]
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """The networks of a teacher; what they forecast is added to the base.
-
-    Args:
-        members: State of every member, by name of the parameter.
-        forecaster: What they are.
-        shape: What they were built for.
-    """
-
-    members: tuple[Weights, ...]
-    forecaster: ForecasterConfig
-    shape: WindowShape
-
-    def models(self) -> list[Forecaster]:
-        """The members, ready to forecast."""
-        return [_built(self.forecaster, self.shape, weights) for weights in self.members]
-
-    def forecast(self, x: Array, mean_window: Array, device: str = "cpu") -> Array:
-        """The mean of what the members forecast, without the base.
-
-        Args:
-            x: (W, L, N, F) scaled inputs, calendar included.
-            mean_window: (N, L, F) mean windows of the N locations.
-            device: Where to compute.
-
-        Returns:
-            (W, H, N) float32.
-        """
-        total = np.zeros((len(x), self.shape.horizon, x.shape[2]), np.float32)
-        for model in self.models():
-            total += forecast_windows(model.to(device), x, mean_window, device)
-        return np.asarray(total / len(self.members))
 
 
 @dataclass(frozen=True)
@@ -207,12 +169,6 @@ def _score_base(real: RealData) -> float:
         return np.asarray(base.numpy())
 
     return real.selection.score(predict, len(real.selection.starts)).relative_rmse
-
-
-def _built(forecaster: ForecasterConfig, shape: WindowShape, weights: Weights) -> Forecaster:
-    model = build_forecaster(forecaster, shape)
-    model.load_state_dict({n: torch.from_numpy(np.array(v)) for n, v in weights.items()})
-    return model.eval()
 
 
 def taught_targets(teacher: Teacher, known: KnownParts, x: Array, device: str = "cpu") -> Array:

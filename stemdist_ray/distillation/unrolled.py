@@ -21,6 +21,7 @@ from torch.func import functional_call
 
 from stemdist_ray.distillation.task import ClusteredData, ShardTask
 from stemdist_ray.distillation.workspace import BETA_1, BETA_2, EPSILON, Forward, Workspace
+from stemdist_ray.training.losses import weighted_loss
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,9 @@ class UnrolledTraining(Workspace):
         # one matching step to the next, so that every location is visited.
         self.queue: list[Tensor] = []
         self.visited: list[Tensor] = []
+        age = int(self.rng.integers(task.matching.oldest + 1)) if task.matching.oldest else 0
+        x, y = self.synthetic.x, self.synthetic.y
+        self.point = self._unroll(self.point, x, y, age, differentiable=False)
 
     def matching_step(self) -> Tensor:
         """Unroll from the current point, update the synthetic data, move on."""
@@ -87,11 +91,8 @@ class UnrolledTraining(Workspace):
         y = self.synthetic.y.clone().requires_grad_(matching.learn_targets)
         self.visited = []
         point = self._unroll(self.point, x, y, matching.unroll_steps, differentiable=True)
-        starts = self.draw_real(matching.real_batch)
         self.model.eval()
-        forward = self._forward_at(point.weights)
-        losses = [self.real_loss(forward, subset, starts) for subset in self.subsets()]
-        loss = torch.stack(losses).mean()
+        loss = self._real_loss(self._forward_at(point.weights))
         learned = {"x": x, "y": y} if matching.learn_targets else {"x": x}
         gradients = torch.autograd.grad(loss, list(learned.values()))
         # Locations that took no part have no gradient; momentum alone must not move them.
@@ -100,6 +101,17 @@ class UnrolledTraining(Workspace):
         self.synthetic.adam_step(moved, own, matching.learning_rate)
         self.point = point.detached()
         return loss.detach()
+
+    def _real_loss(self, forward: Forward) -> Tensor:
+        """How far the surrogate is from what is wanted on real windows."""
+        if self.task.matching.real == "locations":
+            real = self.real_targets()
+            forecast = forward(real.x, real.mean_window)
+            weights = torch.ones(real.x.shape[2], device=self.device)
+            return weighted_loss(forecast, real.y, weights, real.observed)
+        starts = self.draw_real(self.task.matching.real_batch)
+        losses = [self.real_loss(forward, subset, starts) for subset in self.subsets()]
+        return torch.stack(losses).mean()
 
     def train_surrogate(self) -> None:
         """Take ``inner_epochs`` further epochs of K subset steps without unrolling them."""

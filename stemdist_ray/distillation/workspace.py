@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from torch import Tensor
 from stemdist_ray.config import MatchingConfig
 from stemdist_ray.distillation.state import SyntheticState, own_map
 from stemdist_ray.distillation.task import ClusteredData, ShardTask
+from stemdist_ray.errors import ConfigError
 from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
 from stemdist_ray.seeding import numpy_generator
@@ -27,6 +29,23 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 Forward = Callable[[Tensor, Tensor], Tensor]
 """(W, L, N, F) inputs and (N, L, F) mean windows to (W, H, N) forecasts."""
+
+
+@dataclass(frozen=True)
+class RealSample:
+    """Real windows of real locations, and what a surrogate should say of them.
+
+    Args:
+        x: (B, L, n, F) inputs, calendar included.
+        y: (B, H, n) what the base leaves of the readings, or of the teacher's forecasts.
+        mean_window: (n, L, F) mean windows.
+        observed: (B, H, n) bool or None = all.
+    """
+
+    x: Tensor
+    y: Tensor
+    mean_window: Tensor
+    observed: Tensor | None
 
 
 class SyntheticTensors:
@@ -106,6 +125,9 @@ class Workspace(ABC):
             if array is not None
         }
         self.rng = numpy_generator(task.seed, "draws")
+        wanted = task.matching.real == "locations" and task.matching.against == "teacher"
+        teacher = data.teacher if wanted else None
+        self.teachers = [m.to(self.device) for m in teacher.models()] if teacher else []
 
     @abstractmethod
     def matching_step(self) -> Tensor:
@@ -173,6 +195,24 @@ class Workspace(ABC):
         forecast = forward(real.x, self.mean_window[subset])
         weights = location_weights(self.cluster_size[subset])
         return weighted_loss(forecast, real.residual(), weights, real.observed)
+
+    def real_targets(self) -> RealSample:
+        """Draw real windows of members of the shard's clusters, and what is wanted for them."""
+        real, assignment = self.data.real, self.data.assignment
+        if real is None or assignment is None:
+            raise ConfigError("matching.real = locations needs the series of the real locations")
+        matching = self.task.matching
+        members = np.flatnonzero(np.isin(assignment, self.task.locations))
+        count = min(matching.real_locations, len(members))
+        chosen = np.sort(self.rng.choice(members, count, replace=False))
+        starts = self.draw_real(matching.real_batch)
+        batch = real.windows.batch(starts, chosen, self.device)
+        mean_window = torch.tensor(real.mean_window[chosen], device=self.device)
+        if matching.against == "readings" or not self.teachers:
+            return RealSample(batch.x, batch.residual(), mean_window, batch.observed)
+        with torch.no_grad():
+            wanted = torch.stack([m.eval()(batch.x, mean_window) for m in self.teachers]).mean(0)
+        return RealSample(batch.x, wanted, mean_window, None)
 
     def synthetic_loss(self, forward: Forward, subset: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """Weighted loss on synthetic windows of a subset.

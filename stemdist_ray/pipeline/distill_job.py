@@ -14,11 +14,12 @@ from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
 from stemdist_ray.distillation.budget import choose_balance
 from stemdist_ray.distillation.coordinator import Coordinator
+from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.distillation.run_state import RoundRecord, RunObserver, RunState
 from stemdist_ray.distillation.start import cluster_source, clustered_data, initial_state
 from stemdist_ray.distillation.state import KnownParts, SyntheticState
 from stemdist_ray.distillation.task import ClusteredData
-from stemdist_ray.distillation.teacher import Teacher, taught_targets, train_teacher
+from stemdist_ray.distillation.teacher import taught_targets, train_teacher
 from stemdist_ray.distillation.validation import Validator, real_data
 from stemdist_ray.execution.devices import worker_device
 from stemdist_ray.execution.executor import Executor
@@ -220,7 +221,12 @@ class _DistillJob:
             teacher = earlier.teacher
         with self.clock.stage("cluster"):
             clustering = self.cluster(config, source) if earlier is None else earlier.clustering
-            clustered = replace(clustered_data(source, clustering), real=real)
+            clustered = replace(
+                clustered_data(source, clustering),
+                real=real,
+                assignment=clustering.assignment,
+                teacher=teacher,
+            )
             start, known = initial_state(config, source, clustering, clustered)
         about = source.description
         self.reporter.say(

@@ -175,7 +175,8 @@ def _headline(manifest: Manifest, evaluation: Evaluation | None) -> str:
     size = manifest.size
     smaller = (
         f"{size.real_windows} x {size.real_locations} windows of {manifest.source.name} became "
-        f"{size.windows} x {size.locations}: {size.real_bytes / size.bytes:,.0f} times smaller."
+        f"{size.windows} x {size.locations}: {size.real_bytes / size.total_bytes:,.0f} times "
+        "smaller, with all that belongs to them."
     )
     return f"{smaller} {outcome(manifest, evaluation)}"
 

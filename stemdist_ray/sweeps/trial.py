@@ -161,19 +161,26 @@ def stored_clusterings(folder: Path) -> Clusterer:
     """A clusterer that keeps its results, for all trials of the same K, seed and settings."""
 
     def cluster(config: DistillConfig, source: PreparedSource) -> Clustering:
-        key = repr((num_clusters(config, source), config.clustering, config.seed))
+        key = repr((num_clusters(config, source), config.clustering, config.seed, "medoids"))
         name = hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
         path = folder / f"{name}.npz"
         if path.exists():
             with np.load(path, allow_pickle=False) as file:
-                return Clustering(file["assignment"], file["cluster_size"], float(file["inertia"]))
+                return Clustering(
+                    assignment=file["assignment"],
+                    cluster_size=file["cluster_size"],
+                    inertia=float(file["inertia"]),
+                    medoids=file["medoids"],
+                )
         found = cluster_source(config, source)
+        assert found.medoids is not None  # a fresh clustering knows them
         with replacing_file(path) as aside, aside.open("wb") as out:
             np.savez(
                 out,
                 assignment=found.assignment,
                 cluster_size=found.cluster_size,
                 inertia=np.float64(found.inertia),
+                medoids=found.medoids,
             )
         return found
 

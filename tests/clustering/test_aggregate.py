@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 
 from stemdist_ray.clustering.aggregate import cluster_series, interpolated, membership_matrix
@@ -40,3 +42,19 @@ def test_gaps_are_filled_in_time():
     assert filled.input_mask is None
     never = interpolated(WindowedSeries(inputs * 0, np.zeros_like(mask), 0, 1, 1))
     assert (never.inputs == 0).all()
+
+
+def test_the_base_of_a_mean_is_the_mean_of_the_bases(based):
+    whole = dataclasses.replace(based.windows, input_mask=None)
+    clustering = Clustering(np.arange(12) % 3, np.full(3, 4), 0.0)
+    mean, starts = cluster_series(whole, clustering), np.array([0, 30, 77])
+    base = whole.batch(starts).base.numpy()
+    wanted = np.stack([base[:, :, k::3].mean(axis=2) for k in range(3)], axis=2)
+    np.testing.assert_allclose(mean.batch(starts).base, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_the_calendar_stays(based):
+    clustering = Clustering(np.arange(12) % 3, np.full(3, 4), 0.0)
+    mean = cluster_series(based.windows, clustering)
+    assert mean.calendar is based.windows.calendar
+    assert interpolated(mean).calendar is based.windows.calendar

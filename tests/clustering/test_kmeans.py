@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
@@ -94,3 +96,20 @@ def test_same_seed_same_clusters(traffic):
     ]
     np.testing.assert_array_equal(runs[0].assignment, runs[1].assignment)
     assert not np.array_equal(runs[0].assignment, runs[2].assignment)
+
+
+def test_medoids_are_the_members_nearest_to_the_mean(rng):
+    vectors = rng.normal(size=(30, 5)).astype(np.float32)
+    result = cluster_locations(vectors.copy(), 4, CONFIG, 0)
+    for cluster, medoid in enumerate(result.medoids):
+        members = np.flatnonzero(result.assignment == cluster)
+        distance = np.linalg.norm(vectors[members] - vectors[members].mean(axis=0), axis=1)
+        assert medoid == members[distance.argmin()]
+
+
+def test_the_calendar_does_not_count(seasonal):
+    starts = seasonal.starts["train"]
+    without = dataclasses.replace(seasonal.windows, calendar=None)
+    np.testing.assert_array_equal(
+        location_vectors(seasonal.windows, starts), location_vectors(without, starts)
+    )

@@ -25,6 +25,19 @@ def test_paper_preset_has_the_papers_values():
     assert config.matching.init == "random"
     assert (config.data.lookback, config.data.horizon) == (12, 12)
     assert config.data.split == (0.6, 0.2, 0.2)
+    assert (config.base, config.teacher.epochs, config.data.covariates) == ("none", 0, ())
+    assert config.forecaster.name == "mtgnn"
+    assert config.matching.locations == "centroid"
+    assert config.evaluation.tracks == ("network_alone",)
+    assert config.validation.warmup_steps == config.evaluation.warmup_steps == 0
+
+
+@pytest.mark.parametrize("preset", ["demo", "quick"])
+def test_fast_presets_run_no_rounds(preset):
+    config = build_config(preset)
+    assert config.rounds == 0
+    assert config.teacher.epochs > 0
+    assert config.base == "seasonal_linear"
 
 
 def test_later_layers_win():
@@ -43,5 +56,5 @@ def test_all_problems_are_reported_together():
 
 
 def test_unknown_preset():
-    with pytest.raises(ConfigError, match="expected one of: demo, paper, standard"):
+    with pytest.raises(ConfigError, match="expected one of: demo, paper, quick, standard"):
         build_config("nope")

@@ -63,7 +63,7 @@ def test_every_setting_is_described():
 
 
 def test_whatever_is_trained_has_a_budget():
-    common = {"epochs", "check_every", "learning_rate", "averaging", "subsets"}
+    common = {"epochs", "check_every", "learning_rate", "warmup_steps", "averaging", "subsets"}
     assert set(BudgetConfig.model_fields) == common
     kinds = (TeacherConfig, ValidationConfig, EvaluationConfig, TrainingConfig)
     assert all(issubclass(kind, BudgetConfig) for kind in kinds)
@@ -114,9 +114,15 @@ def test_what_does_not_decide_the_result(name, value):
         ("seed", 1),
         ("num_shards", 2),
         ("data.target", 1),
-        ("forecaster.name", "stid"),
+        ("forecaster.name", "mtgnn"),
         ("forecaster.options.channels", 8),
+        ("base", "ridge"),
+        ("budget", 0.01),
         ("teacher.subsets", 2),
+        ("teacher.members", 3),
+        ("matching.locations", "centroid"),
+        ("matching.init", "even"),
+        ("data.season", 24),
         ("validation.every", 1),
         ("validation.subsets", 2),
         ("worker.threads", 2),

@@ -15,7 +15,7 @@ OLD = {
 
 
 def test_validation_and_teacher_take_over_what_the_evaluation_had_for_them():
-    config = DistillConfig.model_validate(upgrade_settings(OLD))
+    config = DistillConfig.model_validate(upgrade_settings(OLD, 1))
     validation, teacher = config.validation, config.teacher
     assert (validation.subsets, validation.learning_rate, validation.averaging) == (2, 0.01, 0.5)
     assert (validation.every, validation.epochs) == (1, 9)
@@ -27,17 +27,35 @@ def test_validation_and_teacher_take_over_what_the_evaluation_had_for_them():
 
 def test_settings_of_today_stay_as_they_are():
     tree = DistillConfig(validation={"subsets": 2, "averaging": 0.1}).model_dump(mode="json")
-    assert upgrade_settings(tree) == tree
+    assert upgrade_settings(tree, 3) == tree
 
 
 def test_what_is_stored_is_not_changed():
     before = copy.deepcopy(OLD)
-    upgrade_settings(OLD)
+    upgrade_settings(OLD, 1)
     assert before == OLD
 
 
 def test_where_nothing_was_stored_the_defaults_hold():
-    assert DistillConfig.model_validate(upgrade_settings({})) == DistillConfig()
+    assert DistillConfig.model_validate(upgrade_settings({}, 3)) == DistillConfig()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_before_version_3_there_was_no_base(version):
+    config = DistillConfig.model_validate(upgrade_settings({"rounds": 4}, version))
+    assert (config.base, config.rounds, config.forecaster.name) == ("none", 4, "mtgnn")
+    assert config.data.covariates == ()
+    assert (config.matching.init, config.matching.locations) == ("even", "centroid")
+    assert config.teacher.members == 1
+    assert config.evaluation.tracks == ("network_alone",)
+    assert config.validation.warmup_steps == config.teacher.warmup_steps == 0
+
+
+def test_what_was_stored_wins_over_what_was_usual():
+    tree = {"data": {"covariates": ["time_of_day"]}, "matching": {"init": "random"}}
+    config = DistillConfig.model_validate(upgrade_settings(tree, 2))
+    assert config.data.covariates == ("time_of_day",)
+    assert config.matching.init == "random"
 
 
 @pytest.mark.parametrize(

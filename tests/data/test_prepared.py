@@ -7,7 +7,7 @@ import pytest
 from stemdist_ray.config import DataConfig
 from stemdist_ray.data import prepared as module
 from stemdist_ray.data.prepared import prepare, prepare_source
-from stemdist_ray.errors import ConfigError
+from stemdist_ray.errors import ConfigError, DataError
 
 CONFIG = DataConfig(lookback=6, horizon=4)
 SOURCE = "sim:traffic?locations=24,steps=400,seed=3"
@@ -52,6 +52,35 @@ def test_raw_values_are_let_go(monkeypatch):
 
 def test_inputs_are_named_with_their_covariates(traffic):
     source = prepare(traffic, CONFIG.model_copy(update={"covariates": ("time_of_day",)}))
-    assert source.input_names == ("speed", "time_of_day")
+    assert source.input_names == ("speed", "time_of_day_sin", "time_of_day_cos")
     assert source.description.features == ("speed",)
-    assert source.mean_window().shape == (24, 6, 2)
+    assert source.mean_window().shape == (24, 6, 3)
+
+
+def test_calendar_and_season_are_found_from_the_train_split(hourly):
+    source = prepare(hourly, CONFIG)
+    assert source.calendar.columns[-1] == "weekend"
+    assert (source.season.unit, source.season.slots, source.season.day_types) == ("day", 24, True)
+    np.testing.assert_array_equal(source.windows.calendar, source.calendar.encode(hourly.times))
+    few = prepare(hourly, CONFIG.model_copy(update={"split": (0.3, 0.3, 0.4)}))  # Monday to Friday
+    assert few.calendar.columns == ("time_of_day_sin", "time_of_day_cos")
+    assert not few.season.day_types
+
+
+def test_without_time_stamps_there_is_neither_calendar_nor_season(hourly):
+    plain = hourly.with_changes(times=None)
+    source = prepare(plain, CONFIG)
+    assert source.windows.calendar is None
+    assert source.input_names == ("speed", "flow")
+    assert source.season.size == 1
+    daily = prepare(plain, CONFIG.model_copy(update={"season": 24}))
+    assert (daily.season.unit, daily.season.slots) == ("steps", 24)
+    with pytest.raises(DataError, match="need time stamps"):
+        prepare(plain, CONFIG.model_copy(update={"covariates": ("day_of_week",)}))
+
+
+def test_a_base_joins_and_leaves(seasonal, based):
+    assert seasonal.windows.base is None
+    assert based.windows.base is not None
+    assert based.windows.inputs is seasonal.windows.inputs
+    assert based.with_base(None).windows.base is None

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
+from stemdist_ray.data.covariates import day_of_week
 from stemdist_ray.data.simulate import (
     DEMO_SOURCE,
     TrafficParameters,
@@ -19,6 +20,7 @@ def test_parse():
     assert parameters == TrafficParameters(30, 100, 2, 0.1, meta="a/b.csv")
     assert parse_simulation("sim:traffic") == TrafficParameters()
     assert parse_simulation(DEMO_SOURCE).seed == 0
+    assert parse_simulation("sim:traffic?start=2024-03-01").start == "2024-03-01"
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,7 @@ def test_parse():
         ("sim:traffic?locations=many", "whole number"),
         ("sim:traffic?locations=0", "locations must lie in"),
         ("sim:traffic?missing=0.9", "missing must lie in"),
+        ("sim:traffic?start=soon", "start must be a day such as 2024-01-01; found 'soon'"),
         ("sim:traffic?meta=nowhere.csv", "cannot read"),
     ],
 )
@@ -44,6 +47,19 @@ def test_same_seed_same_series():
     )
     assert one == two
     assert one != other
+
+
+def test_the_start_is_the_first_time_stamp():
+    series = simulate_traffic(TrafficParameters(locations=5, steps=50, start="2024-03-02"))
+    assert series.times[0] == np.datetime64("2024-03-02")
+    assert series.times[1] - series.times[0] == np.timedelta64(5, "m")
+
+
+def test_the_train_split_of_the_demo_knows_weekdays_and_weekends():
+    parameters = parse_simulation(DEMO_SOURCE)
+    steps = np.arange(round(0.6 * parameters.steps)) * np.timedelta64(5, "m")
+    weekend = day_of_week(np.datetime64(parameters.start, "ns") + steps) >= 5
+    assert set(weekend.tolist()) == {False, True}
 
 
 def test_looks_like_traffic():

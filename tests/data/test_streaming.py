@@ -74,6 +74,8 @@ def check(path, tmp_path, config):
     assert (got.target_name, got.target_unit) == (whole.target_name, whole.target_unit)
     assert got.location_ids == series.location_ids
     assert got.input_names == whole.input_names
+    assert got.season == whole.season
+    np.testing.assert_array_equal(got.windows.calendar, whole.windows.calendar)
     assert got.description == whole.description
     return got
 
@@ -127,7 +129,8 @@ def test_files_of_a_streamed_source_are_gone_afterwards(tmp_path, traffic):
     path, out = write_series(traffic, tmp_path / "folder"), tmp_path / "run"
     with opened_source(path, CONFIG, True, out, SilentReporter()) as source:
         assert len(list(tmp_path.glob("run.series-*"))) == 1
-        assert source.windows.inputs.shape == (400, 24, 2)
+        assert source.windows.inputs.shape == (400, 24, 1)
+        assert source.windows.calendar.shape == (400, 2)
     assert list(tmp_path.glob("run.series-*")) == []
 
 

@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
+import torch
 
 from stemdist_ray.config import DataConfig
 from stemdist_ray.data.prepared import prepare
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.windows import (
+    WindowBatch,
     WindowedSeries,
+    append_calendar,
     evenly_spaced,
     resolve_target,
     split_bounds,
@@ -119,3 +122,107 @@ def test_target_by_name_or_position():
         resolve_target(series, "x")
     with pytest.raises(DataError, match="no feature 2"):
         resolve_target(series, 2)
+
+
+class Steps:
+    """A base that forecasts the numbers of steps and of locations."""
+
+    def __init__(self, steps, locations):
+        self.steps, self.locations = np.asarray(steps), np.asarray(locations)
+
+    def forecast(self, x, starts, locations):
+        assert x.shape[3] == 1  # without calendar
+        at = self.locations if locations is None else self.locations[locations]
+        first = self.steps[starts[:, None] + 5 + np.arange(3)]
+        return (first[:, :, None] + 1000 * at).astype(np.float32)
+
+    def take(self, steps):
+        return Steps(self.steps[steps], self.locations)
+
+    def select(self, locations):
+        return Steps(self.steps, self.locations[locations])
+
+
+@pytest.fixture
+def known():
+    """Four locations with two calendar columns and a base."""
+    values = np.arange(60)[:, None] + 100 * np.arange(4)
+    calendar = np.stack([np.arange(60), -np.arange(60)], axis=1).astype(np.float32)
+    return WindowedSeries(
+        values.astype(np.float32)[:, :, None],
+        None,
+        0,
+        5,
+        3,
+        calendar=calendar,
+        base=Steps(np.arange(60), np.arange(4)),
+    )
+
+
+def test_the_calendar_joins_every_location_of_a_batch(known):
+    batch = known.batch(np.array([3, 10]), np.array([2, 0]))
+    assert (known.own_features, known.num_covariates, known.num_features) == (1, 2, 3)
+    assert batch.x.shape == (2, 5, 2, 3)
+    for location in (0, 1):
+        np.testing.assert_array_equal(batch.x[1, :, location, 1], np.arange(10, 15))
+        np.testing.assert_array_equal(batch.x[1, :, location, 2], -np.arange(10, 15))
+    np.testing.assert_array_equal(batch.x[1, :, 0, 0], 200 + np.arange(10, 15))
+
+
+def test_the_forecasts_of_the_base_come_with_a_batch(known):
+    batch = known.batch(np.array([3, 10]), np.array([2, 0]))
+    np.testing.assert_array_equal(batch.base[1], np.arange(15, 18)[:, None] + [2000, 0])
+    np.testing.assert_array_equal(batch.residual(), batch.y - batch.base)
+    assert WindowBatch(batch.x, batch.y, None).residual() is batch.y
+
+
+def test_taking_steps_takes_all_that_belongs_to_them(known):
+    wanted = known.batch(np.array([20]))
+    for some, start in ((known.take(slice(20, 30)), 0), (known.take(np.arange(15, 40)), 5)):
+        batch = some.batch(np.array([start]))
+        for name in ("x", "y", "base"):
+            assert torch.equal(getattr(batch, name), getattr(wanted, name))
+    assert len(known.head(7).inputs) == len(known.head(7).calendar) == 7
+
+
+def test_selecting_locations_selects_all_that_belongs_to_them(known):
+    some = np.array([3, 1])
+    batch, wanted = known.select(some).batch(np.array([4])), known.batch(np.array([4]), some)
+    for name in ("x", "y", "base"):
+        assert torch.equal(getattr(batch, name), getattr(wanted, name))
+
+
+def test_a_mask_is_taken_and_selected_too(rng):
+    mask = rng.random((40, 3, 1)) > 0.3
+    windows = WindowedSeries(np.where(mask, 1.0, 0.0).astype(np.float32), mask, 0, 5, 3)
+    np.testing.assert_array_equal(windows.take(slice(5, 9)).input_mask, mask[5:9])
+    np.testing.assert_array_equal(windows.select(np.array([2, 0])).input_mask, mask[:, [2, 0]])
+
+
+def test_targets_are_those_of_the_batch(known, rng):
+    mask = rng.random((60, 4, 1)) > 0.3
+    gappy = WindowedSeries(np.where(mask, known.inputs, 0), mask, 0, 5, 3)
+    for windows in (known, gappy):
+        for locations in (None, np.array([2, 0])):
+            batch = windows.batch(np.array([3, 10]), locations)
+            y, seen = windows.targets(np.array([3, 10]), locations)
+            np.testing.assert_array_equal(y, batch.y)
+            if windows is known:
+                assert seen is None
+            else:
+                np.testing.assert_array_equal(seen, batch.observed)
+
+
+def test_the_mean_window_holds_the_mean_calendar(known):
+    starts = np.arange(4, 20)
+    mean, batch = known.mean_window(starts), known.batch(starts)
+    assert mean.shape == (4, 5, 3)
+    np.testing.assert_allclose(mean, batch.x.numpy().mean(axis=0).transpose(1, 0, 2), rtol=1e-6)
+
+
+def test_append_calendar(rng):
+    x, calendar = rng.normal(size=(2, 5, 3, 1)), rng.normal(size=(2, 5, 4))
+    joined = append_calendar(x, calendar)
+    assert joined.shape == (2, 5, 3, 5)
+    np.testing.assert_array_equal(joined[:, :, 1, 1:], calendar)
+    np.testing.assert_array_equal(joined[..., :1], x)

@@ -41,7 +41,7 @@ def test_errors_are_in_original_units(prepared):
 def test_scoring_a_forecaster_is_deterministic_and_leaves_it_in_eval_mode(prepared):
     torch.manual_seed(0)
     config = ForecasterConfig(**TINY["forecaster"])
-    model = build_forecaster(config, WindowShape(6, 4, 1)).train()
+    model = build_forecaster(config, WindowShape.of(prepared.windows)).train()
     windows = EvaluationWindows.of(prepared, prepared.starts["val"])
     one, two = (score_forecaster(model, windows, prepared.mean_window()) for _ in range(2))
     assert one == two
@@ -64,9 +64,35 @@ def test_compact_windows_give_the_same_score_without_the_rest_of_the_series():
     gappy = simulate_traffic(TrafficParameters(locations=8, steps=300, missing=0.1))
     data = prepare(gappy, DataConfig(lookback=6, horizon=4))
     torch.manual_seed(0)
-    model = build_forecaster(ForecasterConfig(**TINY["forecaster"]), WindowShape(6, 4, 1))
+    model = build_forecaster(ForecasterConfig(**TINY["forecaster"]), WindowShape.of(data.windows))
     windows = EvaluationWindows.of(data, data.starts["val"][::5])
     compact = windows.compact()
     assert len(compact.windows.inputs) == 10 * len(windows.starts)
     one, two = (score_forecaster(model, w, data.mean_window()) for w in (windows, compact))
     assert one == two
+
+
+def test_forecasts_are_added_to_the_base(based):
+    torch.manual_seed(0)
+    alone = WindowShape.of(based.with_base(None).windows)  # a network that is not zero at first
+    model = build_forecaster(ForecasterConfig(**TINY["forecaster"]), alone).eval()
+    windows, mean_window = EvaluationWindows.of(based, based.starts["val"]), based.mean_window()
+
+    def predict(starts):
+        batch = based.windows.batch(starts)
+        with torch.no_grad():
+            return (model(batch.x, torch.tensor(mean_window)) + batch.base).numpy()
+
+    found = score_forecaster(model, windows, mean_window)
+    assert found.rmse == pytest.approx(windows.score(predict, 99).rmse, rel=1e-6)
+    without = score_forecaster(model, windows.with_base(None), mean_window)
+    assert without.rmse != pytest.approx(found.rmse, rel=1e-3)
+
+
+def test_compact_windows_keep_their_base_and_calendar(based):
+    windows = EvaluationWindows.of(based, based.starts["val"][::7])
+    compact = windows.compact()
+    one, two = (w.windows.batch(w.starts) for w in (windows, compact))
+    assert torch.equal(one.x, two.x)
+    torch.testing.assert_close(one.base, two.base)
+    assert windows.statistics == compact.statistics

@@ -27,7 +27,7 @@ def test_unknown_name_and_options():
     with pytest.raises(ConfigError, match="unknown forecaster 'x'; expected one of: .*mtgnn"):
         build_forecaster(ForecasterConfig(name="x"), SHAPE)
     with pytest.raises(ConfigError, match="forecaster mtgnn: colour: unknown setting"):
-        build_forecaster(ForecasterConfig(options={"colour": 1}), SHAPE)
+        build_forecaster(ForecasterConfig(name="mtgnn", options={"colour": 1}), SHAPE)
 
 
 def test_every_forecaster_says_what_it_is_and_where_it_was_published():
