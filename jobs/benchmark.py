@@ -3,6 +3,9 @@
 python jobs/benchmark.py kernels --json kernels.json
 python jobs/benchmark.py round --json round.json
 python jobs/benchmark.py clustering --year --json clustering.json
+python jobs/benchmark.py base --json base.json
+python jobs/benchmark.py datasets --data DIR
+python jobs/benchmark.py tables
 
 Every figure is a ratio or a median of one run. The plain reference implementations that the fast
 code is held against live in tests/, so this runs from a checkout.
@@ -20,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from stemdist_ray.cli.exits import exit_codes, prepare_process
 
 REFERENCE = "tests.reference.mtgnn:plain_twin"
+RESULTS = Path("jobs/results")
 
 
 def main() -> None:
@@ -55,7 +59,22 @@ def _parse() -> argparse.Namespace:
     clustering.add_argument(
         "--year", action="store_true", help="also 8,600 locations x 35,040 steps (4 GiB, minutes)"
     )
-    for command in (kernels, one_round, clustering):
+    base = commands.add_parser("base", help="the linear base of 8,600 locations x 2,000 steps")
+    base.set_defaults(run=_base)
+    base.add_argument("--source", help="fit the base of this instead")
+    datasets = commands.add_parser("datasets", help="distil and evaluate public data sets")
+    datasets.set_defaults(run=_datasets)
+    datasets.add_argument("--data", type=Path, required=True, help="folder of the data files")
+    datasets.add_argument("--only", action="append", help="this one; may be repeated")
+    datasets.add_argument("--seeds", type=int, default=2, help="distillations each (default 2)")
+    datasets.add_argument("--full-data", action="store_true", help="also train on all data")
+    datasets.add_argument(
+        "--set", action="append", default=[], dest="settings", help="NAME=VALUE, may be repeated"
+    )
+    datasets.add_argument("--out", type=Path, default=RESULTS, help=f"folder (default {RESULTS})")
+    tables = commands.add_parser("tables", help="make the tables of jobs/README.md anew")
+    tables.set_defaults(run=_tables)
+    for command in (kernels, one_round, clustering, base):
         command.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
@@ -91,6 +110,32 @@ def _clustering(args: argparse.Namespace) -> None:
     from jobs.benchmarks.command import run_clustering_command
 
     run_clustering_command(year=args.year, json_file=args.json, command=_command_line())
+
+
+def _base(args: argparse.Namespace) -> None:
+    from jobs.benchmarks.command import run_base_command
+
+    run_base_command(source=args.source, json_file=args.json, command=_command_line())
+
+
+def _datasets(args: argparse.Namespace) -> None:
+    from jobs.benchmarks.command import run_datasets_command
+
+    run_datasets_command(
+        folder=args.data,
+        only=args.only,
+        seeds=args.seeds,
+        full_data=args.full_data,
+        settings=args.settings,
+        out=args.out,
+        command=_command_line(),
+    )
+
+
+def _tables(args: argparse.Namespace) -> None:
+    from jobs.benchmarks.command import run_tables_command
+
+    run_tables_command(RESULTS, Path("jobs/README.md"))
 
 
 def _command_line() -> str:

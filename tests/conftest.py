@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from stemdist_ray.baselines import Material
-from stemdist_ray.clustering.kmeans import cluster_locations, location_vectors
+from stemdist_ray.clustering.kmeans import Clustering, cluster_locations, location_vectors
 from stemdist_ray.comparison.compare import Comparison
 from stemdist_ray.comparison.train_row import ComparisonData
 from stemdist_ray.config import (
@@ -35,10 +35,16 @@ from stemdist_ray.data.prepared import PreparedSource, prepare
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.simulate import TrafficParameters, simulate_traffic
 from stemdist_ray.data.windows import WindowedSeries
-from stemdist_ray.distillation.state import SyntheticState
-from stemdist_ray.distillation.start import known_parts
+from stemdist_ray.distillation.members import Teacher
+from stemdist_ray.distillation.start import (
+    cluster_source,
+    clustered_data,
+    initial_state,
+    known_parts,
+)
+from stemdist_ray.distillation.state import KnownParts, SyntheticState
 from stemdist_ray.distillation.task import ClusteredData, ShardTask
-from stemdist_ray.distillation.teacher import Teacher, train_teacher
+from stemdist_ray.distillation.teacher import train_teacher
 from stemdist_ray.distillation.validation import real_data
 from stemdist_ray.execution.serial import SerialExecutor
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase, fit_base
@@ -130,6 +136,8 @@ TINY = {
         "smallest_subset": 1,
         "inner_epochs": 1,
         "real_batch": 8,
+        "real_locations": 6,
+        "oldest": 3,
     },
     "refine": {"steps": 1, "inner_epochs": 1},
     "validation": {"every": 1, "epochs": 2, "check_every": 1, "windows": 4},
@@ -248,11 +256,74 @@ def make_task(clustered):
             name="test shard",
             locations=at,
             state=SyntheticState.fresh(batch.x.numpy(), batch.y.numpy()),
+            # There are no locations behind these clusters.
+            matching=MatchingConfig(
+                **{**TINY["matching"], "unroll_steps": 3, "real": "clusters", **matching}
+            ),
+            forecaster=ForecasterConfig(**TINY["forecaster"]),
+            seed=seed,
+            threads=1,
+            device="cpu",
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def based_config(tiny_config: DistillConfig) -> DistillConfig:
+    """The tiny configuration with five clusters and few windows."""
+    return tiny_config.model_copy(update={"temporal_ratio": 0.03})
+
+
+@pytest.fixture(scope="session")
+def based_clusters(based: PreparedSource, based_config: DistillConfig) -> Clustering:
+    """Five clusters of the hours."""
+    return cluster_source(based_config, based)
+
+
+@pytest.fixture(scope="session")
+def based_data(
+    based: PreparedSource,
+    based_config: DistillConfig,
+    based_clusters: Clustering,
+    teacher: Teacher,
+) -> ClusteredData:
+    """All that shard tasks read: clusters of the hours with base, locations and teacher."""
+    return replace(
+        clustered_data(based, based_clusters),
+        real=real_data(based, based_config),
+        assignment=based_clusters.assignment,
+        teacher=teacher,
+    )
+
+
+@pytest.fixture(scope="session")
+def based_start(
+    based: PreparedSource,
+    based_config: DistillConfig,
+    based_clusters: Clustering,
+    based_data: ClusteredData,
+) -> tuple[SyntheticState, KnownParts]:
+    """The unlearned start on the hours, and what is known of it."""
+    return initial_state(based_config, based, based_clusters, based_data)
+
+
+@pytest.fixture
+def make_based_task(based_config, based_start):
+    """Build a task on the clustered hours."""
+
+    def make(locations=(0, 1, 3, 4), seed=11, **matching):
+        at, (state, known) = np.array(locations), based_start
+        return ShardTask(
+            name="test shard",
+            locations=at,
+            state=state.take(at),
             matching=MatchingConfig(**{**TINY["matching"], "unroll_steps": 3, **matching}),
             forecaster=ForecasterConfig(**TINY["forecaster"]),
             seed=seed,
             threads=1,
             device="cpu",
+            known=known.take(at),
         )
 
     return make

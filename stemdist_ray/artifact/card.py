@@ -21,7 +21,8 @@ def dataset_card(manifest: Manifest) -> str:
 {size.windows} synthetic windows of {size.locations} synthetic locations, learned from
 {size.real_windows} train windows of {size.real_locations} real locations
 (spatial ratio {manifest.spatial_ratio:g}, temporal ratio {manifest.temporal_ratio:g}).
-{_bytes(size.bytes)} of tensors; the train windows they stand for take {_bytes(size.real_bytes)}.
+{_bytes(size.bytes)} of tensors, {_bytes(size.total_bytes)} with all that belongs to them; the train windows they stand for take
+{_bytes(size.real_bytes)}.
 
 - **Forecasts**: {target.name}{unit}, {size.lookback} steps in, {size.horizon} steps out.
 - **Source**: `{source.source}`, {source.steps} steps, content hash `{source.hash}`.
@@ -29,6 +30,7 @@ def dataset_card(manifest: Manifest) -> str:
   {result.rounds} rounds, seed {config.seed}; round {result.best_round} was kept
   (validation relative RMSE {result.best_validation:.4f}; start
   {result.start_validation:.4f}).
+- **Base**: {_base(manifest)}.
 - **First targets**: {_first_targets(result.teachers)}.
 - **Splits**: train, validation, test = {list(config.data.split)} in time order. Scaler,
   clusters and synthetic data come from train; validation chose teacher and round; test was not read.
@@ -37,8 +39,10 @@ def dataset_card(manifest: Manifest) -> str:
 
 | file | content |
 |---|---|
-| `synthetic.parquet` | a row per window: `x` (L, K, F) and `y` (H, K) as Arrow fixed-shape tensors, scaled |
-| `clusters.parquet` | `cluster`, `size`: how many real locations each synthetic one stands for |
+| `synthetic.parquet` | a row per window: `x` (L, K, F) and `y` (H, K) as Arrow fixed-shape tensors, scaled; `calendar` (L, C); `base_offset` (H, K), what the base adds to its map of the lags |
+| `clusters.parquet` | `cluster`, `size`: how many real locations each synthetic one stands for; `medoid`, the nearest real one |
+| `base_*.parquet`, `base.json` | the base: weights, seasonal patterns, level and coefficients of every location |
+| `teacher.parquet`, `teacher.json` | the networks that gave the first targets |
 | `locations.parquet` | `id`, `cluster` and coordinates of every real location |
 | `encoder_input.parquet` | mean train window of every real location: what lets a forecaster run on them |
 | `manifest.json` | configuration, scaler, metrics, versions, costs |
@@ -53,8 +57,10 @@ from stemdist_ray import SyntheticDataset
 
 data = SyntheticDataset.load("this folder")
 x, y = data.x, data.y                # NumPy, scaled
-pairs = data.to_torch()              # torch Dataset of (x, y)
+pairs = data.to_torch()              # torch Dataset of (inputs, targets), calendar included
 ```
+
+With a base, `data.to_torch(residual=True)` gives what it leaves, and `data.base.forecast(...)` what it says.
 
 Weight the loss of synthetic location j by its cluster size: it stands for that many real ones.
 
@@ -74,11 +80,19 @@ Made with {versions}.
 """
 
 
+def _base(manifest: Manifest) -> str:
+    choice, kind = manifest.base, manifest.config.base
+    if choice is None:
+        return "none"
+    details = f"profiles of rank {choice.rank}, smoothed over {choice.smoothing:g} slots"
+    return f"{kind}, {_bytes(manifest.size.base_bytes)} ({details}, penalty {choice.penalty:g})"
+
+
 def _first_targets(teachers: dict[str, float]) -> str:
     if not teachers:
         return "readings"
-    name = min(teachers, key=teachers.__getitem__)
-    return f"forecasts of {name} (validation relative RMSE {teachers[name]:.4f})"
+    errors = ", ".join(f"{name} {error:.4f}" for name, error in teachers.items())
+    return f"forecasts of a teacher (validation relative RMSE: {errors})"
 
 
 def _bytes(count: int) -> str:

@@ -126,7 +126,7 @@ class TeacherConfig(BudgetConfig):
     section: ClassVar[str] = "teacher"
 
     epochs: Annotated[int, Field(ge=0)] = Field(
-        100,
+        150,
         description="K steps on sampled real data each; 0 = no teacher, the targets start as "
         "readings (paper)",
     )
@@ -329,7 +329,11 @@ class DistillConfig(Section):
     )
     spatial_ratio: Ratio = Field(0.1, description="synthetic locations / real locations")
     temporal_ratio: Ratio = Field(0.05, description="synthetic windows / real train windows")
-    rounds: Annotated[int, Field(ge=0)] = Field(10, description="outer rounds (paper: 100)")
+    rounds: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="outer rounds (paper: 100); none by default: on top of base and teacher "
+        "they gained nothing that was measured",
+    )
     num_shards: Positive = Field(4, description="shards per round; 1 = the paper's algorithm")
     seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of the run")
     data: DataConfig = DataConfig()

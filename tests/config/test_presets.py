@@ -27,7 +27,7 @@ def test_paper_preset_has_the_papers_values():
     assert config.data.split == (0.6, 0.2, 0.2)
     assert (config.base, config.teacher.epochs, config.data.covariates) == ("none", 0, ())
     assert config.forecaster.name == "mtgnn"
-    assert config.matching.locations == "centroid"
+    assert (config.matching.locations, config.matching.real) == ("centroid", "clusters")
     assert config.evaluation.tracks == ("network_alone",)
     assert config.validation.warmup_steps == config.evaluation.warmup_steps == 0
 

@@ -46,7 +46,8 @@ def test_before_version_3_there_was_no_base(version):
     assert (config.base, config.rounds, config.forecaster.name) == ("none", 4, "mtgnn")
     assert config.data.covariates == ()
     assert (config.matching.init, config.matching.locations) == ("even", "centroid")
-    assert config.teacher.members == 1
+    assert (config.matching.real, config.matching.against) == ("clusters", "readings")
+    assert (config.matching.oldest, config.teacher.members) == (0, 1)
     assert config.evaluation.tracks == ("network_alone",)
     assert config.validation.warmup_steps == config.teacher.warmup_steps == 0
 

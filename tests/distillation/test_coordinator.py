@@ -5,7 +5,6 @@ import pytest
 
 from stemdist_ray.config import build_config
 from stemdist_ray.distillation.coordinator import Coordinator
-from stemdist_ray.distillation.refine import refine_task
 from stemdist_ray.distillation.run_state import RunObserver, resumed
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.distillation.task import ShardUpdate
@@ -50,7 +49,8 @@ def start_state(clustered):
 
 
 def make(clustered, scores=None, saved=None, observer=None, executor=None, **changes):
-    config = build_config("demo", TINY, changes)
+    # There are no locations behind these clusters.
+    config = build_config("demo", TINY, {"matching": {"real": "clusters"}}, changes)
     queue = iter(scores) if scores is not None else None
     return Coordinator(
         config=config,
@@ -111,14 +111,14 @@ def test_checkpoint_after_every_round_and_resume_gives_the_same(clustered):
             np.testing.assert_array_equal(array, getattr(again.synthetic, name))
 
 
-def test_one_shard_has_no_refine_task(clustered):
+def test_one_shard_has_no_refine_tasks(clustered):
     observer = Recorder()
     run(make(clustered, observer=observer, num_shards=1), clustered)
     assert observer.planned == [("round 1", 1), ("round 2", 1)]
     observer = Recorder()
     run(make(clustered, observer=observer), clustered)
-    assert observer.planned == [("round 1", 4), ("round 2", 4)]
-    assert observer.done == 8
+    assert observer.planned == [("round 1", 6), ("round 2", 6)]
+    assert observer.done == 12
     assert observer.rounds == [0, 1, 2]
 
 
@@ -136,8 +136,39 @@ def test_tasks_have_different_seeds(clustered):
     coordinator = make(clustered)
     state = start_state(clustered)
     tasks = [*coordinator.shard_tasks(1, state), *coordinator.shard_tasks(2, state)]
-    tasks += [refine_task(coordinator.config, number, state, "cpu") for number in (1, 2)]
+    for number in (1, 2):
+        tasks += coordinator.shard_tasks(number, state, refining=True)
+    assert len(tasks) == 12
     assert len({t.seed for t in tasks}) == len(tasks)
+    assert len({t.name for t in tasks}) == len(tasks)
+
+
+def test_refine_tasks_visit_every_location_across_the_borders_of_the_shards(clustered):
+    coordinator = make(clustered, refine={"steps": 1, "inner_epochs": 0})
+    state = start_state(clustered)
+    shards = [set(t.locations.tolist()) for t in coordinator.shard_tasks(1, state)]
+    tasks = coordinator.shard_tasks(1, state, refining=True)
+    parts = [set(t.locations.tolist()) for t in tasks]
+    assert sorted(np.concatenate([t.locations for t in tasks]).tolist()) == list(range(8))
+    assert parts != shards
+    assert any(part & shard for part in parts for shard in shards if part != shard)
+    assert {t.matching.steps for t in tasks} == {1}
+
+
+def test_refining_goes_on_from_what_the_shards_gave(clustered):
+    coordinator = make(clustered)
+    start = start_state(clustered)
+    state = coordinator.run(coordinator.start(start))
+    steps = coordinator.config.matching.steps + coordinator.config.refine.steps
+    np.testing.assert_array_equal(state.synthetic.updates, 2 * steps)
+
+
+def test_tasks_know_what_is_known_of_their_windows(based_data, based_start, based_config):
+    state, known = based_start
+    coordinator = make(based_data, num_shards=2)
+    object.__setattr__(coordinator, "known", known)
+    for task in coordinator.shard_tasks(1, state):
+        np.testing.assert_array_equal(task.known.offset, known.offset[:, :, task.locations])
 
 
 def errors(state):

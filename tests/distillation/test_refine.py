@@ -4,11 +4,12 @@ from stemdist_ray.config import build_config
 from stemdist_ray.distillation.refine import is_refined, refine_matching
 
 
-def test_refine_keeps_subsets_as_small_as_inside_a_shard():
-    config = build_config("standard", {"num_shards": 5})
+def test_refining_is_matching_with_fewer_steps():
+    config = build_config("standard", {"refine": {"steps": 3, "inner_epochs": 2}})
     refine = refine_matching(config)
-    assert refine.subsets == 5 * config.matching.subsets
-    assert refine.steps == config.refine.steps
+    assert (refine.steps, refine.inner_epochs) == (3, 2)
+    changed = {"steps": config.matching.steps, "inner_epochs": config.matching.inner_epochs}
+    assert refine.model_copy(update=changed) == config.matching
 
 
 @pytest.mark.parametrize(

@@ -73,3 +73,12 @@ def test_divergence_is_an_error(clustered, make_task):
 def test_fewer_locations_than_subsets(clustered, make_task, locations):
     update = run_shard(clustered, make_task(locations=locations, subsets=4))
     assert update.state.x.shape[2] == len(locations)
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_tasks_on_top_of_a_base(based_data, make_based_task, objective):
+    task = make_based_task(objective=objective)
+    one, two = (run_shard(based_data, task) for _ in range(2))
+    np.testing.assert_array_equal(one.state.x, two.state.x)
+    assert np.abs(one.state.x - task.state.x).max() > 0
+    assert np.isfinite(one.objectives).all()

@@ -1,79 +1,110 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-import torch
 
-from stemdist_ray.config import build_config
-from stemdist_ray.data.prepared import prepare
-from stemdist_ray.data.series import SpatioTemporalSeries
-from stemdist_ray.distillation.start import cluster_source, clustered_data, initial_state
-from stemdist_ray.distillation.teacher import forecaster_teacher, teach
-from stemdist_ray.evaluation import predict
-from stemdist_ray.forecasters.base_class import WindowShape
-from stemdist_ray.forecasters.catalog import build_forecaster
-from stemdist_ray.forecasters.closed_form.ridge import RidgeOnLags
+from stemdist_ray.distillation.teacher import (
+    MemberTask,
+    score_teacher,
+    taught_targets,
+    train_member,
+    train_teacher,
+)
+from stemdist_ray.distillation.validation import real_data
+from stemdist_ray.evaluation.predict import EvaluationWindows
+from stemdist_ray.execution.serial import SerialExecutor
 from stemdist_ray.progress import SilentReporter
-from tests.conftest import TINY
 
 
-def prepared(series, config):
-    data = prepare(series, config.data)
-    clustered = clustered_data(data, cluster_source(config, data))
-    return data, initial_state(config, data, clustered)
+class LastFirst(SerialExecutor):
+    """Trains the members from the last to the first."""
+
+    def run(self, function, tasks, on_done):
+        return super().run(function, tasks[::-1], on_done)[::-1]
 
 
-@pytest.fixture(scope="module")
-def linear():
-    """Waves of two periods: the next steps are an exact linear function of six lags."""
-    steps, rng = np.arange(400)[:, None], np.random.default_rng(0)
-    phase, size = rng.uniform(0, 6, (2, 24)), rng.uniform(0.5, 2, (2, 24))
-    values = sum(a * np.sin(steps / p + b) for a, b, p in zip(size, phase, (5, 9), strict=True))
-    return SpatioTemporalSeries(
-        values=values[:, :, None].astype(np.float32),
-        mask=None,
-        location_ids=tuple(f"l{i}" for i in range(24)),
-    )
+def with_teacher(config, **changes):
+    return config.model_copy(update={"teacher": config.teacher.model_copy(update=changes)})
 
 
-def test_without_epochs_the_targets_stay_readings(traffic):
-    config = build_config("demo", TINY, {"teacher": {"epochs": 0}})
-    data, start = prepared(traffic, config)
-    taught, scores = teach(config, data, start, SilentReporter())
-    assert taught is start
-    assert scores == {}
+def train(config, source, kind=SerialExecutor):
+    real = real_data(source, config)
+    return train_teacher(config, real, kind(real), "cpu", SilentReporter())
 
 
-def test_best_teacher_labels(linear, tiny_config):
-    data, start = prepared(linear, tiny_config)
-    taught, scores = teach(tiny_config, data, start, SilentReporter())
-    assert list(scores.values()) == sorted(scores.values())
-    # Two epochs do not teach a network what ridge finds exactly.
-    assert next(iter(scores)) == "ridge"
-    assert scores["ridge"] < 0.05 < scores["mtgnn"]
-    np.testing.assert_array_equal(taught.y, RidgeOnLags(data).forecast(start.x))
-    np.testing.assert_array_equal(taught.x, start.x)
+def assert_same(one, two):
+    for ours, theirs in zip(one.members, two.members, strict=True):
+        for name, array in ours.items():
+            np.testing.assert_array_equal(array, theirs[name])
 
 
-def test_teaching_is_repeatable_and_follows_the_seed(traffic, tiny_config):
-    data, start = prepared(traffic, tiny_config)
-    first, scores = teach(tiny_config, data, start, SilentReporter())
-    again, _ = teach(tiny_config, data, start, SilentReporter())
-    np.testing.assert_array_equal(first.y, again.y)
-    other = tiny_config.model_copy(update={"seed": 1})
-    _, others = teach(other, data, start, SilentReporter())
-    assert others["mtgnn"] != scores["mtgnn"]
-    assert others["ridge"] == scores["ridge"]
-    assert np.abs(first.y - start.y).max() > 0.01
+def test_without_epochs_there_is_no_teacher(based, tiny_config):
+    assert train(with_teacher(tiny_config, epochs=0), based) == (None, {})
 
 
-def test_teacher_forecasts_in_batches_without_dropout(rng, tiny_config, monkeypatch):
-    torch.manual_seed(0)
-    model = build_forecaster(tiny_config.forecaster, WindowShape(6, 4, 1))
-    x = rng.standard_normal((5, 6, 7, 1)).astype(np.float32)
-    mean_window = rng.standard_normal((7, 6, 1)).astype(np.float32)
-    teacher = forecaster_teacher(model, "cpu")
-    whole = teacher(x, mean_window)
-    with torch.no_grad():
-        expected = model(torch.tensor(x), torch.tensor(mean_window)).numpy()
-    np.testing.assert_allclose(whole, expected, rtol=1e-5)
-    monkeypatch.setattr(predict, "windows_per_batch", lambda model, locations: 2)
-    np.testing.assert_allclose(teacher(x, mean_window), whole, rtol=1e-5, atol=1e-6)
+def test_members_differ_and_their_order_of_training_does_not_matter(based, tiny_config):
+    config = with_teacher(tiny_config, members=3)
+    (one, errors), (two, others) = (train(config, based, k) for k in (SerialExecutor, LastFirst))
+    assert_same(one, two)
+    assert errors == others
+    assert list(errors) == ["member 1", "member 2", "member 3", "mean", "base"]
+    assert len({errors[f"member {i}"] for i in (1, 2, 3)}) == 3
+    assert errors["mean"] <= max(errors[f"member {i}"] for i in (1, 2, 3))
+
+
+def test_a_teacher_follows_the_seed(based, tiny_config):
+    one, again = (train(tiny_config, based)[0] for _ in range(2))
+    assert_same(one, again)
+    other, _ = train(tiny_config.model_copy(update={"seed": 1}), based)
+    name = "output_projection.weight"
+    assert not np.array_equal(one.members[0][name], other.members[0][name])
+
+
+def test_it_is_never_worse_than_the_base_on_the_windows_that_choose(based, tiny_config):
+    _, errors = train(with_teacher(tiny_config, epochs=6), based)
+    assert errors["member 1"] <= errors["base"]
+    selection = real_data(based, tiny_config).selection
+    base = selection.score(lambda s: selection.windows.batch(s).base.numpy(), 99)
+    assert errors["base"] == pytest.approx(base.relative_rmse)
+
+
+def test_without_a_base_it_forecasts_alone(seasonal, tiny_config):
+    teacher, errors = train(tiny_config, seasonal)
+    assert "base" not in errors
+    assert not teacher.shape.residual
+    real = real_data(seasonal, tiny_config)
+    assert score_teacher(teacher, real) == pytest.approx(errors["mean"])
+
+
+def test_the_validation_windows_choose_and_test_is_not_there(based, tiny_config):
+    real = real_data(based, tiny_config)
+    assert len(real.windows.inputs) == based.train_steps
+    chosen = EvaluationWindows.of(based, based.starts["val"][::19])
+    task = MemberTask("one", tiny_config, seed=3, device="cpu")
+    one = train_member(real, task)
+    two = train_member(replace(real, selection=chosen.compact()), task)
+    assert one.error != two.error
+    assert one.seconds > 0
+
+
+def test_steps_fit_small_data(based, tiny_config):
+    real = real_data(based, tiny_config)
+    few = replace(real, starts=real.starts[:5])
+    config = with_teacher(tiny_config, windows=500, locations=500)
+    assert np.isfinite(train_member(few, MemberTask("one", config, 0, "cpu")).error)
+
+
+def test_targets_are_the_base_and_what_the_members_add(based_start, teacher):
+    state, known = based_start
+    targets = taught_targets(teacher, known, state.x)
+    inputs = known.inputs(state.x)
+    added = teacher.forecast(inputs, inputs.mean(axis=0).transpose(1, 0, 2))
+    np.testing.assert_allclose(targets - known.base(state.x), added, atol=1e-5)
+    assert targets.shape == state.y.shape
+    np.testing.assert_allclose(known.residual(state.x, targets), added, atol=1e-5)
+
+
+def test_targets_are_nearer_to_the_truth_than_nothing(based_start, teacher):
+    state, known = based_start
+    targets = taught_targets(teacher, known, state.x)
+    assert np.square(targets - state.y).mean() < 0.5 * np.square(state.y).mean()

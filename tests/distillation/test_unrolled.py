@@ -1,8 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 
+from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.distillation.shard import run_shard
 from stemdist_ray.distillation.unrolled import AdamTrajectory, UnrolledTraining
+from stemdist_ray.errors import ConfigError
+from stemdist_ray.forecasters.catalog import build_forecaster
+from tests.conftest import TINY
 
 
 def test_trajectory_equals_torchs_adam():
@@ -21,11 +28,11 @@ def test_trajectory_equals_torchs_adam():
 
 def test_unrolled_training_is_ordinary_training(clustered, make_task):
     """The weights after unrolling equal those of torch's Adam on the same subsets."""
-    task = make_task(subsets=1)
+    quiet = ForecasterConfig(name="stid", options={**TINY["forecaster"]["options"], "dropout": 0.0})
+    task = replace(make_task(subsets=1, oldest=0), forecaster=quiet)
     torch.manual_seed(0)
     run = UnrolledTraining(clustered, task)
-    run.model.options = run.model.options.model_copy(update={"dropout": 0.0})
-    twin = type(run.model)(run.model.shape, run.model.options)
+    twin = build_forecaster(task.forecaster, run.model.shape)
     twin.load_state_dict(run.model.state_dict())
     optimizer = torch.optim.Adam(twin.parameters(), lr=task.matching.inner_learning_rate)
     x, y = run.synthetic.x, run.synthetic.y
@@ -55,7 +62,7 @@ def test_gradient_points_downhill(clustered, make_task):
 
 def test_training_goes_on_between_steps(clustered, make_task):
     torch.manual_seed(0)
-    run = UnrolledTraining(clustered, make_task(inner_epochs=2, subsets=2))
+    run = UnrolledTraining(clustered, make_task(inner_epochs=2, subsets=2, oldest=0))
     run.matching_step()
     assert run.point.count == 3
     run.train_surrogate()
@@ -68,3 +75,92 @@ def test_targets_can_stay_as_they_are(clustered, make_task):
     update = run_shard(clustered, task)
     np.testing.assert_array_equal(update.state.y, task.state.y)
     assert not np.array_equal(update.state.x, task.state.x)
+
+
+def few_visited(make_task, **changes):
+    """Two steps of one location each, of five locations."""
+    return make_task(**{"subsets": 5, "unroll_steps": 2, "steps": 1, "oldest": 0, **changes})
+
+
+def test_only_visited_locations_move_and_only_their_updates_rise(clustered, make_task):
+    task = few_visited(make_task)
+    state = run_shard(clustered, task).state
+    visited = state.updates == 1
+    assert visited.sum() == 2
+    assert (state.updates[~visited] == 0).all()
+    for name, old in task.state.arrays().items():
+        new = getattr(state, name)
+        if name != "updates":
+            np.testing.assert_array_equal(new[:, :, ~visited], old[:, :, ~visited])
+    moved = np.abs(state.x - task.state.x).max(axis=(0, 1, 3))
+    assert (moved[visited] > 0).all()
+
+
+def test_momentum_alone_moves_nothing(clustered, make_task):
+    """A location that a later step leaves out is where the step before has left it."""
+    one, two = (run_shard(clustered, few_visited(make_task, steps=s)).state for s in (1, 2))
+    left_out = (one.updates == 1) & (two.updates == 1)
+    assert left_out.any()
+    np.testing.assert_array_equal(one.x[:, :, left_out], two.x[:, :, left_out])
+    np.testing.assert_array_equal(one.x_first[:, :, left_out], two.x_first[:, :, left_out])
+
+
+def test_passes_over_the_locations_go_on_from_step_to_step(clustered, make_task):
+    updates = run_shard(clustered, few_visited(make_task, steps=5)).state.updates
+    np.testing.assert_array_equal(updates, 2)  # 5 steps of 2 locations are 2 passes over 5
+
+
+def test_a_surrogate_begins_at_some_age(clustered, make_task):
+    ages = set()
+    for seed in range(12):
+        torch.manual_seed(0)
+        run = UnrolledTraining(clustered, make_task(oldest=3, seed=seed))
+        assert 0 <= run.point.count <= 3
+        assert run.point.weights.requires_grad
+        ages.add(run.point.count)
+    assert len(ages) > 2
+
+
+def test_the_loss_is_that_of_members_of_the_clusters(based_data, make_based_task):
+    """Whoever is not in the shard plays no role."""
+    task = make_based_task(against="readings")
+    members = np.isin(based_data.assignment, task.locations)
+    windows = based_data.real.windows
+
+    def objectives(locations):
+        inputs = windows.inputs.copy()
+        inputs[:, locations] += 1
+        real = replace(based_data.real, windows=replace(windows, inputs=inputs))
+        return run_shard(replace(based_data, real=real), task).objectives
+
+    same = run_shard(based_data, task).objectives
+    assert objectives(~members) == same
+    assert objectives(members) != same
+
+
+def test_against_a_teacher_readings_are_inputs_only(based_data, make_based_task):
+    windows, task = based_data.real.windows, make_based_task(steps=1)
+    # A feature that is not an input of anything but the targets cannot be changed, a mask can.
+    blind = replace(windows, input_mask=np.zeros_like(windows.input_mask))
+    unseen = replace(based_data, real=replace(based_data.real, windows=blind))
+    assert run_shard(unseen, task).objectives == run_shard(based_data, task).objectives
+    readings = make_based_task(steps=1, against="readings")
+    assert run_shard(based_data, readings).objectives != run_shard(based_data, task).objectives
+
+
+def test_without_a_teacher_readings_take_its_place(based_data, make_based_task):
+    alone = replace(based_data, teacher=None)
+    with_readings = run_shard(alone, make_based_task(against="readings"))
+    assert run_shard(alone, make_based_task()).objectives == with_readings.objectives
+
+
+def test_locations_must_be_there_to_be_measured_on(based_data, make_based_task):
+    with pytest.raises(ConfigError, match="needs the series of the real locations"):
+        run_shard(replace(based_data, real=None), make_based_task())
+
+
+def test_on_top_of_a_base_the_calendar_is_never_moved(based_data, make_based_task):
+    task = make_based_task(steps=2)
+    update = run_shard(based_data, task)
+    assert update.state.x.shape == task.state.x.shape == (*task.state.x.shape[:3], 2)
+    assert np.abs(update.state.x - task.state.x).max() > 0

@@ -13,7 +13,7 @@ def build(lookback=12, horizon=12, features=1, seed=0, **options):
     torch.manual_seed(seed)
     small = {"channels": 8, "skip_channels": 6, "end_channels": 10, "top_k": 4, **options}
     model = build_forecaster(
-        ForecasterConfig(options=small), WindowShape(lookback, horizon, features)
+        ForecasterConfig(name="mtgnn", options=small), WindowShape(lookback, horizon, features)
     )
     model = model.double().eval()
     for norm in model.norms:  # fresh scales of 1 and shifts of 0 would hide mistakes
@@ -112,6 +112,6 @@ def test_windows_do_not_influence_each_other():
 
 
 def test_paper_size():
-    model = build_forecaster(ForecasterConfig(), WindowShape(12, 12, 1))
+    model = build_forecaster(ForecasterConfig(name="mtgnn"), WindowShape(12, 12, 1))
     assert model.num_parameters() == 114172
     assert model.activation_floats() > 1000

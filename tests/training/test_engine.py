@@ -1,5 +1,6 @@
 import math
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -30,7 +31,8 @@ def step(windows=7, observed=None):
 
 
 def budget(**changes):
-    return BudgetConfig(**{"epochs": 6, "check_every": 2, "averaging": 0.0, **changes})
+    usual = {"epochs": 6, "check_every": 2, "averaging": 0.0, "warmup_steps": 0}
+    return BudgetConfig(**{**usual, "learning_rate": 1e-3, **changes})
 
 
 def score(error):
@@ -49,6 +51,43 @@ def test_an_epoch_is_plain_adam_on_the_weighted_loss():
         optimizer.step()
     for ours, theirs in zip(engine.model.parameters(), own.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+def test_the_rate_rises_over_the_first_steps_and_stays():
+    engine = Engine(model(), budget(warmup_steps=3, learning_rate=0.4))
+    rates = []
+    for _ in range(6):
+        engine.take(step())
+        rates.append(engine.optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
+    assert rates[-1] == 0.4
+    assert engine.steps == 6
+
+
+def test_warming_up_makes_the_first_steps_smaller():
+    start = torch.cat([p.flatten() for p in model().parameters()])
+    moved = []
+    for warmup in (0, 9):
+        engine = Engine(model(), budget(warmup_steps=warmup))
+        engine.take(step())
+        after = torch.cat([p.detach().flatten() for p in engine.model.parameters()])
+        moved.append(float((after - start.detach()).norm()))
+    assert moved[1] == pytest.approx(moved[0] / 10, rel=1e-3)
+
+
+def test_on_top_of_a_base_no_network_at_all_is_a_candidate():
+    residual = replace(SHAPE, residual=True)
+    fresh = build_forecaster(ForecasterConfig(name="dlinear", options={"kernel_size": 3}), residual)
+    engine = Engine(fresh, budget())
+    engine.begin(score(1.0))
+    assert (engine.best.epoch, engine.best.error) == (0, 1.0)
+    assert all((engine.best.weights[n] == p).all() for n, p in fresh.state_dict().items())
+    engine.validate(2, score(2.0))
+    assert engine.best.epoch == 0
+    engine.check_converged("dlinear")
+    alone = Engine(model(), budget())
+    alone.begin(score(1.0))
+    assert alone.best.history == []
 
 
 def test_the_average_follows_the_weights():

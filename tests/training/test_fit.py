@@ -15,13 +15,15 @@ from tests.conftest import TINY
 
 SETTINGS = {
     "forecaster": ForecasterConfig(**TINY["forecaster"]),
-    "shape": WindowShape(6, 4, 1),
+    "shape": WindowShape(6, 4, 3, num_covariates=2),  # time of day as sine and cosine
     "seed": 1,
 }
 
 
 def budget(epochs, averaging=0.0):
-    return BudgetConfig(epochs=epochs, check_every=2, learning_rate=5e-3, averaging=averaging)
+    return BudgetConfig(
+        epochs=epochs, check_every=2, learning_rate=5e-3, averaging=averaging, warmup_steps=0
+    )
 
 
 @pytest.fixture
@@ -86,3 +88,51 @@ def test_averaged_weights_lag_behind(source, validate):
     first = np.concatenate([p.detach().ravel() for p in plain.model.parameters()])
     second = np.concatenate([p.detach().ravel() for p in averaged.model.parameters()])
     assert not np.array_equal(first, second)
+
+
+def test_snapshots_are_what_a_training_that_ended_there_would_have_given(source, validate):
+    result = fit(source, validate, budget=budget(4), snapshots_at=(1, 5, 99), **SETTINGS)
+    assert [s.steps for s in result.snapshots] == [1, 5, 12]  # the last one is the end
+    assert result.optimizer_steps == 12
+    errors = [s.validation for s in result.snapshots]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] == result.validation.relative_rmse
+    seconds = [s.train_seconds for s in result.snapshots]
+    assert seconds == sorted(seconds)
+    assert seconds[-1] <= result.train_seconds < result.total_seconds
+    for snapshot in result.snapshots:
+        result.model.load_state_dict(snapshot.weights)
+        assert validate(result.model).relative_rmse == snapshot.validation
+
+
+def test_snapshots_do_not_change_the_steps(source, validate):
+    one, two = (
+        fit(source, validate, budget=budget(3), snapshots_at=at, **SETTINGS) for at in ((), (2, 4))
+    )
+    assert len(one.snapshots) == 1
+    assert one.history[-1] == two.history[-1]
+    assert {epoch for epoch, _ in two.history} == {1, 2, 3}
+
+
+def test_looks_along_the_way_do_not_use_up_the_patience(source):
+    """Patience counts the validations of the budget's rhythm."""
+    looks = (1, 2, 4, 5)
+    scores = scripted(1.0, 2.0, 2.0, 2.0, 2.0, 0.5, 0.5, 0.5)
+    result = fit(source, scores, budget=budget(4), patience=2, snapshots_at=looks, **SETTINGS)
+    assert result.optimizer_steps == 12
+
+
+def test_a_residual_starts_at_the_base_and_keeps_it_where_nothing_is_better(based):
+    windows = based.windows
+    data = SampledWindows(windows, based.starts["train"], based.mean_window(), 16, 8, steps=3)
+    shape = WindowShape.of(windows)
+    held = EvaluationWindows.of(based, based.starts["val"])
+    base = held.score(lambda s: windows.batch(s).base.numpy(), 99).relative_rmse
+    wild = budget(2).model_copy(update={"learning_rate": 1.0})
+    settings = {**SETTINGS, "shape": shape}
+    result = fit(
+        data, lambda m: score_forecaster(m, held, based.mean_window()), budget=wild, **settings
+    )
+    assert result.best_epoch == 0
+    assert result.history[0] == (0, pytest.approx(base, rel=1e-6))
+    assert result.validation.relative_rmse == pytest.approx(base, rel=1e-6)

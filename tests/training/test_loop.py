@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from stemdist_ray.errors import ConfigError, DivergenceError
+from stemdist_ray.forecasters.closed_form.fit_base import fit_base
 from stemdist_ray.training.group import LocalGroup
 from stemdist_ray.training.loop import TrainingLoop
 from stemdist_ray.training.work import training_work
@@ -103,9 +104,10 @@ def test_more_epochs_later_are_more_epochs_at_once(train_config, gappy, tmp_path
     ],
 )
 def test_less_than_what_is_done_is_refused(train_config, gappy, tmp_path, settings, words):
-    done = with_training(train_config, epochs=4, learning_rate=0.5, patience=0)
+    wild = {"learning_rate": 0.5, "patience": 0, "warmup_steps": 0, "averaging": 0.0}
+    done = with_training(train_config, epochs=4, **wild)
     alone(training_work(done, gappy, None, "hash"), tmp_path / "state.pt")
-    less = with_training(train_config, **{"learning_rate": 0.5, "patience": 0, **settings})
+    less = with_training(train_config, **{**wild, **settings})
     with pytest.raises(ConfigError, match=words):
         alone(training_work(less, gappy, None, "hash"), tmp_path / "state.pt")
 
@@ -124,3 +126,25 @@ def test_divergence_is_reported(train_config, gappy, tmp_path):
     work = training_work(train_config.model_validate(tree), gappy, None, "hash")
     with pytest.raises(DivergenceError, match="lower training.learning_rate"):
         alone(work, tmp_path / "state.pt")
+
+
+def test_a_residual_may_end_where_it_began(train_config, gappy, tmp_path):
+    """Then the base alone is what is kept, and a checkpoint knows it."""
+    source = gappy.with_base(fit_base(gappy, "seasonal_linear", 0).bind(gappy))
+    wild = with_training(train_config, epochs=2, learning_rate=5.0, warmup_steps=0, averaging=0.0)
+    state = alone(training_work(wild, source, None, "hash"), tmp_path / "state.pt")
+    assert [epoch for epoch, _ in state["history"]] == [0, 1, 2]
+    assert state["best_epoch"] == 0
+    longer = with_training(wild, epochs=3)
+    resumed = alone(training_work(longer, source, None, "hash"), tmp_path / "state.pt")
+    assert [epoch for epoch, _ in resumed["history"]] == [0, 1, 2, 3]
+    assert resumed["history"][:3] == state["history"]
+
+
+def test_the_rate_goes_on_rising_after_a_checkpoint(train_config, gappy, tmp_path):
+    slow = with_training(train_config, epochs=4, warmup_steps=20)
+    whole = alone(training_work(slow, gappy, None, "hash"), tmp_path / "whole.pt")
+    alone(training_work(with_training(slow, epochs=2), gappy, None, "hash"), tmp_path / "parts.pt")
+    parts = alone(training_work(slow, gappy, None, "hash"), tmp_path / "parts.pt")
+    for name, value in whole["model"].items():
+        assert torch.equal(value, parts["model"][name])

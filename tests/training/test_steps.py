@@ -23,7 +23,7 @@ def test_node_sampling_has_the_size_of_a_distilled_step(prepared, rng):
     source = SampledWindows(prepared.windows, prepared.starts["train"], mean_window, 5, 3, steps=4)
     steps = list(source.epoch(rng))
     assert len(steps) == 4
-    assert all(s.x.shape == (5, 6, 3, 1) for s in steps)
+    assert all(s.x.shape == (5, 6, 3, 3) for s in steps)
     assert len({s.x.sum().item() for s in steps}) == 4
     assert all(torch.all(s.weights == 1) for s in steps)
 
@@ -55,3 +55,16 @@ def test_full_data_visits_every_window_once(prepared, rng):
     assert all(s.x.shape[2] == 24 for s in steps)
     everything = prepared.windows.batch(starts).x.double().sum()
     torch.testing.assert_close(sum(s.x.double().sum() for s in steps), everything)
+
+
+def test_targets_of_real_steps_are_what_the_base_leaves(based, rng):
+    mean_window, starts = based.mean_window(), based.starts["train"]
+    steps = [
+        *SampledWindows(based.windows, starts, mean_window, 5, 3, steps=2).epoch(rng),
+        *FullData(based.windows, starts, mean_window, batch=100).epoch(rng),
+    ]
+    residual = based.windows.batch(starts).residual()
+    for step in steps:
+        assert step.y.abs().mean() < 1.5 * residual.abs().mean()
+    whole = sum(float(s.y.double().sum()) for s in steps[2:])
+    assert whole == pytest.approx(float(residual.double().sum()), rel=1e-4, abs=1e-2)

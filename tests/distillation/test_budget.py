@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from stemdist_ray.distillation.budget import balances, choose_balance
+from stemdist_ray.distillation.start import num_clusters, num_synthetic_windows
+from stemdist_ray.distillation.validation import real_data
+from stemdist_ray.errors import ConfigError
+from stemdist_ray.execution.serial import SerialExecutor
+from stemdist_ray.progress import SilentReporter
+
+
+def with_budget(config, budget):
+    return config.model_copy(update={"budget": budget})
+
+
+def choose(config, source, teacher):
+    real = real_data(source, config)
+    executor = SerialExecutor(real)
+    return choose_balance(config, source, real, teacher, executor, "cpu", SilentReporter())
+
+
+def test_every_balance_spends_the_budget(based, tiny_config):
+    tried = balances(with_budget(tiny_config, 0.02), based)
+    assert len(tried) > 1
+    for config in tried:
+        assert config.spatial_ratio * config.temporal_ratio == pytest.approx(0.02)
+        assert min(num_clusters(config, based), num_synthetic_windows(config, based)) >= 4
+    assert len({config.spatial_ratio for config in tried}) == len(tried)
+
+
+def test_a_budget_may_be_too_small(based, tiny_config):
+    with pytest.raises(ConfigError, match="budget 0.0001 leaves fewer than 4 windows"):
+        balances(with_budget(tiny_config, 1e-4), based)
+
+
+def test_the_balance_that_validates_best_is_taken(based, tiny_config, teacher):
+    budgeted = with_budget(tiny_config, 0.02)
+    config, found = choose(budgeted, based, teacher)
+    errors = [balance.error for balance in found]
+    assert errors == sorted(errors)
+    assert (config.spatial_ratio, config.temporal_ratio) == (
+        found[0].spatial_ratio,
+        found[0].temporal_ratio,
+    )
+    ratios = {"spatial_ratio": config.spatial_ratio, "temporal_ratio": config.temporal_ratio}
+    assert config == budgeted.model_copy(update=ratios)
+    assert choose(budgeted, based, teacher)[1] == found
+
+
+def test_without_teacher_and_base(seasonal, tiny_config):
+    _, found = choose(with_budget(tiny_config, 0.02), seasonal, None)
+    assert np.isfinite([balance.error for balance in found]).all()

@@ -1,0 +1,36 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jobs.benchmarks.datasets import CASES
+from jobs.benchmarks.result_tables import filled, pool, read_results, tables
+from stemdist_ray.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_the_readme_holds_what_the_files_say():
+    text = (ROOT / "jobs" / "README.md").read_text()
+    assert filled(text, tables(read_results(ROOT / "jobs" / "results"))) == text
+
+
+def test_every_result_names_how_it_was_made():
+    for path in (ROOT / "jobs" / "results").glob("*.json"):
+        tree = json.loads(path.read_text())
+        assert path.stem in {case.name for case in CASES}
+        assert tree["command"].startswith("python jobs/benchmark.py datasets")
+        assert tree["versions"]["torch"] and tree["hardware"]
+        assert [run["seed"] for run in tree["runs"]]
+
+
+def test_pooled_deviation_is_that_of_all_trainings(rng):
+    values = rng.normal(size=(2, 3)) + np.array([[0.0], [1.0]])
+    summaries = [{"mean": v.mean(), "std": v.std(ddof=1), "repeats": 3} for v in values]
+    assert pool(summaries) == pytest.approx((values.mean(), values.std(ddof=1)))
+
+
+def test_a_place_without_a_table_is_an_error():
+    with pytest.raises(ConfigError, match="no table 'nothing'"):
+        filled("<!-- results:nothing -->\n<!-- end -->", {})
