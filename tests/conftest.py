@@ -75,14 +75,19 @@ def traffic() -> SpatioTemporalSeries:
 
 @pytest.fixture(scope="session")
 def hourly() -> SpatioTemporalSeries:
-    """Sixteen days of hours at twelve locations: a day, a weekend, two features, gaps."""
+    """Sixteen days of hours at twelve locations: a day, a weekend, two features, gaps.
+
+    Speed also follows a map that no linear one can, so that networks have something to learn.
+    """
     rng = np.random.default_rng(5)
     steps = np.arange(384)
     height = 1 + 0.5 * ((steps // 24) % 7 < 5)  # from a Monday on
     phase = rng.uniform(0, 2, 12)
     wave = height[:, None] * np.sin(2 * np.pi * steps[:, None] / 24 + phase)
-    slow = np.cumsum(0.2 * rng.normal(size=(384, 12)), axis=0)
-    speed = 20 + 5 * wave + slow + 0.5 * rng.normal(size=(384, 12))
+    bent = np.zeros((384, 12))
+    for step in range(1, 384):
+        bent[step] = 0.95 * np.abs(bent[step - 1]) - 1 + 0.6 * rng.normal(size=12)
+    speed = 20 + 5 * wave + 3 * bent
     values = np.stack([speed, 3 * wave - rng.normal(size=(384, 12))], axis=2).astype(np.float32)
     values[rng.random(values.shape) < 0.05] = np.nan
     times = np.datetime64("2024-01-01", "ns") + steps * np.timedelta64(1, "h")
@@ -110,9 +115,12 @@ def based(seasonal: PreparedSource, fitted: FittedBase) -> PreparedSource:
 @pytest.fixture(scope="session")
 def teacher(based: PreparedSource, tiny_config: DistillConfig) -> Teacher:
     """A teacher of one member, trained on top of the base of the hours."""
-    real = real_data(based, tiny_config)
-    teacher, _ = train_teacher(tiny_config, real, SerialExecutor(real), "cpu", SilentReporter())
+    longer = tiny_config.teacher.model_copy(update={"epochs": 30})
+    config = tiny_config.model_copy(update={"teacher": longer})
+    real = real_data(based, config)
+    teacher, errors = train_teacher(config, real, SerialExecutor(real), "cpu", SilentReporter())
     assert teacher is not None
+    assert errors["mean"] < errors["base"]  # else it would say nothing
     return teacher
 
 
@@ -122,6 +130,9 @@ def tiny_config() -> DistillConfig:
     return build_config("demo", TINY)
 
 
+# So that some steps are enough to learn something.
+FAST = {"learning_rate": 1e-2, "warmup_steps": 0, "averaging": 0.5, "check_every": 1}
+
 TINY = {
     "spatial_ratio": 0.4,
     "temporal_ratio": 0.05,
@@ -129,7 +140,7 @@ TINY = {
     "num_shards": 3,
     "data": {"lookback": 6, "horizon": 4},
     "forecaster": {"name": "stid", "options": {"embedding": 8, "layers": 1}},
-    "teacher": {"members": 1, "epochs": 2, "check_every": 1, "windows": 8, "locations": 8},
+    "teacher": {**FAST, "members": 1, "epochs": 3, "windows": 8, "locations": 8},
     "matching": {
         "steps": 2,
         "subsets": 2,
@@ -140,11 +151,11 @@ TINY = {
         "oldest": 3,
     },
     "refine": {"steps": 1, "inner_epochs": 1},
-    "validation": {"every": 1, "epochs": 2, "check_every": 1, "windows": 4},
+    "validation": {**FAST, "every": 1, "epochs": 2, "windows": 4},
     "evaluation": {
+        **FAST,
         "epochs": 2,
         "repeats": 2,
-        "check_every": 1,
         "rate_factors": (1.0,),
         "curve": (2, 4),
         "validation_windows": 4,

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from stemdist_ray.baselines import ROWS
 from stemdist_ray.comparison.break_even import break_even_lines
-from stemdist_ray.comparison.table import DISTILLED, CrossEvaluation, Evaluation, RowResult
+from stemdist_ray.comparison.rows import RowResult
+from stemdist_ray.comparison.table import DISTILLED, CrossEvaluation, Evaluation
 from stemdist_ray.data.describe import SourceDescription
 from stemdist_ray.sweeps.finish import SweepResult
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stemdist_ray.baselines import TrainedRow, closed_form_rows
-from stemdist_ray.comparison.table import CurvePoint, RowResult
+from stemdist_ray.comparison.rows import CurvePoint, RowResult
 from stemdist_ray.comparison.train_row import (
     ClosedForm,
     ClosedFormTask,

@@ -1,5 +1,11 @@
 """The typed, frozen configuration tree: sections, presets, layers of settings, YAML files."""
 
+from stemdist_ray.config.budgets import (
+    BudgetConfig,
+    EvaluationConfig,
+    TeacherConfig,
+    ValidationConfig,
+)
 from stemdist_ray.config.layers import (
     LayerOf,
     describe_differences,
@@ -12,22 +18,15 @@ from stemdist_ray.config.layers import (
     with_settings,
 )
 from stemdist_ray.config.presets import PRESETS, build_config
+from stemdist_ray.config.section import Positive, Rate, Ratio, Section
 from stemdist_ray.config.sections import (
-    BudgetConfig,
     ClusteringConfig,
     DataConfig,
     DistillConfig,
-    EvaluationConfig,
     ForecasterConfig,
     MatchingConfig,
-    Positive,
-    Rate,
-    Ratio,
     RefineConfig,
-    Section,
-    TeacherConfig,
     TrackingConfig,
-    ValidationConfig,
     WorkerConfig,
 )
 from stemdist_ray.config.training import TrainConfig, TrainingConfig, TrainWorkerConfig

@@ -6,18 +6,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from stemdist_ray.config.budgets import BudgetConfig
 from stemdist_ray.config.layers import flatten, without
-from stemdist_ray.config.sections import (
-    BaseName,
-    BudgetConfig,
-    DataConfig,
-    Decay,
-    ForecasterConfig,
-    Positive,
-    Rate,
-    Section,
-    TrackingConfig,
-)
+from stemdist_ray.config.section import BaseName, Decay, Positive, Rate, Section
+from stemdist_ray.config.sections import DataConfig, ForecasterConfig, TrackingConfig
 
 
 class TrainingConfig(BudgetConfig):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from stemdist_ray.artifact.dataset import CROSS_EVALUATION, SyntheticDataset
 from stemdist_ray.comparison.compare import Cell
-from stemdist_ray.comparison.table import CrossEvaluation, RowResult
+from stemdist_ray.comparison.rows import RowResult
+from stemdist_ray.comparison.table import CrossEvaluation
 from stemdist_ray.config import DistillConfig, ForecasterConfig
 from stemdist_ray.data.prepared import PreparedSource, Source
 from stemdist_ray.forecasters import FORECASTERS, check_forecaster

@@ -10,7 +10,8 @@ from pathlib import Path
 from stemdist_ray.artifact.dataset import EVALUATION, SyntheticDataset
 from stemdist_ray.baselines import Material, TrainedRow, trained_rows
 from stemdist_ray.comparison.compare import Cell, Comparison
-from stemdist_ray.comparison.table import Evaluation, RowResult
+from stemdist_ray.comparison.rows import RowResult
+from stemdist_ray.comparison.table import Evaluation
 from stemdist_ray.comparison.train_row import ComparisonData
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source

@@ -14,7 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stemdist_ray.baselines import ROWS, Row
-from stemdist_ray.comparison.table import DISTILLED, CrossEvaluation, Evaluation, RowResult
+from stemdist_ray.comparison.rows import RowResult
+from stemdist_ray.comparison.table import DISTILLED, CrossEvaluation, Evaluation
 from stemdist_ray.distillation.run_state import RoundRecord
 
 # Okabe and Ito's palette: told apart by people with any colour vision.

@@ -13,11 +13,11 @@ import numpy as np
 from stemdist_ray.artifact.dataset import CROSS_EVALUATION, EVALUATION, EXAMPLES, SyntheticDataset
 from stemdist_ray.artifact.manifest import Manifest
 from stemdist_ray.comparison.break_even import break_even_lines
+from stemdist_ray.comparison.rows import RowResult
 from stemdist_ray.comparison.table import (
     DISTILLED,
     CrossEvaluation,
     Evaluation,
-    RowResult,
     read_cross_evaluation,
     read_evaluation,
 )

@@ -13,10 +13,11 @@ ALL = [*trained_rows(), *closed_form_rows()]
 
 def test_names_of_the_contract_in_their_order():
     assert [row.name for row in trained_rows()] == [
-        *("distilled", "random_subset", "centroid", "node_sampled", "full_data")
+        *("distilled", "random_subset", "random_teacher", "centroid"),
+        *("node_sampled", "full_data"),
     ]
     assert [row.name for row in closed_form_rows()] == [
-        *("last_value", "historical_average", "ridge")
+        *("last_value", "historical_average", "ridge", "seasonal_linear")
     ]
 
 
@@ -46,7 +47,7 @@ def test_a_new_row_is_one_file(tmp_path, monkeypatch):
         "from stemdist_ray.baselines.row import register_row\n"
         "from stemdist_ray.baselines.random_subset import random_subset\n"
         "from stemdist_ray.baselines.row import TrainedRow\n"
-        "register_row(TrainedRow('medoids', 'medoids', 'medoids', '#123456', 15, random_subset))\n"
+        "register_row(TrainedRow('medoids', 'medoids', 'medoids', '#123456', 17, random_subset))\n"
     )
     monkeypatch.setattr(baselines, "__path__", [*baselines.__path__, str(tmp_path)])
     monkeypatch.setattr(ROWS, "_entries", dict(ROWS._entries))
@@ -56,26 +57,34 @@ def test_a_new_row_is_one_file(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("row", trained_rows(), ids=lambda row: row.name)
-def test_data_repeat_with_their_seed_and_hold_the_distilled_size(row, material):
+@pytest.mark.parametrize("track", ["with_base", "network_alone"])
+def test_data_repeat_with_their_seed_and_hold_the_distilled_size(row, track, based_material):
+    material = based_material
+    if track == "network_alone":
+        material = dataclasses.replace(material, base=None)
+
     def first_step(seed):
-        return next(iter(row.data(material, seed).epoch(np.random.default_rng(0))))
+        made = row.data(material, seed)
+        assert (made.base is None) == (track == "network_alone")
+        return next(iter(made.data.epoch(np.random.default_rng(0))))
 
     one, two = first_step(1), first_step(1)
     assert torch.equal(one.x, two.x)
     assert torch.isfinite(one.x).all()
     windows, lookback, locations, features = material.x.shape
-    assert one.x.shape[1::2] == (lookback, features)
+    assert one.x.shape[1::2] == (lookback, features + 5)  # and the calendar
     if not row.on_request:
         assert one.x.shape[0] == windows
         assert one.x.shape[2] == locations // material.config.subsets
 
 
 @pytest.mark.parametrize("row", trained_rows(), ids=lambda row: row.name)
-def test_protocol_paper_takes_one_step_on_what_is_not_distilled(row, material):
+def test_protocol_paper_takes_one_step_on_what_is_not_distilled(row, based_material):
+    material = based_material
     paper = dataclasses.replace(
         material, config=material.config.model_copy(update={"protocol": "paper"})
     )
-    count = len(list(row.data(paper, 0).epoch(np.random.default_rng(0))))
+    count = len(list(row.data(paper, 0).data.epoch(np.random.default_rng(0))))
     if row.name == "distilled":
         assert count == material.config.subsets
     elif not row.on_request:
@@ -90,3 +99,9 @@ def test_budgets(material):
         wanted = config.full_data_epochs if row.on_request else config.epochs
         assert budget.epochs == wanted
         assert (patience > 0) == row.on_request
+
+
+def test_the_real_windows_carry_the_base_of_the_track(based_material):
+    assert based_material.windows.base is based_material.base
+    assert dataclasses.replace(based_material, base=None).windows.base is None
+    assert based_material.source.windows.base is None

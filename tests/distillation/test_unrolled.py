@@ -79,7 +79,9 @@ def test_targets_can_stay_as_they_are(clustered, make_task):
 
 def few_visited(make_task, **changes):
     """Two steps of one location each, of five locations."""
-    return make_task(**{"subsets": 5, "unroll_steps": 2, "steps": 1, "oldest": 0, **changes})
+    return make_task(
+        **{"subsets": 5, "unroll_steps": 2, "steps": 1, "oldest": 0, "inner_epochs": 0, **changes}
+    )
 
 
 def test_only_visited_locations_move_and_only_their_updates_rise(clustered, make_task):

@@ -7,7 +7,7 @@ D folds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +90,11 @@ class ProfileSums:
             np.add.at(count, at, _seen(series, rows))
         return cls(total, count, fold, num_seasons)
 
+    def select(self, locations: npt.NDArray[np.int64]) -> ProfileSums:
+        """The sums of some of the locations."""
+        count = self.count if self.count.shape[2] == 1 else self.count[:, :, locations]
+        return replace(self, total=self.total[:, :, locations], count=count)
+
     def profile(
         self, rule: SeasonRule, smoothing: float, rank: int, without: int | None = None
     ) -> SeasonProfile:
@@ -104,8 +109,9 @@ class ProfileSums:
             rank: Largest R.
             without: A fold that is left out.
         """
-        kept = [d for d in range(self.num_folds) if d != without]
-        total, count = self.total[kept].sum(axis=0), self.count[kept].sum(axis=0)
+        total, count = self.total.sum(axis=0), self.count.sum(axis=0)
+        if without is not None:
+            total, count = total - self.total[without], count - self.count[without]
         level = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1)
         if rule.size == 1 or rank == 0:
             empty = np.zeros((len(level), 0), np.float32)

@@ -16,12 +16,8 @@ import numpy.typing as npt
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import WindowedSeries, evenly_spaced
 from stemdist_ray.forecasters.closed_form.base_model import BaseModel, BoundBase, group_means
-from stemdist_ray.forecasters.closed_form.fit_base import (
-    PENALTIES,
-    InProcess,
-    calendar_columns,
-    split_weights,
-)
+from stemdist_ray.forecasters.closed_form.base_parts import calendar_columns, split_weights
+from stemdist_ray.forecasters.closed_form.fit_base import PENALTIES
 from stemdist_ray.forecasters.closed_form.gram import (
     GramMaterial,
     GramSums,
@@ -31,6 +27,7 @@ from stemdist_ray.forecasters.closed_form.gram import (
     gram_tasks,
 )
 from stemdist_ray.forecasters.closed_form.profile import SeasonProfile
+from stemdist_ray.forecasters.closed_form.runner import InProcess
 
 Positions = npt.NDArray[np.int64]
 
