@@ -5,6 +5,7 @@ python jobs/benchmark.py round --json round.json
 python jobs/benchmark.py clustering --year --json clustering.json
 python jobs/benchmark.py base --json base.json
 python jobs/benchmark.py datasets --data DIR
+python jobs/benchmark.py variants ablation --data DIR --only metr_la
 python jobs/benchmark.py tables
 
 Every figure is a ratio or a median of one run. The plain reference implementations that the fast
@@ -72,6 +73,12 @@ def _parse() -> argparse.Namespace:
         "--set", action="append", default=[], dest="settings", help="NAME=VALUE, may be repeated"
     )
     datasets.add_argument("--out", type=Path, default=RESULTS, help=f"folder (default {RESULTS})")
+    variants = commands.add_parser("variants", help="one setting changed at a time")
+    variants.set_defaults(run=_variants)
+    variants.add_argument("set", choices=("ablation", "balance"), help="what is changed")
+    variants.add_argument("--data", type=Path, required=True, help="folder of the data files")
+    variants.add_argument("--only", action="append", required=True, help="data set; repeatable")
+    variants.add_argument("--out", type=Path, default=RESULTS, help=f"folder (default {RESULTS})")
     tables = commands.add_parser("tables", help="make the tables of jobs/README.md anew")
     tables.set_defaults(run=_tables)
     for command in (kernels, one_round, clustering, base):
@@ -113,13 +120,13 @@ def _clustering(args: argparse.Namespace) -> None:
 
 
 def _base(args: argparse.Namespace) -> None:
-    from jobs.benchmarks.command import run_base_command
+    from jobs.benchmarks.dataset_command import run_base_command
 
     run_base_command(source=args.source, json_file=args.json, command=_command_line())
 
 
 def _datasets(args: argparse.Namespace) -> None:
-    from jobs.benchmarks.command import run_datasets_command
+    from jobs.benchmarks.dataset_command import run_datasets_command
 
     run_datasets_command(
         folder=args.data,
@@ -132,8 +139,16 @@ def _datasets(args: argparse.Namespace) -> None:
     )
 
 
+def _variants(args: argparse.Namespace) -> None:
+    from jobs.benchmarks.dataset_command import run_variants_command
+
+    run_variants_command(
+        name=args.set, folder=args.data, only=args.only, out=args.out, command=_command_line()
+    )
+
+
 def _tables(args: argparse.Namespace) -> None:
-    from jobs.benchmarks.command import run_tables_command
+    from jobs.benchmarks.dataset_command import run_tables_command
 
     run_tables_command(RESULTS, Path("jobs/README.md"))
 

@@ -10,10 +10,7 @@ from typing import Any
 import torch
 from rich.table import Table
 
-from jobs.benchmarks.base import LARGE, run_base
 from jobs.benchmarks.clustering import COMPARED, YEAR, ClusteringResult, run_clustering
-from jobs.benchmarks.datasets import CASES as DATASETS
-from jobs.benchmarks.datasets import run_case, write_result
 from jobs.benchmarks.kernels import (
     CASES,
     KernelResult,
@@ -21,13 +18,12 @@ from jobs.benchmarks.kernels import (
     default_threads,
     run_kernels,
 )
-from jobs.benchmarks.result_tables import filled, read_results, tables
 from jobs.benchmarks.rounds import GBA, RoundResult, run_round
 from jobs.benchmarks.shares import GROUPS, REST, time_shares
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.progress import console_reporter, output_console
 from stemdist_ray.system.environment import hardware, package_versions
-from stemdist_ray.system.files import write_json, write_text
+from stemdist_ray.system.files import write_json
 from stemdist_ray.system.threads import torch_threads
 
 
@@ -261,77 +257,3 @@ def _memory_ratio(slow_mib: float, fast_mib: float, idle_mib: float) -> float:
 
 def _number(value: float | None, spec: str) -> str:
     return "-" if value is None else format(value, spec)
-
-
-def run_base_command(source: str | None, json_file: Path | None, command: str) -> None:
-    """Measure fitting a base and tell the result.
-
-    Args:
-        source: The series, None = 8,600 simulated locations x 2,000 steps.
-        json_file: Where to write the figures, None = nowhere.
-        command: The command line, for the record.
-    """
-    console = output_console()
-    with torch_threads(1), console_reporter(console) as reporter:
-        result = run_base(source or LARGE, reporter)
-    console.print(
-        f"{result.source}: {result.seconds:.1f} s, {result.beyond_mib:.0f} MiB beyond the series "
-        f"({result.series_mib:.0f} MiB), the base {result.base_kib:.0f} KiB"
-    )
-    if json_file is not None:
-        write_json(
-            json_file,
-            {
-                **asdict(result),
-                "command": command,
-                "versions": package_versions(),
-                "hardware": hardware(),
-            },
-        )
-
-
-def run_datasets_command(
-    folder: Path,
-    only: Sequence[str] | None,
-    seeds: int,
-    full_data: bool,
-    settings: Sequence[str],
-    out: Path,
-    command: str,
-) -> None:
-    """Distil and evaluate public data sets; a file per data set.
-
-    Args:
-        folder: Of the data files.
-        only: Names of data sets, None = all.
-        seeds: Distillations each.
-        full_data: Also train on all data, for the first seed.
-        settings: NAME=VALUE over the preset.
-        out: Folder of the results.
-        command: The command line, for the record.
-
-    Raises:
-        ConfigError: No such data set, or its file is not there.
-    """
-    known = {case.name: case for case in DATASETS}
-    unknown = sorted(set(only or ()) - set(known))
-    if unknown:
-        raise ConfigError(f"--only {unknown[0]}: no such data set; there are {', '.join(known)}")
-    if seeds < 1:
-        raise ConfigError(f"--seeds takes numbers from 1; found {seeds}")
-    for case in [known[name] for name in only] if only else DATASETS:
-        with console_reporter(output_console()) as reporter:
-            reporter.say(case.title)
-            result = run_case(case, folder, range(seeds), full_data, settings, reporter)
-        write_result(out / f"{case.name}.json", case, result, command)
-
-
-def run_tables_command(results: Path, readme: Path) -> None:
-    """Make the tables of a README anew from the results.
-
-    Args:
-        results: Folder of the result files.
-        readme: The file with places for tables.
-    """
-    made = tables(read_results(results))
-    write_text(readme, filled(readme.read_text(encoding="utf-8"), made))

@@ -90,10 +90,7 @@ def run_case(
     Raises:
         ConfigError: The file is not there.
     """
-    path = folder / case.file
-    if not path.exists():
-        raise ConfigError(f"{path} is not there; --data names the folder of the data files")
-    runs = []
+    path, runs = case_file(case, folder), []
     for seed in seeds:
         config = _config(case, seed, settings)
         with TemporaryDirectory() as scratch:
@@ -107,6 +104,18 @@ def run_case(
             )
         runs.append({"seed": seed, **_distilled(result), "evaluation": _short(table.to_json())})
     return {"name": case.name, "title": case.title, "runs": runs}
+
+
+def case_file(case: Case, folder: Path) -> Path:
+    """Path of a data file.
+
+    Raises:
+        ConfigError: It is not there.
+    """
+    path = folder / case.file
+    if not path.exists():
+        raise ConfigError(f"{path} is not there; --data names the folder of the data files")
+    return path
 
 
 def _config(case: Case, seed: int, settings: Sequence[str]) -> DistillConfig:

@@ -29,9 +29,18 @@ def read_results(folder: Path) -> list[Result]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
 
 
-def tables(results: Sequence[Result]) -> dict[str, str]:
-    """All tables as Markdown, by name."""
+def read_variants(folder: Path, name: str) -> list[Result]:
+    """The variants that were measured, in the order of the cases."""
+    paths = [folder / f"{name}-{case.name}.json" for case in CASES]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+
+
+def tables(folder: Path) -> dict[str, str]:
+    """All tables as Markdown, by name, from the files of a folder."""
+    results = read_results(folder)
     return {
+        "ablation": variant_table(read_variants(folder, "ablation")),
+        "balance": variant_table(read_variants(folder, "balance")),
         "with_base": track_table(results, "with_base"),
         "network_alone": track_table(results, "network_alone"),
         "naive": naive_table(results),
@@ -90,6 +99,24 @@ def cost_table(results: Sequence[Result]) -> str:
             )
         )
     return "\n".join(lines)
+
+
+def variant_table(results: Sequence[Result]) -> str:
+    """Test relative RMSE of the distilled row by variant, a column per data set."""
+    lines = _head(["", *(result["name"] for result in results)])
+    names = dict.fromkeys(v["variant"] for result in results for v in result["variants"])
+    for name in names:
+        cells = []
+        for result in results:
+            own = [v for v in result["variants"] if v["variant"] == name]
+            cells.append(_variant(own[0]) if own else "-")
+        lines.append(_line([name, *cells]))
+    return "\n".join(lines)
+
+
+def _variant(found: Mapping[str, Any]) -> str:
+    error = found["relative_rmse"]
+    return f"{error['mean']:.4f} ± {error['std']:.4f}"
 
 
 def _pays(found: Mapping[str, Any] | None) -> str:

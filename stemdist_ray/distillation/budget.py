@@ -32,7 +32,7 @@ from stemdist_ray.progress import Reporter
 from stemdist_ray.seeding import derive_seed
 
 # Shares of the locations that are tried; 1-2-5 steps are finer than the differences they make.
-_SPATIAL = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+SPATIAL = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _FEWEST = 4  # windows, and locations: with fewer there is nothing to learn from
 
 
@@ -106,7 +106,7 @@ def balances(config: DistillConfig, source: PreparedSource) -> list[DistillConfi
     """
     assert config.budget is not None
     tried = []
-    for spatial in _SPATIAL:
+    for spatial in SPATIAL:
         temporal = config.budget / spatial
         if temporal > 1:
             continue

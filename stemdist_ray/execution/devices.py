@@ -1,4 +1,4 @@
-"""Where tensors are computed: on the workers, and in the driver."""
+"""Where tasks compute."""
 
 from __future__ import annotations
 
@@ -22,8 +22,3 @@ def worker_device(config: DistillConfig) -> str:
             "set it to 0, or use workers on a cluster with GPUs"
         )
     return "cuda"
-
-
-def driver_device(config: DistillConfig) -> str:
-    """Where the driver trains: on its own GPU if the run uses GPUs and it has one."""
-    return "cuda" if config.worker.num_gpus > 0 and torch.cuda.is_available() else "cpu"

@@ -18,6 +18,12 @@ def test_card_names_the_teacher(artifact):
         result = manifest.result.model_copy(update={"teachers": teachers})
         return dataset_card(manifest.model_copy(update={"result": result}))
 
-    taught = card({"ridge": 0.5, "mtgnn": 0.75})
-    assert "forecasts of ridge (validation relative RMSE 0.5000)" in taught
+    taught = card({"member 1": 0.5, "mean": 0.75})
+    assert "of a teacher (validation relative RMSE: member 1 0.5000, mean 0.7500)" in taught
     assert "**First targets**: readings." in card({})
+
+
+def test_card_names_the_base(artifact):
+    manifest = read_manifest(artifact)
+    assert "**Base**: seasonal_linear, " in dataset_card(manifest)
+    assert "**Base**: none." in dataset_card(manifest.model_copy(update={"base": None}))

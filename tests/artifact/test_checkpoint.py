@@ -26,7 +26,7 @@ def test_round_trip(artifact, tiny_config, tmp_path):
     assert state.round == 2
     assert len(state.history) == 3
     assert checkpoint.config == tiny_config
-    assert {"read", "cluster", "teacher", "distill"} <= set(checkpoint.stages)
+    assert {"read", "base", "cluster", "teacher", "distill"} <= set(checkpoint.stages)
     store = CheckpointStore(tmp_path)
     assert not store.exists()
     store.save(checkpoint)
@@ -77,14 +77,35 @@ def test_other_readings_are_refused(artifact, source):
         resume(artifact, other)
 
 
-def test_a_checkpoint_of_the_first_release_is_gone_on_with(tmp_path):
-    shutil.copytree(GOLDEN / "artifact_v1" / "checkpoint", tmp_path / "checkpoint")
-    checkpoint = CheckpointStore(tmp_path).load()
-    # Rounds were validated by the settings of the evaluation then, and options had other names.
-    assert checkpoint.config.validation.learning_rate == 0.002
-    assert checkpoint.config.forecaster.options["kernel_size"] == 2
-    more = checkpoint.config.model_copy(update={"rounds": 9})
-    assert CheckpointStore(tmp_path).resume(more, checkpoint.source).state.round == 2
+@pytest.mark.parametrize("version", [None, 1, 3])
+def test_checkpoints_of_earlier_releases_are_refused(artifact, tmp_path, version):
+    folder = GOLDEN / "artifact_v1" if version is None else artifact
+    shutil.copytree(folder / "checkpoint", tmp_path / "checkpoint")
+    if version is not None:
+        tree = json.loads((tmp_path / "checkpoint" / "state.json").read_text())
+        text = json.dumps({**tree, "version": version})
+        (tmp_path / "checkpoint" / "state.json").write_text(text)
+    for read in (CheckpointStore(tmp_path).load, CheckpointStore(tmp_path).config):
+        with pytest.raises(ArtifactError, match="expected 4; it was written by another release"):
+            read()
+
+
+def test_base_teacher_and_medoids_are_kept(artifact, tmp_path):
+    checkpoint, store = CheckpointStore(artifact).load(), CheckpointStore(tmp_path)
+    store.save(checkpoint)
+    again = store.load()
+    np.testing.assert_array_equal(again.clustering.medoids, checkpoint.clustering.medoids)
+    assert again.fitted_base.choice == checkpoint.fitted_base.choice
+    for part, weights in checkpoint.fitted_base.model.weights.items():
+        np.testing.assert_array_equal(again.fitted_base.model.weights[part], weights)
+    for ours, theirs in zip(again.teacher.members, checkpoint.teacher.members, strict=True):
+        for name, array in theirs.items():
+            np.testing.assert_array_equal(ours[name], array)
+    clustering = dataclasses.replace(checkpoint.clustering, medoids=None)
+    bare = dataclasses.replace(checkpoint, fitted_base=None, teacher=None, clustering=clustering)
+    store.save(bare)
+    again = store.load()
+    assert (again.fitted_base, again.teacher, again.clustering.medoids) == (None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +113,8 @@ def test_a_checkpoint_of_the_first_release_is_gone_on_with(tmp_path):
     [
         ("state.json", "{", "damaged"),
         ("state.json", '{"version": 9}', "version 9"),
+        ("base_weights.parquet", "PAR1", "the base in .* is damaged"),
+        ("teacher.parquet", None, "the teacher in .* is damaged"),
         ("synthetic.npz", "PK", "damaged"),
         ("best.npz", None, "damaged"),
         ("state.json", None, "nothing to resume"),

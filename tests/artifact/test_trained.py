@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -10,6 +11,7 @@ from stemdist_ray.data.scaler import Scaler
 from stemdist_ray.errors import ArtifactError, DataError
 from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
+from stemdist_ray.forecasters.closed_form.live import InputRule
 
 
 @pytest.fixture
@@ -20,10 +22,9 @@ def trained(rng):
     return TrainedForecaster(
         model=model,
         config=config,
-        scaler=Scaler((10.0, 100.0), (2.0, 20.0)),
+        rule=InputRule(6, 4, 1, 5, ("speed", "flow"), Scaler((10.0, 100.0), (2.0, 20.0))),
         mean_window=rng.normal(size=(5, 6, 2)).astype(np.float32),
         location_ids=tuple("abcde"),
-        feature_names=("speed", "flow"),
         unit="veh/h",
     )
 
@@ -68,10 +69,9 @@ def test_one_feature_needs_no_axis(trained, rng):
     one = TrainedForecaster(
         model,
         config,
-        Scaler((1.0,), (2.0,)),
+        InputRule(6, 4, 0, 5, ("x",), Scaler((1.0,), (2.0,))),
         trained.mean_window[..., :1],
         tuple("abcde"),
-        ("x",),
         "",
     )
     recent = rng.normal(size=(6, 5))
@@ -103,10 +103,14 @@ def test_weights_of_the_first_release_are_read(rng, tmp_path):
     model = build_forecaster(config, WindowShape(6, 4, 1)).eval()
     mean_window = rng.normal(size=(5, 6, 1)).astype(np.float32)
     ids = tuple("abcde")
-    one = TrainedForecaster(model, config, Scaler((1.0,), (2.0,)), mean_window, ids, ("x",), "")
+    rule = InputRule(6, 4, 0, 5, ("x",), Scaler((1.0,), (2.0,)))
+    one = TrainedForecaster(model, config, rule, mean_window, ids, "")
     one.save(tmp_path / "model")
     about = json.loads((tmp_path / "model" / "model.json").read_text())
-    del about["version"]
+    for name in ("version", "season", "calendar", "sampling_seconds"):
+        del about[name]
+    for name in ("num_covariates", "residual"):
+        del about["shape"][name]
     about["forecaster"]["options"] = {"taps": 3}
     (tmp_path / "model" / "model.json").write_text(json.dumps(about))
     old = {
@@ -118,3 +122,63 @@ def test_weights_of_the_first_release_are_read(rng, tmp_path):
     recent = rng.normal(size=(6, 5))
     again = TrainedForecaster.load(tmp_path / "model")
     np.testing.assert_array_equal(again.forecast(recent), one.forecast(recent))
+
+
+@pytest.fixture
+def on_a_base(based, fitted, teacher):
+    """A member of the teacher, served with its base."""
+    return TrainedForecaster(
+        model=teacher.models()[0],
+        config=teacher.forecaster,
+        rule=InputRule.of(based),
+        mean_window=based.mean_window(),
+        location_ids=based.location_ids,
+        unit="",
+        base=fitted,
+    )
+
+
+def of_hours(hourly, starts):
+    values = np.where(hourly.mask, hourly.values, np.nan)
+    return values[starts[:, None] + np.arange(6)], hourly.times[starts + 5]
+
+
+def test_forecasts_are_those_of_the_evaluation(on_a_base, based, hourly, tmp_path):
+    starts = np.array([310, 333, 371])
+    recent, last = of_hours(hourly, starts)
+    batch = based.windows.batch(starts)
+    with torch.no_grad():
+        added = on_a_base.model(batch.x, torch.tensor(based.mean_window()))
+    assert added.abs().max() > 0
+    wanted = based.scaler.inverse((added + batch.base).numpy(), 0)
+    np.testing.assert_allclose(on_a_base.forecast(recent, last_time=last), wanted, rtol=1e-4)
+    one = on_a_base.forecast(recent[1], last_time=str(last[1]))
+    np.testing.assert_allclose(one, wanted[1], rtol=1e-4)
+    on_a_base.save(tmp_path / "model")
+    again = TrainedForecaster.load(tmp_path / "model")
+    assert again.rule == on_a_base.rule
+    np.testing.assert_array_equal(
+        again.forecast(recent, last_time=last), on_a_base.forecast(recent, last_time=last)
+    )
+
+
+def test_time_is_needed_where_the_forecast_depends_on_it(on_a_base, trained, hourly, rng):
+    recent, _ = of_hours(hourly, np.array([310]))
+    with pytest.raises(DataError, match="pass last_time"):
+        on_a_base.forecast(recent)
+    with pytest.raises(DataError, match="pass last_time"):  # the calendar alone needs it
+        dataclasses.replace(on_a_base, base=None).forecast(recent)
+    assert trained.forecast(readings(rng)).shape == (4, 5)
+
+
+def test_files_of_version_2_had_covariates_among_their_features(trained, rng, tmp_path):
+    trained.save(tmp_path / "model")
+    about = json.loads((tmp_path / "model" / "model.json").read_text())
+    for name in ("season", "calendar", "sampling_seconds"):
+        del about[name]
+    for name in ("num_covariates", "residual"):
+        del about["shape"][name]
+    (tmp_path / "model" / "model.json").write_text(json.dumps({**about, "version": 2}))
+    again, recent = TrainedForecaster.load(tmp_path / "model"), readings(rng)
+    np.testing.assert_array_equal(again.forecast(recent), trained.forecast(recent))
+    assert again.base is None

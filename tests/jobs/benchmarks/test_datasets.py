@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from jobs.benchmarks.command import run_datasets_command
+from jobs.benchmarks.dataset_command import run_datasets_command
 from jobs.benchmarks.datasets import Case, run_case, write_result
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.progress import SilentReporter
