@@ -25,7 +25,7 @@ from stemdist_ray.data.windows import (
     resolve_target,
     split_starts,
 )
-from stemdist_ray.errors import ConfigError
+from stemdist_ray.errors import ConfigError, DataError
 
 Source = str | Path | SpatioTemporalSeries
 """What a user may give: a path, ``demo``, ``sim:...``, or a series in memory."""
@@ -78,6 +78,22 @@ class PreparedSource:
     def with_base(self, base: WindowBase | None) -> PreparedSource:
         """The same source, whose windows come with the forecasts of a base, or without."""
         return replace(self, windows=replace(self.windows, base=base))
+
+    def with_rules(self, calendar: CalendarRule, season: SeasonRule) -> PreparedSource:
+        """The same source as one with other rules reads it: an earlier edition, of fewer days.
+
+        Raises:
+            DataError: The rules need time stamps and there are none.
+        """
+        if (calendar, season) == (self.calendar, self.season):
+            return self
+        if self.times is None and (calendar.columns or season.needs_times):
+            raise DataError(
+                f"{self.description.source} has no time stamps, and what was distilled from it "
+                "had; give data.start and data.sampling_step as then"
+            )
+        windows = replace(self.windows, calendar=calendar.encode(self.times))
+        return replace(self, windows=windows, calendar=calendar, season=season)
 
     def mean_window(self) -> npt.NDArray[np.float32]:
         """Mean train window of every location, scaled: (N, L, F + C) float32.

@@ -125,6 +125,7 @@ def opened_comparison(
     data_config = dataset.config.data.model_copy(update={"locations_file": None})
     prepared = prepare_source(source, data_config)
     check_fits(dataset, prepared, reporter)
+    prepared = prepared.with_rules(dataset.rule.calendar, dataset.rule.season)
     with torch_threads(config.worker.coordinator_threads):
         fitted = dataset.fitted_base
         base = None if fitted is None else fitted.bind(prepared)
@@ -161,7 +162,7 @@ def check_fits(dataset: SyntheticDataset, source: PreparedSource, reporter: Repo
     """Make sure that a series is what a data set was distilled from.
 
     Raises:
-        ConfigError: It has other locations. Changed readings are allowed, and said.
+        ConfigError: It has other locations or features. Changed readings are allowed, and said.
     """
     about, origin = source.description, dataset.manifest.source
     if source.location_ids != dataset.location_ids:
@@ -169,6 +170,12 @@ def check_fits(dataset: SyntheticDataset, source: PreparedSource, reporter: Repo
             f"{about.source} has {len(source.location_ids)} locations that are not those the "
             f"data set was distilled from ({len(dataset.location_ids)} of {origin.source}); "
             "evaluate with that source"
+        )
+    if about.features != dataset.rule.feature_names:
+        raise ConfigError(
+            f"{about.source} has the features {list(about.features)}, the data set was distilled "
+            f"from {list(dataset.rule.feature_names)}; distil again (covariates were features in "
+            "releases before this)"
         )
     if about.hash != origin.hash:
         reporter.say(

@@ -104,6 +104,7 @@ def train_forecaster(
     with opened_source(source, config.data, config.streaming, folder, reporter) as prepared:
         if dataset is not None:
             check_fits(dataset, prepared, reporter)
+            prepared = prepared.with_rules(dataset.rule.calendar, dataset.rule.season)
         return _train(prepared, folder, config, dataset, distilled, register_as, resume, reporter)
 
 

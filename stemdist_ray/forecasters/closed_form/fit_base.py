@@ -107,7 +107,7 @@ class FittedBase:
 
     def bind(self, source: PreparedSource) -> BoundBase:
         """Bind it to the series it was fitted on, or a later edition of it."""
-        place = source.season.place(source.times, np.arange(source.num_steps))
+        place = self.model.season.place(source.times, np.arange(source.num_steps))
         return BoundBase.of(self.model, source.windows, place)
 
 
