@@ -16,6 +16,14 @@ EVALUATION_KEYS = METRICS | {
     "num_parameters",
     "seed",
     "forecaster",
+    "random_teacher",
+    "track",
+    "with_base",
+    "network_alone",
+    "curve",
+    "learning_rate",
+    "distill_seconds",
+    "break_even",
 }
 
 

@@ -68,17 +68,26 @@ def test_help_of_every_command(command):
 
 def test_help_shows_defaults():
     text = help_of("distill")
-    for words in ("default: 0.1", "default: 0.05", "default: 4", "default: 10", "default: 12"):
+    for words in (
+        "default: 0.1",
+        "default: 0.05",
+        "default: 4",
+        "default: 12",
+        "--budget",
+        "--season",
+    ):
         assert words in text
 
 
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("distill", "Outer rounds. [default: 10; paper: 100, demo: 3]"),
+        ("distill", "Outer rounds. [default: 0; paper: 100]"),
         ("distill", "Shards per round; part of the algorithm. [default: 4; paper: 1]"),
         ("distill", "[default: as many as fit]"),
-        ("evaluate", "[default: 50; paper: 100, demo: 30]"),
+        ("evaluate", "Seeds per row. [default: 3; demo: 2]"),
+        ("evaluate", "serial, no Ray. [default: as DIR was distilled]"),
+        ("evaluate", "[default: 100; demo: 25]"),
         ("train", "[default: 20]"),
         ("tune", "Points tried. [default: 20]"),
         ("describe", "may be repeated. [default: none]"),

@@ -12,6 +12,7 @@ def test_text_and_json():
     tree = json.loads(run("describe", SOURCE, "--json").output)
     assert tree["locations"] == 24
     assert tree["statistics"][0]["mean"] > 50
+    assert (tree["season"]["unit"], tree["season"]["slots"]) == ("day", 288)
 
 
 def test_options(tmp_path):

@@ -117,10 +117,10 @@ def evaluated_with(monkeypatch):
 @pytest.mark.parametrize(
     ("layer", "name", "options"),
     [
-        ({}, "mtgnn", "the data set's"),
-        ({"forecaster": {"name": "mtgnn"}}, "mtgnn", "the data set's"),
-        ({"forecaster": {"name": "stid"}}, "stid", {}),
-        ({"forecaster": {"name": "stid", "options": {"hidden": 4}}}, "stid", {"hidden": 4}),
+        ({}, "stid", "the data set's"),
+        ({"forecaster": {"name": "stid"}}, "stid", "the data set's"),
+        ({"forecaster": {"name": "mtgnn"}}, "mtgnn", {}),
+        ({"forecaster": {"name": "mtgnn", "options": {"top_k": 4}}}, "mtgnn", {"top_k": 4}),
     ],
 )
 def test_options_of_the_surrogate_are_for_the_surrogate(

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -10,7 +11,8 @@ from stemdist_ray.cli.tables import (
     evaluation_table,
     forecaster_table,
 )
-from stemdist_ray.comparison.table import CrossEvaluation, Evaluation, RowResult
+from stemdist_ray.comparison.rows import CurvePoint, RowResult
+from stemdist_ray.comparison.table import CrossEvaluation, Evaluation
 from stemdist_ray.data.describe import SourceDescription
 from stemdist_ray.evaluation.metrics import METRIC_NAMES, Summary
 
@@ -18,25 +20,44 @@ from stemdist_ray.evaluation.metrics import METRIC_NAMES, Summary
 def row(value, repeats=2):
     values = {name: {"mean": value, "std": 0.01} for name in METRIC_NAMES}
     summary = Summary(values, {}, repeats)
-    return RowResult(summary, summary, 1.5, 100.0, 200)
+    curve = (CurvePoint(100, 0.5, value, 2 * value, 0.01), CurvePoint(200, 1.5, value, value, 0.01))
+    return RowResult(summary, summary, 1.5, 100.0, 200, curve=curve)
 
 
-def printed(table):
-    console = Console(file=io.StringIO(), width=80)
+def printed(table, width=80):
+    console = Console(file=io.StringIO(), width=width)
     console.print(table)
     return console.file.getvalue()
 
 
-def test_table_fits_80_columns():
+def both_tracks():
     rows = {
         "distilled": row(0.5), "random_subset": row(0.6), "centroid": row(0.7),
         "node_sampled": row(0.8), "full_data": row(0.4),
     }  # fmt: skip
-    result = Evaluation(rows, {"ridge": row(0.9, 1)}, "mtgnn", "fair", 0, 1.0)
-    text = printed(evaluation_table(result, "speed", "km/h"))
-    assert "…" not in text
+    tracks = {"with_base": rows, "network_alone": {n: row(0.95) for n in rows}}
+    return Evaluation(tracks, {"ridge": row(0.9, 1)}, "mtgnn", "fair", 0, 1.0, 40.0)
+
+
+@pytest.mark.parametrize("tracks", [("network_alone",), ("with_base",), None])
+def test_table_fits_80_columns(tracks):
+    result = both_tracks()
+    if tracks is not None:
+        result = replace(result, tracks={name: result.tracks[name] for name in tracks})
+    assert "…" not in printed(evaluation_table(result, "speed", "km/h"))
+
+
+def test_table_shows_both_tracks_and_what_it_takes():
+    result = both_tracks()
+    text = printed(evaluation_table(result, "speed", "km/h"), width=120)
     for words in ("distilled", "0.500 ±0.010", "ridge on lags", "full data", "km/h", "2 seeds"):
         assert words in text
+    assert "0.950" in text
+    flat = " ".join(text.split())
+    assert "alone = without" in flat
+    assert "against full data, with base (0.400 in 1.5 s): not reached" in flat
+    one = replace(result, tracks={"network_alone": result.tracks["network_alone"]})
+    assert "alone" not in printed(evaluation_table(one, "speed", "km/h")).split("mean")[0]
 
 
 def test_cross_table_fits_80_columns():
@@ -54,7 +75,7 @@ def test_cross_table_fits_80_columns():
 @pytest.mark.parametrize("name", ROWS.names())
 def test_every_row_has_its_title(name):
     rows = {"distilled": row(0.5)} | {name: row(0.6)}
-    result = Evaluation(rows, {}, "mtgnn", "fair", 0, 1.0)
+    result = Evaluation({"with_base": rows}, {}, "mtgnn", "fair", 0, 1.0)
     assert ROWS.get(name).title in printed(evaluation_table(result, "speed", ""))
 
 
@@ -75,7 +96,15 @@ def test_description():
         missing_share=0.25, has_coordinates=False, hash="abc",
     )  # fmt: skip
     statistics = [{"mean": 1.0, "std": 1.0, "min": 0.0, "max": 2.0, "zero_share": 0.5}]
-    text = "\n".join(description_lines(about, statistics))
+    season = {"unit": "none", "slots": 1, "proposed_period": 96, "autocorrelation": 0.8}
+    text = "\n".join(description_lines(about, statistics, season))
     assert "step 15 min" in text
     assert "25.00 %" in text
     assert "--missing-value 0" in text
+    assert "--season 96" in text
+    known = {**season, "unit": "day", "slots": 96}
+    line = next(x for x in description_lines(about, statistics, known) if x.startswith("season"))
+    assert "96 steps a day; a period of 96 steps in the autocorrelation (0.80)" in line
+    nothing = {**known, "proposed_period": None, "autocorrelation": None}
+    line = next(x for x in description_lines(about, statistics, nothing) if x.startswith("season"))
+    assert line.endswith("96 steps a day; none found in the autocorrelation")

@@ -84,3 +84,17 @@ def test_a_base_joins_and_leaves(seasonal, based):
     assert based.windows.base is not None
     assert based.windows.inputs is seasonal.windows.inputs
     assert based.with_base(None).windows.base is None
+
+
+def test_a_later_edition_can_be_read_by_the_rules_of_an_earlier_one(hourly):
+    early = prepare(hourly, CONFIG.model_copy(update={"split": (0.3, 0.3, 0.4)}))
+    late = prepare(hourly, CONFIG)
+    assert late.with_rules(late.calendar, late.season) is late
+    ruled = late.with_rules(early.calendar, early.season)
+    assert ruled.input_names == early.input_names
+    assert ruled.season == early.season
+    np.testing.assert_array_equal(ruled.windows.calendar, early.windows.calendar)
+    np.testing.assert_array_equal(ruled.windows.inputs, late.windows.inputs)
+    plain = prepare(hourly.with_changes(times=None), CONFIG)
+    with pytest.raises(DataError, match="has no time stamps"):
+        plain.with_rules(early.calendar, early.season)

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from stemdist_ray.data.season import SeasonRule, propose_period
+from stemdist_ray.data.season import SeasonRule, describe_season, propose_period
 
 
 def stamps(first, count, step):
@@ -105,3 +105,15 @@ def test_nothing_is_proposed_where_nothing_recurs(rng):
     assert propose_period(np.ones((300, 4), np.float32)) is None
     assert propose_period(np.full((300, 4), np.nan, np.float32)) is None
     assert propose_period(np.zeros((6, 2), np.float32)) is None
+
+
+def test_what_is_said_of_a_season(rng):
+    wave = np.sin(2 * np.pi * np.arange(480) / 24)[:, None] + 0.1 * rng.normal(size=(480, 3))
+    values = wave.astype(np.float32)
+    plain = describe_season(values, None)
+    assert (plain["unit"], plain["slots"], plain["proposed_period"]) == ("none", 1, 24)
+    assert 0.5 < plain["autocorrelation"] <= 1.1
+    hours = describe_season(values, stamps("2024-01-01", 480, (1, "h")))
+    assert (hours["unit"], hours["slots"], hours["proposed_period"]) == ("day", 24, 24)
+    nothing = describe_season(rng.normal(size=(480, 3)).astype(np.float32), None)
+    assert (nothing["proposed_period"], nothing["autocorrelation"]) == (None, None)

@@ -10,6 +10,7 @@ from stemdist_ray.errors import DivergenceError, ExecutionError
 from stemdist_ray.execution.ray_workers import RayExecutor
 from stemdist_ray.execution.serial import SerialExecutor
 from stemdist_ray.forecasters import FORECASTERS, Forecaster
+from stemdist_ray.forecasters.closed_form import fit_base as module
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("local_ray")]
 
@@ -109,3 +110,24 @@ def test_a_worker_that_cannot_be_placed_is_reported(clustered):
 def test_unset_number_of_workers_takes_what_fits(clustered):
     with RayExecutor(clustered, WorkerConfig(), 2) as executor:
         assert len(executor.pool.everyone()) == 2
+
+
+def shared_sum(data, task):
+    return float(data.sum())
+
+
+def test_tasks_read_what_was_shared_last(make_task):
+    tasks = tasks_of(make_task, 3)
+    with RayExecutor(np.ones(2), WorkerConfig(num_workers=2), 3) as executor:
+        assert executor.run(shared_sum, tasks, lambda result: None) == [2.0] * 3
+        executor.share(np.ones(5))
+        assert executor.run(shared_sum, tasks, lambda result: None) == [5.0] * 3
+
+
+def test_a_base_fitted_on_workers_is_that_of_one_process(seasonal, fitted, monkeypatch):
+    monkeypatch.setattr(module, "_FEW_ROWS", 0)
+    with RayExecutor(None, WorkerConfig(num_workers=2), 8) as executor:
+        found = module.fit_base(seasonal, "seasonal_linear", 0, executor)
+    assert found.choice == fitted.choice
+    for part, weights in fitted.model.weights.items():
+        np.testing.assert_array_equal(found.model.weights[part], weights)

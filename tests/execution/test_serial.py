@@ -12,3 +12,10 @@ def test_updates_come_in_task_order(clustered, make_task):
     assert told == updates
     for task, update in zip(tasks, updates, strict=True):
         np.testing.assert_array_equal(task.locations, update.locations)
+
+
+def test_tasks_read_what_was_shared_last():
+    executor = SerialExecutor("a")
+    assert executor.run(lambda data, task: data * task, [2], lambda result: None) == ["aa"]
+    executor.share("b")
+    assert executor.run(lambda data, task: data * task, [3], lambda result: None) == ["bbb"]

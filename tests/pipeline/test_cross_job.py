@@ -4,7 +4,8 @@ import json
 import pytest
 
 from stemdist_ray import SyntheticDataset, evaluate, evaluate_forecasters
-from stemdist_ray.comparison.compare import Comparison
+from stemdist_ray.comparison import compare as module
+from stemdist_ray.comparison.train_row import TrainingTask
 from stemdist_ray.errors import ConfigError, DivergenceError
 from stemdist_ray.system.files import write_csv
 from tests.test_contract import METRICS
@@ -12,37 +13,38 @@ from tests.test_contract import METRICS
 
 @pytest.fixture(scope="module")
 def result(artifact, traffic):
-    return evaluate_forecasters(artifact, traffic, ["mtgnn", "dlinear"], full_data=True)
+    return evaluate_forecasters(artifact, traffic, ["stid", "dlinear"], full_data=True)
 
 
 def test_rows_of_every_forecaster(result):
-    assert list(result.rows) == ["mtgnn", "dlinear"]
+    assert list(result.rows) == ["stid", "dlinear"]
     for rows in result.rows.values():
         assert list(rows) == ["distilled", "random_subset", "node_sampled", "full_data"]
         steps = {rows[name].optimizer_steps for name in list(rows)[:3]}
         assert len(steps) == 1
-    assert set(result.naive) == {"last_value", "historical_average", "ridge"}
+    assert set(result.naive) == {"last_value", "historical_average", "ridge", "seasonal_linear"}
     assert not result.failed
 
 
 def test_the_surrogate_has_its_own_options_and_the_same_row_as_evaluate(result, artifact, traffic):
     alone = evaluate(SyntheticDataset.load(artifact), traffic)
-    assert result.rows["mtgnn"]["distilled"].test == alone.distilled.test
-    assert result.rows["mtgnn"]["node_sampled"].test == alone.rows["node_sampled"].test
+    assert result.rows["stid"]["distilled"].test == alone.distilled.test
+    assert result.rows["stid"]["node_sampled"].test == alone.rows["node_sampled"].test
 
 
 def test_json_and_csv(result, artifact, tmp_path):
     tree = json.loads((artifact / "cross_architecture.json").read_text())
-    assert set(tree["forecasters"]) == {"mtgnn", "dlinear"}
+    assert set(tree["forecasters"]) == {"stid", "dlinear"}
     assert set(tree["forecasters"]["dlinear"]["distilled"]) >= METRICS
-    assert tree["surrogate"] == "mtgnn"
+    assert tree["surrogate"] == "stid"
+    assert tree["track"] == result.track == "with_base"
     write_csv(tmp_path / "table.csv", result.to_records())
     with (tmp_path / "table.csv").open() as file:
         records = list(csv.DictReader(file))
-    assert len(records) == 2 * 4 + 3
+    assert len(records) == 2 * 4 + 4
     first = records[0]
-    assert (first["forecaster"], first["trained_on"]) == ("mtgnn", "distilled")
-    expected = result.rows["mtgnn"]["distilled"].test.values["relative_rmse"]["mean"]
+    assert (first["forecaster"], first["trained_on"]) == ("stid", "distilled")
+    expected = result.rows["stid"]["distilled"].test.values["relative_rmse"]["mean"]
     assert float(first["relative_rmse_mean"]) == expected
 
 
@@ -59,14 +61,15 @@ def test_protocol_of_the_paper_takes_fewer_steps_on_other_data(artifact, traffic
 def test_a_forecaster_that_diverges_is_reported_and_the_others_go_on(
     artifact, traffic, monkeypatch
 ):
-    original = Comparison.train_row
+    original = module.run_task
 
-    def diverge(self, row):
-        if (self.forecaster.name, row.name) == ("stid", "random_subset"):
-            raise DivergenceError("never finite")
-        return original(self, row)
+    def diverge(data, task):
+        named = isinstance(task, TrainingTask) and (task.forecaster.name, task.row.name)
+        if named == ("stid", "random_subset"):
+            return DivergenceError("never finite")
+        return original(data, task)
 
-    monkeypatch.setattr(Comparison, "train_row", diverge)
+    monkeypatch.setattr(module, "run_task", diverge)
     data = SyntheticDataset.load(artifact)
     result = evaluate_forecasters(data, traffic, ["stid", "dlinear"])
     assert result.failed == {"stid": "never finite"}

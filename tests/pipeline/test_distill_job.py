@@ -11,6 +11,8 @@ import torch
 from stemdist_ray import SyntheticDataset, build_config, distill
 from stemdist_ray.data import prepared
 from stemdist_ray.data.prepared import prepare_source
+from stemdist_ray.distillation.start import chosen_windows
+from stemdist_ray.distillation.teacher import taught_targets
 from stemdist_ray.errors import ArtifactError, ConfigError, DataError
 from stemdist_ray.progress import SilentReporter
 from tests.conftest import GOLDEN, TINY
@@ -136,17 +138,27 @@ def test_several_features_covariates_and_no_learned_targets(tmp_path, rng):
         },
     )
     result = distill(series, tmp_path / "run", config)
-    assert result.dataset.x.shape[3] == 4
+    assert result.dataset.x.shape[3] == 2
+    # Train has not seen a whole week: there is the time of day, and no day of the week.
+    assert result.dataset.inputs().shape[3] == 4 + ("weekend" in result.dataset.manifest.calendar)
     assert result.dataset.manifest.target.name == "speed"
 
 
 def test_the_papers_objective_runs_as_well(traffic, tmp_path):
     config = build_config(
         "paper",
-        {**TINY, "matching": {**TINY["matching"], "objective": "gradient"}, "num_shards": 1},
+        {
+            **TINY,
+            "matching": {**TINY["matching"], "objective": "gradient"},
+            "num_shards": 1,
+            "teacher": {"epochs": 0},
+        },
     )
     result = distill(traffic, tmp_path / "run", config)
     assert result.history[1].objective > 1
+    assert (result.dataset.fitted_base, result.dataset.teacher) == (None, None)
+    assert result.dataset.manifest.result.teachers == {}
+    np.testing.assert_array_equal(result.dataset.inputs(), result.dataset.x)
 
 
 def test_more_rounds_equal_a_direct_run_though_the_last_round_was_not_due(traffic, tmp_path):
@@ -175,3 +187,66 @@ def test_same_bits_as_the_release_before():
     if recorded["environment"] != bits_environment():
         pytest.skip(f"recorded with {recorded['environment']}")
     assert small_run_hash() == recorded["hash"]
+
+
+def test_no_rounds_leave_the_taught_start(traffic, tmp_path):
+    config = build_config("demo", TINY, {"rounds": 0})
+    result = distill(traffic, tmp_path / "run", config)
+    assert [r.round for r in result.history] == [0]
+    assert result.best_round == 0
+    data = result.dataset
+    targets = taught_targets(data.teacher, data.known, data.x)
+    np.testing.assert_array_equal(data.y, targets)
+
+
+def test_without_a_teacher_the_targets_are_readings(traffic, tmp_path):
+    config = build_config("demo", TINY, {"rounds": 0, "teacher": {"epochs": 0}})
+    data = distill(traffic, tmp_path / "run", config).dataset
+    source = prepare_source(traffic, config.data)
+    starts = chosen_windows(config, source)
+    y, seen = source.windows.targets(starts, data.medoids)
+    np.testing.assert_array_equal(data.y[seen], y[seen])
+    assert data.fitted_base is not None
+    assert data.teacher is None
+
+
+@pytest.mark.parametrize("base", ["ridge", "none"])
+def test_other_bases(traffic, tmp_path, base):
+    config = build_config("demo", TINY, {"base": base, "rounds": 1})
+    result = distill(traffic, tmp_path / "run", config)
+    fitted = result.dataset.fitted_base
+    assert (fitted is None) if base == "none" else (fitted.model.kind == "ridge")
+    assert np.isfinite(result.best_validation)
+
+
+@pytest.fixture
+def budgeted():
+    return build_config("demo", TINY, {"budget": 0.02})
+
+
+def test_a_budget_picks_the_ratios(traffic, tmp_path, budgeted):
+    result = distill(traffic, tmp_path / "run", budgeted)
+    config = result.dataset.config
+    assert config.budget == 0.02
+    assert config.spatial_ratio * config.temporal_ratio == pytest.approx(0.02)
+    assert result.dataset.x.shape[2] == round(config.spatial_ratio * 24)
+    assert "balance" in result.dataset.manifest.stages
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_run_with_a_budget_can_be_resumed(traffic, tmp_path, budgeted, given):
+    whole = distill(traffic, tmp_path / "whole", budgeted)
+    with pytest.raises(KeyboardInterrupt):
+        distill(traffic, tmp_path / "run", budgeted, reporter=StopAfter("round 1/2"))
+    resumed = distill(traffic, tmp_path / "run", budgeted if given else None, resume=True)
+    np.testing.assert_array_equal(resumed.dataset.x, whole.dataset.x)
+
+
+@pytest.mark.ray
+def test_workers_do_not_decide_the_data(artifact, traffic, tiny_config, tmp_path, local_ray):
+    workers = tiny_config.worker.model_copy(update={"num_workers": 2})
+    config = tiny_config.model_copy(update={"worker": workers})
+    result = distill(traffic, tmp_path / "run", config)
+    whole = SyntheticDataset.load(artifact)
+    np.testing.assert_array_equal(result.dataset.x, whole.x)
+    np.testing.assert_array_equal(result.dataset.y, whole.y)

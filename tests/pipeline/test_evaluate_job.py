@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -7,7 +8,7 @@ from stemdist_ray import Evaluation, SyntheticDataset, evaluate
 from stemdist_ray.comparison.table import read_evaluation
 from stemdist_ray.data import prepared
 from stemdist_ray.data.prepared import prepare_source
-from stemdist_ray.errors import ConfigError
+from stemdist_ray.errors import ConfigError, DivergenceError
 from stemdist_ray.progress import SilentReporter
 from tests.conftest import GOLDEN
 from tests.test_contract import EVALUATION_KEYS, METRICS
@@ -28,10 +29,13 @@ def result(artifact, traffic):
 
 def test_typed_result(result):
     assert isinstance(result, Evaluation)
-    assert result.forecaster == "mtgnn"
+    assert result.forecaster == "stid"
+    assert list(result.tracks) == ["with_base", "network_alone"]
+    assert result.distill_seconds > 0
     assert set(result.rows) == {
         "distilled",
         "random_subset",
+        "random_teacher",
         "centroid",
         "node_sampled",
         "full_data",
@@ -80,3 +84,41 @@ def test_an_artifact_of_the_first_release_is_evaluated():
         error = row.test.values["relative_rmse"]["mean"]
         found = again.every_row()[name].test.values["relative_rmse"]["mean"]
         assert found == pytest.approx(error, rel=1e-3), name
+
+
+def test_tracks_that_are_asked_for_and_possible(artifact, traffic, tmp_path):
+    data = SyntheticDataset.load(artifact)
+
+    def evaluated(dataset, *tracks):
+        changes = {"tracks": tracks, "repeats": 1}
+        changed = data.config.evaluation.model_copy(update=changes)
+        config = data.config.model_copy(update={"evaluation": changed})
+        return evaluate(dataset, traffic, config)
+
+    assert list(evaluated(data, "network_alone").tracks) == ["network_alone"]
+    assert list(evaluated(data, "with_base").tracks) == ["with_base"]
+    alone = replace(data, fitted_base=None, teacher=None, known=replace(data.known, own=None))
+    found = evaluated(alone, "with_base")
+    assert list(found.tracks) == ["network_alone"]
+    assert "random_teacher" not in found.rows
+
+
+@pytest.mark.ray
+def test_workers_do_not_decide_the_table(artifact, traffic, result, local_ray):
+    data = SyntheticDataset.load(artifact)
+    workers = data.config.worker.model_copy(update={"num_workers": 2})
+    again = evaluate(data, traffic, data.config.model_copy(update={"worker": workers}))
+    for track, rows in again.tracks.items():
+        for name, row in rows.items():
+            assert row.test == result.tracks[track][name].test
+    assert {n: r.test for n, r in again.naive.items()} == {
+        n: r.test for n, r in result.naive.items()
+    }
+
+
+def test_a_row_that_diverges_ends_the_evaluation(artifact, traffic):
+    data = SyntheticDataset.load(artifact)
+    wild = {"learning_rate": 1e32, "tracks": ("network_alone",), "warmup_steps": 0}
+    changed = data.config.evaluation.model_copy(update=wild)
+    with pytest.raises(DivergenceError, match="stid never reached a finite validation error"):
+        evaluate(data, traffic, data.config.model_copy(update={"evaluation": changed}))

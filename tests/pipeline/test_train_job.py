@@ -9,6 +9,7 @@ import zarr
 
 from stemdist_ray import SyntheticDataset, TrainConfig, TrainedForecaster, train_forecaster
 from stemdist_ray.data import streaming
+from stemdist_ray.data.prepared import prepare_source
 from stemdist_ray.data.writers import write_series
 from stemdist_ray.errors import ArtifactError, ConfigError, DataError, ExecutionError
 from stemdist_ray.progress import SilentReporter
@@ -31,8 +32,12 @@ def test_on_all_windows(traffic, tmp_path):
     assert record["test"]["relative_rmse"]["mean"] == pytest.approx(result.test.relative_rmse)
     assert record["best_epoch"] == result.best_epoch
     again = TrainedForecaster.load(tmp_path / "run" / "model")
-    recent = traffic.values[-6:]
-    np.testing.assert_array_equal(again.forecast(recent), result.forecaster.forecast(recent))
+    recent, last = traffic.values[-6:], traffic.times[-1]
+    np.testing.assert_array_equal(
+        again.forecast(recent, last), result.forecaster.forecast(recent, last)
+    )
+    with pytest.raises(DataError, match="pass last_time"):
+        again.forecast(recent)
     assert result.validation == min(error for _, error in result.history)
 
 
@@ -46,6 +51,38 @@ def test_on_distilled_data(artifact, traffic, tmp_path):
         other = traffic.with_changes(location_ids=(*traffic.location_ids[:-1], "elsewhere"))
         train_forecaster(other, tmp_path / "other", config(), distilled=artifact)
     assert not (tmp_path / "other").exists()
+
+
+def test_bases(artifact, traffic, tmp_path):
+    """All data fit one of their own; distilled data bring theirs, or none is used."""
+    own = train_forecaster(traffic, tmp_path / "own", config())
+    assert own.forecaster.base.model.kind == "seasonal_linear"
+    ridge = train_forecaster(traffic, tmp_path / "ridge", config(base="ridge"))
+    assert ridge.forecaster.base.model.kind == "ridge"
+    alone = train_forecaster(traffic, tmp_path / "alone", config(base="none"))
+    assert alone.forecaster.base is None
+    assert not alone.forecaster.model.shape.residual
+    theirs = train_forecaster(traffic, tmp_path / "theirs", config(), distilled=artifact)
+    choice = SyntheticDataset.load(artifact).fitted_base.choice
+    assert theirs.forecaster.base.choice == choice
+    without = train_forecaster(
+        traffic, tmp_path / "without", config(base="none"), distilled=artifact
+    )
+    assert without.forecaster.base is None
+    assert own.validation < alone.validation
+
+
+def test_what_is_served_scores_what_was_tested(traffic, tmp_path):
+    result = train_forecaster(traffic, tmp_path / "run", config())
+    source = prepare_source(traffic, config().data)
+    starts = source.starts["test"]
+    readings = np.where(traffic.mask, traffic.values, np.nan)
+    forecast = result.forecaster.forecast(
+        readings[starts[:, None] + np.arange(6)], last_time=traffic.times[starts + 5]
+    )
+    y, seen = source.windows.targets(starts)
+    error = (forecast - source.scaler.inverse(y, 0))[seen]
+    assert np.sqrt(np.square(error).mean()) == pytest.approx(result.test.rmse, rel=1e-4)
 
 
 def test_resume_needs_the_same_folder_and_goes_on(traffic, tmp_path):

@@ -27,6 +27,9 @@ def test_a_checkpoint_is_enough(artifact, source, tmp_path):
     assert written.manifest.stages["distill"].seconds > 0
     loaded = SyntheticDataset.load(tmp_path)
     np.testing.assert_array_equal(loaded.y, whole.y)
+    np.testing.assert_array_equal(loaded.residual(), whole.residual())
+    assert loaded.fitted_base.choice == whole.fitted_base.choice
+    assert len(loaded.teacher.members) == len(whole.teacher.members)
     assert CheckpointStore(tmp_path).exists()
 
 
@@ -40,8 +43,9 @@ def test_other_readings_are_refused(artifact, traffic, tiny_config, tmp_path):
 
 
 def test_examples(source, tiny_config, tmp_path):
-    clustered = clustered_data(source, cluster_source(tiny_config, source))
-    state = initial_state(tiny_config, source, clustered)
+    clustering = cluster_source(tiny_config, source)
+    clustered = clustered_data(source, clustering)
+    state, _ = initial_state(tiny_config, source, clustering, clustered)
     save_examples(tmp_path / "e.npz", state, state)
     with np.load(tmp_path / "e.npz", allow_pickle=False) as file:
         assert file["real_x"].shape == (6, 6, 1)

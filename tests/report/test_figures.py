@@ -48,6 +48,17 @@ def test_error_per_horizon():
         assert ROWS.get(name).colour in picture.svg
 
 
+@pytest.mark.parametrize("both", [False, True])
+def test_error_over_time(both):
+    alone = {"distilled": row(0.9), "full_data": row(0.8)} if both else None
+    rows = {"distilled": row(0.5, seconds=2.0), "node_sampled": row(0.6)}
+    picture = figures.error_over_time(evaluation(rows, {"seasonal_linear": row(0.7)}, alone))
+    check_picture(picture)
+    assert "is 1.000 after 1.0 s and 0.500 after 2.0 s" in picture.alt
+    assert ROWS.get("seasonal_linear").report_title in picture.svg
+    assert ("network alone" in picture.svg) == both
+
+
 def test_cross_architecture_names_the_best_forecaster():
     rows = {
         "stid": {"distilled": row(0.6), "random_subset": row(0.7)},

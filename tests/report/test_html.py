@@ -5,11 +5,9 @@ import pytest
 from stemdist_ray import evaluate, evaluate_forecasters
 from stemdist_ray.artifact.manifest import read_manifest
 from stemdist_ray.baselines import ROWS
-from stemdist_ray.distillation.run_state import RoundRecord
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.report.html import outcome, run_view, write_report
 from stemdist_ray.system.files import write_json
-from stemdist_ray.system.stages import StageRecord
 from tests.report.helpers import evaluation, row
 
 
@@ -34,14 +32,14 @@ def test_report_with_everything(copy, traffic):
     path = write_report(copy)
     page = path.read_text()
     assert path == copy / "report.html"
-    assert page.count("<svg") == 5
-    assert page.count('role="img"') == 5
+    assert page.count("<svg") == 6
+    assert page.count('role="img"') == 6
     assert "ridge on lags" in page
     assert "reaches a test relative RMSE of" in page
     assert "src=" not in page
     assert 'href="http' not in page.replace("http://www.w3.org", "")
     names = {p.stem for p in (copy / "figures").glob("*.png")}
-    assert names == {"convergence", "horizon", "windows", "clusters", "map"}
+    assert names == {"convergence", "horizon", "seconds", "windows", "clusters", "map"}
 
 
 def test_cross_architecture_table_and_figure(copy, traffic):
@@ -72,6 +70,11 @@ def test_rows_in_order(copy):
     assert [r.title for r in rows] == [ROWS.get(n).report_title for n in (*names, "ridge")]
     assert [r.trivial for r in rows] == [False] * 4 + [True]
     assert (rows[0].cells[0], rows[-1].cells[0]) == ("0.500 ± 0.010", "0.900")
+    assert {r.cells[1] for r in rows} == {""}
+    both = evaluation({n: row(0.5) for n in names}, {"ridge": row(0.9)}, {"distilled": row(0.7)})
+    write_json(copy / "evaluation.json", both.to_json())
+    rows = run_view(copy)["rows"]
+    assert [r.cells[1] for r in rows] == ["0.700 ± 0.010", "", "", "", ""]
 
 
 def test_rows_of_other_releases_are_shown_by_their_names(copy):
@@ -85,21 +88,20 @@ def test_rows_of_other_releases_are_shown_by_their_names(copy):
 @pytest.mark.parametrize(
     ("full", "words"),
     [
-        (None, "--full-data measures after how many"),
-        (12.0, "took 100 s; one training takes 2.0 s instead of 12.0 s on the full data, so it "
-         "pays from the 10th model on."),
-        (1.0, "saves no time here"),
+        (12.0, "took 100 s. Against full data, with base (0.500 in 12.0 s): as good after 2.0 s; "
+         "distilling pays from 10 models on."),
+        (1.0, "distilling does not pay"),
     ],
 )  # fmt: skip
 def test_when_distilling_pays(artifact, full, words):
-    seconds = {"read": 10.0, "distill": 5.0}
-    manifest = read_manifest(artifact).model_copy(
-        update={
-            "stages": {name: StageRecord(value, 100.0) for name, value in seconds.items()},
-            "history": (RoundRecord(1, 1.0, 50.0, 50.0, 40.0, 100.0, 0.5),),
-        }
-    )
-    rows = {"distilled": row(0.5, seconds=2.0)}
-    if full is not None:
-        rows["full_data"] = row(0.5, seconds=full)
-    assert words in outcome(manifest, evaluation(rows, {"ridge": row(0.5)}))
+    rows = {"distilled": row(0.5, seconds=2.0), "full_data": row(0.5, seconds=full)}
+    assert words in outcome(read_manifest(artifact), evaluation(rows, {"ridge": row(0.5)}))
+
+
+@pytest.mark.parametrize(("rows", "seconds"), [((), 100.0), (("full_data",), float("nan"))])
+def test_where_nothing_is_known_of_costs_nothing_is_said(artifact, rows, seconds):
+    trained = {name: row(0.5) for name in ("distilled", *rows)}
+    naive = {"ridge": row(0.5)}
+    text = outcome(read_manifest(artifact), evaluation(trained, naive, distill_seconds=seconds))
+    assert "Distilling took" not in text
+    assert text == text.strip()
