@@ -34,18 +34,24 @@ def evaluation_table(result: Evaluation, target: str, unit: str) -> Table:
     label = f"{target} ({unit})" if unit else target
     table = _table(f"{result.forecaster}, test split, {label}", _evaluation_caption(result))
     table.add_column("trained on", no_wrap=True)
-    for name in ("rel. RMSE", "rel. MAE", "MAE", "RMSE", "val.", "train s"):
-        table.add_column(name, justify="right", no_wrap=True)
     alone = result.tracks.get("network_alone", {}) if result.track == "with_base" else {}
+    # With the other track beside them there is no room for all metrics; the JSON has them.
+    shown = (0, 2, 4) if alone else (0, 1, 2, 3, 4)
+    names = ("rel. RMSE", "rel. MAE", "MAE", "RMSE", "val.")
+    for name in (*(names[i] for i in shown), "train s"):
+        table.add_column(name, justify="right", no_wrap=True)
     if alone:
         table.add_column("alone", justify="right", no_wrap=True)
     for name, row in result.rows.items():
         other = alone.get(name)
         beside = [] if other is None else [_cells(other)[0]]
-        table.add_row(_title(name), *_cells(row), f"{row.train_seconds:.1f}", *beside)
+        cells = _cells(row)
+        seconds = f"{row.train_seconds:.1f}"
+        table.add_row(_title(name), *(cells[i] for i in shown), seconds, *beside)
     table.add_section()
     for name, row in result.naive.items():
-        table.add_row(_title(name), *_cells(row), "")
+        cells = _cells(row)
+        table.add_row(_title(name), *(cells[i] for i in shown), "")
     return table
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from stemdist_ray.data.windows import append_calendar
+from stemdist_ray.system.arrays import tensor_of
 
 Array = npt.NDArray[np.float32]
 
@@ -124,7 +124,7 @@ class KnownParts:
         """The base's forecasts for the windows (W, L, K, F): (W, H, K), None without a base."""
         if self.own is None or self.offset is None:
             return None
-        own = own_map(torch.from_numpy(x), torch.from_numpy(self.own))
+        own = own_map(tensor_of(x), tensor_of(self.own))
         return np.asarray(own.numpy() + self.offset)
 
     def residual(self, x: Array, y: Array) -> Array:

@@ -124,10 +124,14 @@ class UnrolledTraining(Workspace):
         self, point: AdamTrajectory, x: Tensor, y: Tensor, steps: int, differentiable: bool
     ) -> AdamTrajectory:
         self.model.train()
+        # Only differentiable steps visit: others have passes of their own.
+        queue = self.queue if differentiable else []
         for _ in range(steps):
-            self.queue = self.queue or self.subsets()
-            subset = self.queue.pop()
-            self.visited.append(subset)
+            if not queue:
+                queue.extend(self.subsets())
+            subset = queue.pop()
+            if differentiable:
+                self.visited.append(subset)
             forward = self._forward_at(point.weights)
             loss = self.synthetic_loss(forward, subset, x[:, :, subset], y[:, :, subset])
             (gradient,) = torch.autograd.grad(loss, point.weights, create_graph=differentiable)

@@ -95,11 +95,21 @@ def distill(
     folder, reporter = Path(out), reporter or SilentReporter()
     if config is None:
         config = CheckpointStore(folder).config() if resume else DistillConfig()
+    if resume and config.budget is not None:
+        config = _with_picked_ratios(config, CheckpointStore(folder).config())
     # All that can be wrong is found out before anything is touched.
     check_folder(folder, resume=resume, overwrite=overwrite)
     check_forecaster(config.forecaster)
     worker_device(config)
     return _DistillJob(source, folder, config, reporter, resume, observers, cluster).run()
+
+
+def _with_picked_ratios(config: DistillConfig, begun: DistillConfig) -> DistillConfig:
+    """The ratios that a run picked for the same budget when it began."""
+    if config.budget != begun.budget:
+        return config
+    ratios = {"spatial_ratio": begun.spatial_ratio, "temporal_ratio": begun.temporal_ratio}
+    return config.model_copy(update=ratios)
 
 
 @dataclass(frozen=True)

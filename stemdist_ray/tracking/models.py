@@ -41,6 +41,8 @@ def register_model(
     with _store(uri), mlflow.start_run(run_id=run_id), warnings.catch_warnings():
         # Any array of the right shape is taken, which a type hint could not say.
         warnings.filterwarnings("ignore", ".*type hint.*", UserWarning)
+        # The signature names parameters only, for which no example is needed.
+        warnings.filterwarnings("ignore", ".*input example.*", UserWarning)
         model = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(package / "tracking" / "served_model.py"),

@@ -48,10 +48,20 @@ class Best:
     weights: dict[str, Tensor] = field(default_factory=dict)
     history: list[tuple[int, float]] = field(default_factory=list)
 
-    def consider(self, epoch: int, metrics: Metrics, model: Forecaster) -> None:
-        """Keep the model's weights if they are better than any before."""
+    def consider(
+        self, epoch: int, metrics: Metrics, model: Forecaster, *, in_passing: bool = False
+    ) -> None:
+        """Keep the model's weights if they are better than any before.
+
+        Args:
+            epoch: That they were reached in.
+            metrics: On validation.
+            model: Whose they are.
+            in_passing: The look was not due; patience does not count it.
+        """
         error = metrics.relative_rmse
-        self.history.append((epoch, error))
+        if not in_passing:
+            self.history.append((epoch, error))
         if error < self.error:  # never true of NaN and infinity
             self.epoch, self.error, self.metrics = epoch, error, metrics
             self.weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
@@ -164,10 +174,10 @@ class Engine:
         """Whether it would be, whatever the number of epochs."""
         return epoch % self.budget.check_every == 0
 
-    def validate(self, epoch: int, validate: Validate) -> Metrics:
+    def validate(self, epoch: int, validate: Validate, *, in_passing: bool = False) -> Metrics:
         """Score the averaged weights, and keep them if they are the best so far."""
         metrics = validate(self.candidate)
-        self.best.consider(epoch, metrics, self.candidate)
+        self.best.consider(epoch, metrics, self.candidate, in_passing=in_passing)
         return metrics
 
     def is_over(self, epoch: int) -> bool:

@@ -96,10 +96,10 @@ def fit(
         engine = Engine(build_forecaster(forecaster, shape).to(device), budget, patience)
         clock = _Clock()
 
-        def look(keep: bool) -> None:
-            engine.validate(epoch, validate)
-            if keep and engine.best.weights:
-                best = engine.best
+        def take_snapshot() -> None:
+            engine.validate(epoch, validate, in_passing=True)
+            best = engine.best
+            if best.weights:
                 taken = clock.seconds
                 snapshots.append(Snapshot(engine.steps, taken, best.error, best.weights))
 
@@ -111,11 +111,11 @@ def fit(
                 engine.take(step)
                 if engine.steps in snapshots_at:
                     clock.stop()
-                    look(keep=True)
+                    take_snapshot()
                     engine.model.train()
             on_epoch()
-            if engine.is_due(epoch) and engine.steps not in snapshots_at:
-                look(keep=False)
+            if engine.is_due(epoch):
+                engine.validate(epoch, validate)
     engine.check_converged(forecaster.name)
     best = engine.best
     assert best.metrics is not None  # converged in this process

@@ -19,6 +19,7 @@ import torch
 from stemdist_ray.data.season import SeasonRule
 from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.forecasters.closed_form.profile import SeasonProfile
+from stemdist_ray.system.arrays import tensor_of
 
 Array = npt.NDArray[np.float32]
 Steps = npt.NDArray[np.int64]
@@ -90,7 +91,7 @@ class BaseModel:
 
     def own_part(self, x: torch.Tensor) -> torch.Tensor:
         """What the own lags contribute: differentiable, (W, L, n, F) to (W, H, n)."""
-        own = torch.from_numpy(self.weights["own"]).to(x.device, x.dtype)
+        own = tensor_of(self.weights["own"]).to(x.device, x.dtype)
         return own @ x.permute(0, 1, 3, 2).flatten(1, 2)  # (W, L F, n)
 
 
@@ -151,7 +152,7 @@ class BoundBase:
 
     def forecast(self, x: Array, starts: Steps, locations: Steps | None) -> Array:
         """See :class:`stemdist_ray.data.windows.WindowBase`."""
-        own = self.model.own_part(torch.from_numpy(np.ascontiguousarray(x)))
+        own = self.model.own_part(tensor_of(x))
         out: Array = own.numpy()
         for part in self._context(starts, locations):
             out += part
@@ -189,10 +190,7 @@ class BoundBase:
 
 def _product(left: Array, right: Array) -> Array:
     # torch, whose number of threads is set for every task: NumPy's products do not follow it.
-    product = torch.from_numpy(np.ascontiguousarray(left)) @ torch.from_numpy(
-        np.ascontiguousarray(right)
-    )
-    return np.asarray(product.numpy())
+    return np.asarray((tensor_of(left) @ tensor_of(right)).numpy())
 
 
 def base_calendar(windows: WindowedSeries, columns: tuple[int, ...]) -> Array | None:

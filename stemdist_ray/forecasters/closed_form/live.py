@@ -6,7 +6,6 @@ columns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -177,8 +176,7 @@ class InputRule:
 
 def _listed(value: Any) -> list[Any]:
     """One value as a list of one."""
-    several = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)
-    return list(value) if several and np.ndim(value) else [value]
+    return list(value) if np.ndim(value) else [value]
 
 
 @dataclass(frozen=True)
