@@ -3,11 +3,10 @@ import torch
 
 from stemdist_ray import DistillConfig
 from stemdist_ray.errors import ExecutionError
-from stemdist_ray.execution.devices import driver_device, worker_device
+from stemdist_ray.execution.devices import worker_device
 
 
 def test_without_gpus(tiny_config):
-    assert driver_device(tiny_config) == "cpu"
     assert worker_device(tiny_config) == "cpu"
 
 
