@@ -12,7 +12,7 @@ from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
-from stemdist_ray.distillation.budget import choose_balance
+from stemdist_ray.distillation.budget import balances, choose_balance
 from stemdist_ray.distillation.coordinator import Coordinator
 from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.distillation.run_state import RoundRecord, RunObserver, RunState
@@ -162,6 +162,8 @@ class _DistillJob:
             with self.clock.stage("read"):
                 source = prepare_source(self.source, self.config.data)
                 self.source = source  # lets a series that was only read for this run go
+            if self.config.budget is not None:
+                balances(self.config, source)  # refused before anything is written or trained
             earlier = self._earlier(source)
             make_folder(self.folder, resume=self.resume)
             existing = remembered_run(self.folder) if self.resume else None
