@@ -167,7 +167,7 @@ def run_once(case: Case, device: str, reference: str | None, threads: int) -> No
 def build_work(case: Case, device: str, reference: str | None) -> Work:
     """Build the work of a case, with the library's forecaster or with the reference."""
     torch.manual_seed(0)
-    model = build_forecaster(ForecasterConfig(), SHAPE).to(device)
+    model = build_forecaster(ForecasterConfig(name="mtgnn"), SHAPE).to(device)
     if reference is not None:
         module, function = reference.split(":")
         model = getattr(importlib.import_module(module), function)(model)

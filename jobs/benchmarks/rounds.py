@@ -58,6 +58,11 @@ GBA = RoundCase(
         "rounds": 1,
         "num_shards": 4,
         "worker": {"num_workers": 2},
+        # The plain twin is one of MTGNN, and the sizes are the paper's: no base, cluster means.
+        "base": "none",
+        "data": {"covariates": ()},
+        "forecaster": {"name": "mtgnn"},
+        "matching": {"locations": "centroid", "real": "clusters", "oldest": 0},
     },
 )
 

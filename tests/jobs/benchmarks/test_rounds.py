@@ -12,7 +12,15 @@ def test_the_round_that_matters():
 
 
 def test_a_small_round():
-    case = RoundCase("sim:traffic?locations=20,steps=300", {**TINY, "rounds": 1}, task_steps=1)
+    mtgnn = {"channels": 8, "skip_channels": 8, "end_channels": 8, "top_k": 4}
+    layer = {
+        **TINY,
+        "rounds": 1,
+        "base": "none",
+        "forecaster": {"name": "mtgnn", "options": mtgnn},
+        "matching": {**TINY["matching"], "real": "clusters"},
+    }
+    case = RoundCase("sim:traffic?locations=20,steps=300", layer, task_steps=1)
     try:
         result = run_round(case, TWIN, 1, SilentReporter())
         assert PLAIN in FORECASTERS
