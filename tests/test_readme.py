@@ -232,7 +232,14 @@ def python_block(text):
 
 
 def test_every_python_block_is_run_below():
-    used = ("from_python", "demo-stid", "register_forecaster", "register_reader", "register_row")
+    used = (
+        "residual=True",
+        "from_python",
+        "demo-stid",
+        "register_forecaster",
+        "register_reader",
+        "register_row",
+    )
     assert len({python_block(text) for text in used}) == len(PYTHON)
 
 
@@ -242,6 +249,14 @@ def test_python_interface(workplace):
     errors = dict(line.split() for line in done.stdout.splitlines())
     assert {"distilled", "random_subset", "ridge"} <= set(errors)
     assert all(0.1 < float(error) < 2 for error in errors.values())
+
+
+def test_any_model_in_any_loop(workplace):
+    program = python_block("residual=True").replace("[-12:]", "[-6:]")  # a small run's windows
+    program += "print(base.shape, float(loss))"
+    done = run([sys.executable, "-c", program], workplace.folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("(4, 24)")
 
 
 def test_train_and_load_back(workplace):
@@ -273,7 +288,7 @@ print(result.dataset.manifest.source.format, table.forecaster, *table.rows)
     assert done.returncode == 0, done.stderr
     error, names = done.stdout.splitlines()
     assert error.startswith("damaged.ssv: expected numbers with semicolons between")
-    rows = ("distilled", "random_subset", "latest", "centroid", "node_sampled")
+    rows = ("distilled", "random_subset", "random_teacher", "latest", "centroid", "node_sampled")
     assert names.split() == ["semicolons", "mine", *rows]
 
 
