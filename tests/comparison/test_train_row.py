@@ -65,8 +65,8 @@ def test_the_test_split_is_read_after_training_once_per_kept_weights(data, monke
     monkeypatch.setattr(EvaluationWindows, "errors", spy)
     found = train_row(data, task())
     tests = seen.count("test")
-    # Looks after 2 steps and after 4, which end an epoch, and after 8, the end.
-    assert seen == ["selection"] * 3 + ["test"] * tests + ["validation"]
+    # Snapshots after 2 and after 4 steps, and the two epochs' ends, after 4 and 8.
+    assert seen == ["selection"] * 4 + ["test"] * tests + ["validation"]
     assert tests == len({point.test for point in found.points})
 
 

@@ -57,6 +57,7 @@ def test_two_workers_equal_one_even_when_one_is_killed(train_config, gappy, gapp
     assert_close(resumed, alone(more, tmp_path / "state.pt"))
 
 
+@pytest.mark.slow
 def test_a_domain_error_of_a_worker_keeps_its_type(train_config, gappy, tmp_path):
     config = with_training(train_config, epochs=1, learning_rate=1e30)
     work = training_work(config, gappy, None, "hash")

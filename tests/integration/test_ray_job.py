@@ -91,6 +91,7 @@ def submit(head, script, config, *options):
         time.sleep(3)
 
 
+@pytest.mark.slow
 def test_distill_and_evaluate_as_ray_jobs(head, tmp_path):
     tree = {
         "source": SOURCE,

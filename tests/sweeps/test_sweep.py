@@ -68,6 +68,7 @@ def test_a_machine_too_small_for_a_trial_is_said_at_once(tmp_path):
 
 
 @pytest.mark.usefixtures("local_ray")
+@pytest.mark.slow
 def test_optuna_asha_and_a_budget(tmp_path):
     changes = {
         "searcher": "tpe", "scheduler": "asha", "grace_rounds": 1, "trials": 3, "budget": 0.02,

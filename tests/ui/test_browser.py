@@ -120,7 +120,7 @@ def test_report_of_a_run(browser, artifact, traffic, tmp_path):
     shutil.copytree(artifact, tmp_path / "run")
     (tmp_path / "run" / "cross_architecture.json").unlink(missing_ok=True)
     evaluate(tmp_path / "run", traffic)
-    check_page(browser, write_report(tmp_path / "run"), "report", 5)
+    check_page(browser, write_report(tmp_path / "run"), "report", 6)
 
 
 def test_report_of_a_sweep(browser, sweep_folder):
