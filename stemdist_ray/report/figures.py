@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from stemdist_ray.baselines import ROWS, Row
 from stemdist_ray.comparison.rows import RowResult
@@ -171,6 +172,9 @@ def error_over_time(evaluation: Evaluation) -> Picture:
             look = row_look("seasonal_linear")
             axes.axhline(level, color=look.colour, linestyle=":", label=look.report_title)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.set_title(_TRACK_TITLES[track], fontsize=9)
         axes.set_xlabel("seconds of training")
     panels[0].set_ylabel("test relative RMSE")
