@@ -98,7 +98,6 @@ def run_case(
             table = evaluate(
                 result.dataset,
                 path,
-                _filled(config, result),
                 full_data=full_data and seed == seeds[0],
                 reporter=reporter,
             )
@@ -126,16 +125,6 @@ def _config(case: Case, seed: int, settings: Sequence[str]) -> DistillConfig:
         "tracking": {"enabled": False},
     }
     return build_config("standard", layer, parse_assignments(list(settings), DistillConfig))
-
-
-def _filled(config: DistillConfig, result: DistillResult) -> DistillConfig:
-    """The configuration with the ratios that were picked."""
-    return config.model_copy(
-        update={
-            "spatial_ratio": result.dataset.config.spatial_ratio,
-            "temporal_ratio": result.dataset.config.temporal_ratio,
-        }
-    )
 
 
 def _distilled(result: DistillResult) -> dict[str, Any]:

@@ -6,7 +6,6 @@ together.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 from jobs.benchmarks.datasets import CASES
 from stemdist_ray.baselines import ROWS
 from stemdist_ray.errors import ConfigError
+from stemdist_ray.system.files import read_json
 
 TRAINED = ("distilled", "random_subset", "random_teacher", "centroid", "node_sampled", "full_data")
 NAIVE = ("seasonal_linear", "ridge", "historical_average", "last_value")
@@ -26,13 +26,13 @@ Result = Mapping[str, Any]
 def read_results(folder: Path) -> list[Result]:
     """The results that are there, in the order of the cases."""
     paths = [folder / f"{case.name}.json" for case in CASES]
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+    return [read_json(path) for path in paths if path.exists()]
 
 
 def read_variants(folder: Path, name: str) -> list[Result]:
     """The variants that were measured, in the order of the cases."""
     paths = [folder / f"{name}-{case.name}.json" for case in CASES]
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+    return [read_json(path) for path in paths if path.exists()]
 
 
 def tables(folder: Path) -> dict[str, str]:

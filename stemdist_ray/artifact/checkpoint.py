@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from stemdist_ray.distillation.run_state import RoundRecord, RunState, resumed
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.errors import ArtifactError, ConfigError
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
-from stemdist_ray.system.files import replacing_folder, write_json
+from stemdist_ray.system.files import read_json, replacing_folder, write_json
 from stemdist_ray.system.stages import StageRecord
 
 CHECKPOINT = "checkpoint"
@@ -182,7 +181,7 @@ class CheckpointStore:
         """The JSON part."""
         path = self.path / "state.json"
         try:
-            tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            tree: dict[str, Any] = read_json(path)
             version = tree.get("version")
         except FileNotFoundError as error:
             raise ArtifactError(

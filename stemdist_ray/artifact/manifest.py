@@ -5,7 +5,6 @@ The JSON keys are a contract: others read ``manifest.json``.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from stemdist_ray.distillation.state import KnownParts
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.forecasters.closed_form.fit_base import BaseChoice, FittedBase
 from stemdist_ray.system.environment import hardware, package_versions
+from stemdist_ray.system.files import read_json
 from stemdist_ray.system.stages import StageRecord
 
 # Version 1 had no training settings of validation and teacher of their own, version 2 no base.
@@ -310,7 +310,7 @@ def read_manifest(folder: Path) -> Manifest:
             hint = "expected a folder written by stemdist distill"
         raise ArtifactError(f"{folder} holds no {MANIFEST}; {hint}")
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = read_json(path)
         if not isinstance(tree, dict):
             raise ArtifactError(f"expected an object, found {type(tree).__name__}")
         return Manifest.from_json(tree)

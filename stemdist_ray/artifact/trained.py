@@ -29,7 +29,7 @@ from stemdist_ray.forecasters import build_forecaster
 from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
 from stemdist_ray.forecasters.closed_form.live import InputRule
-from stemdist_ray.system.files import replacing_folder
+from stemdist_ray.system.files import read_json, replacing_folder
 
 _VERSION = 3
 # Parts of the names of weights that were other ones in version 1.
@@ -126,7 +126,7 @@ class TrainedForecaster:
             ConfigError: Its forecaster is not registered here.
         """
         try:
-            about: dict[str, Any] = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+            about: dict[str, Any] = read_json(folder / _ABOUT)
             mean_window = np.load(folder / _MEAN_WINDOW, allow_pickle=False)
             weights: dict[str, Tensor] = torch.load(
                 folder / _WEIGHTS, map_location="cpu", weights_only=True

@@ -5,7 +5,6 @@ The JSON keys are a contract: others read the files.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from stemdist_ray.comparison.rows import RowResult, number
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.evaluation.metrics import METRIC_NAMES
 from stemdist_ray.system.environment import hardware, package_versions
+from stemdist_ray.system.files import read_json
 
 DISTILLED = "distilled"
 
@@ -249,7 +249,7 @@ def _read(path: Path) -> Any:
     if not path.exists():
         return None
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
 

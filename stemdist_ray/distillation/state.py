@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from stemdist_ray.data.windows import append_calendar
+from stemdist_ray.forecasters.closed_form.base_model import own_map
 from stemdist_ray.system.arrays import tensor_of
 
 Array = npt.NDArray[np.float32]
@@ -131,11 +131,6 @@ class KnownParts:
         """What the base leaves of the targets (W, H, K); all of them without a base."""
         base = self.base(x)
         return y if base is None else y - base
-
-
-def own_map(x: Tensor, own: Tensor) -> Tensor:
-    """What a base makes of the own lags, differentiable: (W, L, K, F) and (H, L F) to (W, H, K)."""
-    return own @ x.permute(0, 1, 3, 2).flatten(1, 2)
 
 
 def _at(

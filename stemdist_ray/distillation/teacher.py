@@ -142,31 +142,22 @@ def train_teacher(
     errors = {f"member {index + 1}": member.error for index, member in enumerate(members)}
     errors["mean"] = score_teacher(teacher, real)
     if real.windows.base is not None:
-        errors["base"] = _score_base(real)
+        errors["base"] = score_teacher(None, real)
     found = ", ".join(f"{name} {error:.4f}" for name, error in errors.items())
     reporter.say(f"teacher, validation relative RMSE: {found}")
     return teacher, errors
 
 
-def score_teacher(teacher: Teacher, real: RealData) -> float:
-    """Validation relative RMSE of the teacher."""
+def score_teacher(teacher: Teacher | None, real: RealData) -> float:
+    """Validation relative RMSE of the teacher; of the base alone for None."""
     windows = real.selection.windows
 
     def predict(starts: npt.NDArray[np.int64]) -> Array:
         batch = windows.batch(starts)
-        forecast = teacher.forecast(batch.x.numpy(), real.mean_window)
+        forecast = np.zeros(batch.y.shape, np.float32)
+        if teacher is not None:
+            forecast = teacher.forecast(batch.x.numpy(), real.mean_window)
         return forecast if batch.base is None else forecast + batch.base.numpy()
-
-    return real.selection.score(predict, len(real.selection.starts)).relative_rmse
-
-
-def _score_base(real: RealData) -> float:
-    windows = real.selection.windows
-
-    def predict(starts: npt.NDArray[np.int64]) -> Array:
-        base = windows.batch(starts).base
-        assert base is not None
-        return np.asarray(base.numpy())
 
     return real.selection.score(predict, len(real.selection.starts)).relative_rmse
 

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from stemdist_ray.config import MatchingConfig
-from stemdist_ray.distillation.state import SyntheticState, own_map
+from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.distillation.task import ClusteredData, ShardTask
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
+from stemdist_ray.forecasters.closed_form.base_model import own_map
 from stemdist_ray.seeding import numpy_generator
 from stemdist_ray.training.losses import location_weights, weighted_loss
 from stemdist_ray.training.partition import random_partition

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from stemdist_ray.config import DistillConfig, flatten
 from stemdist_ray.data.describe import SourceDescription
 from stemdist_ray.system.environment import git_commit
-from stemdist_ray.system.files import write_json
+from stemdist_ray.system.files import read_json, write_json
 from stemdist_ray.tracking.base_class import RunDescription, Tracker
 
 _FILE = "tracking.json"
@@ -60,7 +59,7 @@ def remember_run(folder: Path, tracker: Tracker) -> None:
 def remembered_run(folder: Path) -> str | None:
     """Return the tracking run of a folder, None where none is known."""
     try:
-        run_id = json.loads((folder / _FILE).read_text(encoding="utf-8"))["run_id"]
+        run_id = read_json(folder / _FILE)["run_id"]
     except (OSError, ValueError, KeyError):
         return None
     return str(run_id) if run_id else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from stemdist_ray.artifact.sweep_files import BEST, RESULTS
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.report import sweep_figures
 from stemdist_ray.report.html import render, run_view, save_pictures
-from stemdist_ray.system.files import write_text
+from stemdist_ray.system.files import read_json, write_text
 
 _COSTS = ("windows", "locations", "KiB", "train s", "distil s", "validation", "test")
 
@@ -32,7 +31,7 @@ def write_sweep_report(folder: Path, output: Path | None = None) -> Path:
             f"{folder}: the sweep is not finished; go on with stemdist tune and resume=True"
         )
     try:
-        tree = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+        tree = read_json(folder / RESULTS)
         trials, inside = tree["trials"], set(tree["front"])
         by_id = {t["id"]: t for t in trials}
         best_number = by_id[tree["best"]]["number"]

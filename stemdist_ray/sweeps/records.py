@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Literal
 
 from stemdist_ray.artifact.sweep_files import BEST, RESULTS, SETTINGS
 from stemdist_ray.errors import ArtifactError
-from stemdist_ray.system.files import write_json
+from stemdist_ray.system.files import read_json, write_json
 
 Status = Literal["running", "finished", "stopped", "failed"]
 SETTINGS_VERSION = 2  # Ray Tune's own files name modules, which version 1 called otherwise
@@ -110,7 +109,7 @@ class SweepStore:
                 f"{self.folder} holds no sweep to go on with; leave out resume=True"
             )
         try:
-            tree: dict[str, Any] = json.loads(self.settings.read_text(encoding="utf-8"))
+            tree: dict[str, Any] = read_json(self.settings)
             version = tree.get("version")
         except (OSError, ValueError, AttributeError) as error:
             raise ArtifactError(f"{self.settings} is damaged: {error}") from error
@@ -138,7 +137,7 @@ class SweepStore:
         found = []
         for path in sorted(self._records.glob("*.json")):
             try:
-                tree = json.loads(path.read_text(encoding="utf-8"))
+                tree = read_json(path)
                 tree["history"] = tuple((int(r), float(e)) for r, e in tree["history"])
                 found.append(TrialRecord(**tree))
             except (OSError, ValueError, KeyError, TypeError) as error:

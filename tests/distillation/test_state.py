@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from stemdist_ray.distillation.state import KnownParts, SyntheticState, own_map
+from stemdist_ray.distillation.state import KnownParts, SyntheticState
+from stemdist_ray.forecasters.closed_form.base_model import own_map
 
 
 def make(rng):

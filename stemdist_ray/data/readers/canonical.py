@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pyarrow as pa
 from stemdist_ray.data.readers.base_class import Reader, register_reader, steps_per_block
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
+from stemdist_ray.system.files import read_json
 
 DESCRIPTION = "series.json"
 VERSION = 1
@@ -43,7 +43,7 @@ def stream_canonical(path: Path, block_bytes: int) -> Iterator[SpatioTemporalSer
 def _parts(path: Path, block_bytes: int | None) -> Iterator[SpatioTemporalSeries]:
     """Blocks of the folder, or all of it as one."""
     try:
-        meta = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
+        meta = read_json(path / DESCRIPTION)
         if meta.get("version") != VERSION:
             raise DataError(f"{path}: version {meta.get('version')}, expected {VERSION}")
         with pa.memory_map(str(path / "values.arrow")) as file:

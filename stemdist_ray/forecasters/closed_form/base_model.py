@@ -92,7 +92,7 @@ class BaseModel:
     def own_part(self, x: torch.Tensor) -> torch.Tensor:
         """What the own lags contribute: differentiable, (W, L, n, F) to (W, H, n)."""
         own = tensor_of(self.weights["own"]).to(x.device, x.dtype)
-        return own @ x.permute(0, 1, 3, 2).flatten(1, 2)  # (W, L F, n)
+        return own_map(x, own)
 
 
 @dataclass(frozen=True)
@@ -191,6 +191,11 @@ class BoundBase:
 def _product(left: Array, right: Array) -> Array:
     # torch, whose number of threads is set for every task: NumPy's products do not follow it.
     return np.asarray((tensor_of(left) @ tensor_of(right)).numpy())
+
+
+def own_map(x: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """What a base makes of the own lags, differentiable: (W, L, n, F) and (H, L F) to (W, H, n)."""
+    return own @ x.permute(0, 1, 3, 2).flatten(1, 2)
 
 
 def base_calendar(windows: WindowedSeries, columns: tuple[int, ...]) -> Array | None:
