@@ -421,7 +421,7 @@ def test_every_forecaster_and_search_setting_is_named():
 def test_extras_exist():
     tree = tomllib.loads((ROOT / "pyproject.toml").read_text())
     extras = tree["project"]["optional-dependencies"]
-    listed = " ".join(PAGES[README].split()).split("Extras add the rest:")[1].split("Where an")[0]
+    listed = " ".join(PAGES[README].split()).split("Extras add the rest:")[1].split(". ")[0]
     assert set(re.findall(r"`(\w+)`", listed)) == set(extras) - {"dev"}
 
 
