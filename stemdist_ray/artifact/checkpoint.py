@@ -15,6 +15,7 @@ from stemdist_ray.artifact.teacher_files import load_teacher, save_teacher
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig, build_config, describe_differences
 from stemdist_ray.data.describe import SourceDescription
+from stemdist_ray.distillation.budget import Balance
 from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.distillation.run_state import RoundRecord, RunState, resumed
 from stemdist_ray.distillation.state import SyntheticState
@@ -39,6 +40,7 @@ class Checkpoint:
         stages: What the run's stages have cost the driver so far.
         fitted_base: The base, None without one.
         teacher: Who gave the first targets, None without a teacher.
+        balances: Ways to spend the budget that were tried, best first.
     """
 
     state: RunState
@@ -48,6 +50,7 @@ class Checkpoint:
     stages: Mapping[str, StageRecord] = field(default_factory=dict)
     fitted_base: FittedBase | None = None
     teacher: Teacher | None = None
+    balances: tuple[Balance, ...] = ()
 
 
 class CheckpointStore:
@@ -89,6 +92,7 @@ class CheckpointStore:
                 "stopped_early": state.stopped_early,
                 "teachers": dict(state.teachers),
                 "inertia": clustering.inertia,
+                "balances": [asdict(balance) for balance in checkpoint.balances],
                 "history": [asdict(record) for record in state.history],
                 "source": checkpoint.source.to_json(),
                 "config": config.model_dump(mode="json"),
@@ -143,6 +147,7 @@ class CheckpointStore:
                 stages={n: StageRecord(**r) for n, r in tree.get("stages", {}).items()},
                 fitted_base=load_base(self.path),
                 teacher=load_teacher(self.path),
+                balances=tuple(Balance(**record) for record in tree.get("balances", ())),
             )
         except (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
             raise ArtifactError(f"checkpoint {self.path} is damaged: {error!r}") from error

@@ -17,6 +17,7 @@ from stemdist_ray.config.stored import upgrade_settings
 from stemdist_ray.data.describe import SourceDescription
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.season import SeasonRule
+from stemdist_ray.distillation.budget import Balance
 from stemdist_ray.distillation.run_state import RoundRecord, RunState
 from stemdist_ray.distillation.state import KnownParts
 from stemdist_ray.errors import ArtifactError
@@ -180,6 +181,8 @@ class Manifest(_Part):
         season: Where a step stands in its season.
         calendar: Names of the C calendar columns of the inputs.
         base: What was chosen for the base on validation, None without one.
+        balances: Ways to spend the budget that were tried, best first; empty where the ratios were
+            given.
     """
 
     schema_version: int
@@ -201,6 +204,7 @@ class Manifest(_Part):
     season: SeasonRule = SeasonRule()
     calendar: tuple[str, ...] = ()
     base: BaseChoice | None = None
+    balances: tuple[Balance, ...] = ()
 
     def distill_seconds(self) -> float:
         """What distilling took: base, teacher, clusters, rounds; not reading, nor starting Ray."""
@@ -242,6 +246,7 @@ def build_manifest(
     state: RunState,
     known: KnownParts,
     fitted: FittedBase | None,
+    balances: tuple[Balance, ...],
     stages: Mapping[str, StageRecord],
     peak_rss_mib: float,
     tracking_run_id: str | None,
@@ -255,6 +260,7 @@ def build_manifest(
         state: After its last round.
         known: What is known of the synthetic windows.
         fitted: The base, None without one.
+        balances: Ways to spend the budget that were tried, best first.
         stages: What its stages cost the driver.
         peak_rss_mib: Peak memory of the driver.
         tracking_run_id: Tracking run, None where nothing was tracked.
@@ -292,6 +298,7 @@ def build_manifest(
         season=source.season,
         calendar=source.calendar.columns,
         base=None if fitted is None else fitted.choice,
+        balances=balances,
     )
 
 

@@ -12,7 +12,7 @@ from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
-from stemdist_ray.distillation.budget import balances, choose_balance
+from stemdist_ray.distillation.budget import Balance, balances, choose_balance
 from stemdist_ray.distillation.coordinator import Coordinator
 from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.distillation.run_state import RoundRecord, RunObserver, RunState
@@ -125,6 +125,7 @@ class _Work:
         clustered: The series of the clusters.
         start: The unlearned start.
         known: What is known of the synthetic windows.
+        balances: Ways to spend the budget that were tried, best first.
     """
 
     config: DistillConfig
@@ -135,6 +136,7 @@ class _Work:
     clustered: ClusteredData
     start: SyntheticState
     known: KnownParts
+    balances: tuple[Balance, ...] = ()
 
 
 class _DistillJob:
@@ -214,6 +216,7 @@ class _DistillJob:
     ) -> _Work:
         """Base, teacher, balance and clusters, in this order; those of a checkpoint as they are."""
         config, self.teachers = self.config, dict[str, float]()
+        tried: tuple[Balance, ...] = () if earlier is None else earlier.balances
         with self.clock.stage("base"):
             fitted = self._fit_base(source, executor) if earlier is None else earlier.fitted_base
             source = with_fitted_base(source, fitted)
@@ -226,7 +229,7 @@ class _DistillJob:
                 )
             if config.budget is not None:
                 with self.clock.stage("balance"):
-                    config, _ = choose_balance(
+                    config, tried = choose_balance(
                         config, source, real, teacher, executor, self.device, self.reporter
                     )
         else:
@@ -246,7 +249,7 @@ class _DistillJob:
             f"{len(source.starts['train'])} x {about.locations} train windows into "
             f"{start.num_windows} x {start.num_locations}"
         )
-        return _Work(config, source, fitted, teacher, clustering, clustered, start, known)
+        return _Work(config, source, fitted, teacher, clustering, clustered, start, known, tried)
 
     def _fit_base(self, source: PreparedSource, executor: Executor) -> FittedBase | None:
         config = self.config
@@ -280,6 +283,7 @@ class _DistillJob:
             stages=self.clock.records(),
             fitted_base=work.fitted_base,
             teacher=work.teacher,
+            balances=work.balances,
         )
 
     def _finish(

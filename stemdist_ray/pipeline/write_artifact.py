@@ -58,6 +58,7 @@ def write_artifact(
             state,
             known,
             checkpoint.fitted_base,
+            checkpoint.balances,
             checkpoint.stages,
             peak_rss_mib,
             tracking_run_id,

@@ -245,6 +245,12 @@ def test_a_budget_picks_the_ratios(traffic, tmp_path, budgeted):
     assert config.spatial_ratio * config.temporal_ratio == pytest.approx(0.02)
     assert result.dataset.x.shape[2] == round(config.spatial_ratio * 24)
     assert "balance" in result.dataset.manifest.stages
+    tried = result.dataset.manifest.balances
+    assert len(tried) > 1
+    assert tried[0].spatial_ratio == config.spatial_ratio
+    assert [b.error for b in tried] == sorted(b.error for b in tried)
+    assert all(b.spatial_ratio * b.temporal_ratio == pytest.approx(0.02) for b in tried)
+    assert SyntheticDataset.load(tmp_path / "run").manifest.balances == tried
 
 
 @pytest.mark.parametrize("given", [True, False])
@@ -254,6 +260,7 @@ def test_a_run_with_a_budget_can_be_resumed(traffic, tmp_path, budgeted, given):
         distill(traffic, tmp_path / "run", budgeted, reporter=StopAfter("round 1/2"))
     resumed = distill(traffic, tmp_path / "run", budgeted if given else None, resume=True)
     np.testing.assert_array_equal(resumed.dataset.x, whole.dataset.x)
+    assert resumed.dataset.manifest.balances == whole.dataset.manifest.balances
 
 
 @pytest.mark.ray
