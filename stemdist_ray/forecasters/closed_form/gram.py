@@ -2,7 +2,8 @@
 
 A block is some windows of some locations; its sums are a pure task, so any number of workers may
 share the blocks. The sums of the blocks are added in their order, whoever computed them: the same
-bits for any number of workers. Axis letters: W windows, H horizon, N locations, D inputs.
+bits for any number of workers. A block is large and computed piece by piece: every result that is
+kept while the next one is computed costs memory here, and a message where workers compute it. Axis letters: W windows, H horizon, N locations, D inputs.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from stemdist_ray.system.threads import torch_threads
 
 Positions = npt.NDArray[np.int64]
 
-_ROWS_PER_BLOCK = 32_768  # windows times locations; some tens of MiB of inputs
+_ROWS_PER_BLOCK = 262_144  # windows times locations
+_ROWS_AT_A_TIME = 32_768  # some tens of MiB of inputs
 _LOCATIONS_PER_BLOCK = 2_048
 
 
@@ -32,7 +34,7 @@ class GramSums:
 
     Args:
         gram: (H, D, D) sum of inputs times inputs per horizon step, (1, D, D) where all targets
-            were observed.
+            were observed; sums of either kind may be added.
         moment: (H, D) sum of targets times inputs.
         square: (H,) sum of squared targets.
         count: (H,) observed targets.
@@ -116,34 +118,38 @@ class GramMaterial:
 
 
 def block_sums(material: GramMaterial, task: GramTask) -> GramSums:
-    """The sums of one block."""
-    windows = material.windows
+    """The sums of one task, a few windows at a time."""
+    step = max(1, _ROWS_AT_A_TIME // len(task.locations))
+    firsts = range(0, len(task.starts), step)
     with torch_threads(task.threads):
-        x = design(material.bases[task.base], windows, task.starts, task.locations)
-        rows = torch.from_numpy(x.reshape(-1, x.shape[2]))  # (W n, D)
-        steps = task.starts[:, None] + windows.lookback + np.arange(windows.horizon)
-        at = steps[:, :, None], task.locations
-        y = windows.inputs[..., windows.target][at].transpose(1, 0, 2)  # (H, W, n)
-        targets = torch.from_numpy(y.reshape(len(y), -1).astype(np.float64))
-        seen = None
-        if windows.input_mask is not None:
-            mask = windows.input_mask[..., windows.target][at].transpose(1, 0, 2)
-            if not mask.all():
-                seen = torch.from_numpy(mask.reshape(len(mask), -1).copy())
-                # Missing entries are stored as 0: they add nothing to moment and square.
-        gram = (rows.T @ rows)[None]
-        if seen is not None:
-            # Everything, less what belongs to missing targets: mostly few rows.
-            gram = torch.stack([gram[0] - _gram_of(rows[~own]) for own in seen])
-        elif windows.input_mask is not None:
-            gram = gram.expand(len(y), -1, -1)
-        count = targets.new_full((len(y),), targets.shape[1])
-        return GramSums(
-            gram=gram.numpy().copy(),
-            moment=(targets @ rows).numpy(),
-            square=targets.square().sum(dim=1).numpy(),
-            count=(count if seen is None else seen.sum(dim=1).double()).numpy(),
-        )
+        return added(_sums_of(material, task, task.starts[i : i + step]) for i in firsts)
+
+
+def _sums_of(material: GramMaterial, task: GramTask, starts: Positions) -> GramSums:
+    windows = material.windows
+    x = design(material.bases[task.base], windows, starts, task.locations)
+    rows = torch.from_numpy(x.reshape(-1, x.shape[2]))  # (W n, D)
+    steps = starts[:, None] + windows.lookback + np.arange(windows.horizon)
+    at = steps[:, :, None], task.locations
+    y = windows.inputs[..., windows.target][at].transpose(1, 0, 2)  # (H, W, n)
+    targets = torch.from_numpy(y.reshape(len(y), -1).astype(np.float64))
+    seen = None
+    if windows.input_mask is not None:
+        mask = windows.input_mask[..., windows.target][at].transpose(1, 0, 2)
+        if not mask.all():
+            seen = torch.from_numpy(mask.reshape(len(mask), -1).copy())
+            # Missing entries are stored as 0: they add nothing to moment and square.
+    gram = (rows.T @ rows)[None]
+    if seen is not None:
+        # Everything, less what belongs to missing targets: mostly few rows.
+        gram = torch.stack([gram[0] - _gram_of(rows[~own]) for own in seen])
+    count = targets.new_full((len(y),), targets.shape[1])
+    return GramSums(
+        gram=gram.numpy(),
+        moment=(targets @ rows).numpy(),
+        square=targets.square().sum(dim=1).numpy(),
+        count=(count if seen is None else seen.sum(dim=1).double()).numpy(),
+    )
 
 
 def _gram_of(rows: torch.Tensor) -> torch.Tensor:
