@@ -3,7 +3,8 @@
 A block is some windows of some locations; its sums are a pure task, so any number of workers may
 share the blocks. The sums of the blocks are added in their order, whoever computed them: the same
 bits for any number of workers. A block is large and computed piece by piece: every result that is
-kept while the next one is computed costs memory here, and a message where workers compute it. Axis letters: W windows, H horizon, N locations, D inputs.
+kept while the next one is computed costs memory here, and a message where workers compute it. Axis
+letters: W windows, H horizon, N locations, D inputs.
 """
 
 from __future__ import annotations
