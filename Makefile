@@ -28,9 +28,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 demo: install
-	$(BIN)/stemdist distill demo --preset demo --shards 4 --workers 2 --out $(RUNS)/demo --overwrite
-	$(BIN)/stemdist evaluate $(RUNS)/demo demo
-	$(BIN)/stemdist report $(RUNS)/demo
+	$(BIN)/stemdist demo --out $(RUNS)/demo --overwrite
 	@echo
 	@echo "look further:"
 	@echo "  $(BIN)/stemdist ui $(RUNS)        the runs in MLflow, at http://127.0.0.1:5000"

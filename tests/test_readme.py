@@ -444,7 +444,7 @@ def test_one_version_everywhere():
 def test_make_demo(tmp_path):
     done = run(["make", "-C", str(ROOT), "demo", f"RUNS={tmp_path}/runs"], tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    for text in ("round 3/3", "ridge on lags", "look further:"):
+    for text in ("distilled", "seasonal linear", "look further:"):
         assert text in done.stdout
     assert (tmp_path / "runs" / "demo" / "report.html").exists()
 

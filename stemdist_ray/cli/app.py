@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from stemdist_ray.cli.convert import convert
+from stemdist_ray.cli.demo import demo
 from stemdist_ray.cli.describe import describe
 from stemdist_ray.cli.distill import distill
 from stemdist_ray.cli.evaluate import evaluate
@@ -45,6 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for _command in (
+    demo,
     describe,
     convert,
     distill,

@@ -22,6 +22,7 @@ from stemdist_ray.cli.tables import cross_table, evaluation_table
 from stemdist_ray.comparison.table import CrossEvaluation, Evaluation
 from stemdist_ray.config import DistillConfig, build_config, merge_layers
 from stemdist_ray.errors import ConfigError
+from stemdist_ray.execution.executor import Executor
 from stemdist_ray.pipeline import DistillResult, distill, evaluate, evaluate_forecasters
 from stemdist_ray.progress import console_reporter
 from stemdist_ray.system.files import write_csv, write_json
@@ -93,8 +94,10 @@ def evaluation_layer(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: settings[name] for name in _EVALUATION_SETTINGS if name in settings}
 
 
-def run_distill(job: DistillJob, console: Console) -> DistillResult:
-    """Run a distillation, print what it gave and how to go on."""
+def run_distill(
+    job: DistillJob, console: Console, executor: Executor | None = None
+) -> DistillResult:
+    """Run a distillation, print what it gave and how to go on; see :func:`pipeline.distill`."""
     check_outputs(out=job.out)
     config, begun = job.config(), time.perf_counter()
     try:
@@ -106,6 +109,7 @@ def run_distill(job: DistillJob, console: Console) -> DistillResult:
                 resume=job.resume,
                 overwrite=job.overwrite,
                 reporter=reporter,
+                executor=executor,
             )
     except KeyboardInterrupt:
         _say_how_to_resume(job, console)
@@ -124,7 +128,9 @@ def run_distill(job: DistillJob, console: Console) -> DistillResult:
     return result
 
 
-def run_evaluate(job: EvaluateJob, console: Console) -> Evaluation | CrossEvaluation:
+def run_evaluate(
+    job: EvaluateJob, console: Console, executor: Executor | None = None
+) -> Evaluation | CrossEvaluation:
     """Run an evaluation and print its table."""
     if job.csv_file is not None and job.forecasters is None:
         raise ConfigError(
@@ -139,7 +145,12 @@ def run_evaluate(job: EvaluateJob, console: Console) -> Evaluation | CrossEvalua
     with console_reporter(console) as reporter:
         if job.forecasters is None:
             result = evaluate(
-                job.folder, job.source, config, full_data=job.full_data, reporter=reporter
+                job.folder,
+                job.source,
+                config,
+                full_data=job.full_data,
+                reporter=reporter,
+                executor=executor,
             )
             table = evaluation_table(result, target.name, target.unit)
         else:
@@ -150,6 +161,7 @@ def run_evaluate(job: EvaluateJob, console: Console) -> Evaluation | CrossEvalua
                 config,
                 full_data=job.full_data,
                 reporter=reporter,
+                executor=executor,
             )
             table = cross_table(result, target.name, target.unit)
             if job.csv_file is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 from stemdist_ray.config import WorkerConfig
 from stemdist_ray.execution.executor import Executor
@@ -10,7 +10,7 @@ from stemdist_ray.execution.serial import SerialExecutor
 
 
 def open_executor(
-    data: object, config: WorkerConfig, most: int
+    data: object, config: WorkerConfig, most: int, given: Executor | None = None
 ) -> AbstractContextManager[Executor]:
     """Serial for 0 workers, else Ray (imported only then).
 
@@ -18,7 +18,11 @@ def open_executor(
         data: Read by all tasks; never changed.
         config: Number and size of workers.
         most: Tasks that there are at a time; more workers would have nothing to do.
+        given: One that is open already: it takes the data, and stays open afterwards.
     """
+    if given is not None:
+        given.share(data)
+        return nullcontext(given)
     if config.num_workers == 0:
         return SerialExecutor(data)
     from stemdist_ray.execution.ray_workers import RayExecutor

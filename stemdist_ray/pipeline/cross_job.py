@@ -11,6 +11,7 @@ from stemdist_ray.comparison.rows import RowResult
 from stemdist_ray.comparison.table import CrossEvaluation
 from stemdist_ray.config import DistillConfig, ForecasterConfig
 from stemdist_ray.data.prepared import PreparedSource, Source
+from stemdist_ray.execution.executor import Executor
 from stemdist_ray.forecasters import FORECASTERS, check_forecaster
 from stemdist_ray.pipeline.evaluate_job import opened_comparison, track_evaluation, wanted_rows
 from stemdist_ray.progress import Reporter, SilentReporter
@@ -25,6 +26,7 @@ def evaluate_forecasters(
     *,
     full_data: bool = False,
     reporter: Reporter | None = None,
+    executor: Executor | None = None,
 ) -> CrossEvaluation:
     """Train many forecasters on the distilled data, on a random subset and on sampled full data.
 
@@ -40,6 +42,7 @@ def evaluate_forecasters(
         config: Budget, protocol, seed and tracking; None = the artifact's.
         full_data: Also train each on all data until validation stops improving.
         reporter: Told of progress; silent when None.
+        executor: As for :func:`stemdist_ray.evaluate`.
 
     Raises:
         ArtifactError, DataError, ConfigError: As for ``evaluate``.
@@ -51,7 +54,7 @@ def evaluate_forecasters(
     wanted = [row for row in wanted_rows(full_data) if row.in_cross_table]
     rows: dict[str, dict[str, RowResult]] = {}
     failed: dict[str, str] = {}
-    with opened_comparison(artifact, source, config, reporter) as work:
+    with opened_comparison(artifact, source, config, reporter, executor) as work:
         surrogate, track = work.dataset.config.forecaster, work.tracks[0]
         kinds = [surrogate if n == surrogate.name else ForecasterConfig(name=n) for n in names]
         cells = [Cell(kind, track, row) for kind in kinds for row in wanted]

@@ -71,6 +71,7 @@ def distill(
     reporter: Reporter | None = None,
     observers: Sequence[RunObserver] = (),
     cluster: Clusterer = cluster_source,
+    executor: Executor | None = None,
 ) -> DistillResult:
     """Distil a source into a folder.
 
@@ -85,6 +86,8 @@ def distill(
         reporter: Told of progress; silent when None.
         observers: Are told of every task and round, besides progress and tracking.
         cluster: Clusters the locations; a pure function of settings and source.
+        executor: Runs the tasks and stays open, for several jobs in a row; None = one of its own,
+            as ``config.worker`` says.
 
     Raises:
         DataError: The source cannot be used.
@@ -101,7 +104,8 @@ def distill(
     check_folder(folder, resume=resume, overwrite=overwrite)
     check_forecaster(config.forecaster)
     worker_device(config)
-    return _DistillJob(source, folder, config, reporter, resume, observers, cluster).run()
+    job = _DistillJob(source, folder, config, reporter, resume, observers, cluster, executor)
+    return job.run()
 
 
 def _with_picked_ratios(config: DistillConfig, begun: DistillConfig) -> DistillConfig:
@@ -151,10 +155,11 @@ class _DistillJob:
         resume: bool,
         observers: Sequence[RunObserver],
         cluster: Clusterer,
+        executor: Executor | None,
     ) -> None:
         self.source, self.folder, self.config = source, folder, config
         self.reporter, self.resume = reporter, resume
-        self.observers, self.cluster = observers, cluster
+        self.observers, self.cluster, self.executor = observers, cluster, executor
         self.store, self.clock = CheckpointStore(folder), StageClock()
         self.device = worker_device(config)
 
@@ -196,8 +201,9 @@ class _DistillJob:
         with ExitStack() as stack:
             # First of all: a cluster without room for the workers fails here.
             with self.clock.stage("start workers"):
+                most = _tasks_at_a_time(self.config)
                 executor = stack.enter_context(
-                    open_executor(None, self.config.worker, _tasks_at_a_time(self.config))
+                    open_executor(None, self.config.worker, most, self.executor)
                 )
             work = self._prepare(source, earlier, executor)
             executor.share(work.clustered)

@@ -18,6 +18,7 @@ from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.evaluation.metrics import METRIC_NAMES
 from stemdist_ray.execution.devices import worker_device
+from stemdist_ray.execution.executor import Executor
 from stemdist_ray.execution.select import open_executor
 from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.pipeline.track import ended
@@ -36,6 +37,7 @@ def evaluate(
     *,
     full_data: bool = False,
     reporter: Reporter | None = None,
+    executor: Executor | None = None,
 ) -> Evaluation:
     """Train forecasters on the distilled data and on the alternatives, and compare.
 
@@ -47,6 +49,8 @@ def evaluate(
             used; the data settings are the artifact's. None = all of them the artifact's.
         full_data: Also train on all data until validation stops improving.
         reporter: Told of progress; silent when None.
+        executor: Runs the tasks and stays open, for several jobs in a row; None = one of its own,
+            as ``config.worker`` says.
 
     Raises:
         ArtifactError: The folder is not a complete artifact.
@@ -54,7 +58,10 @@ def evaluate(
         ConfigError: The source is not the one the artifact was made from.
     """
     reporter = reporter or SilentReporter()
-    with opened_comparison(artifact, source, config, reporter) as work, PeakMemory() as memory:
+    with (
+        opened_comparison(artifact, source, config, reporter, executor) as work,
+        PeakMemory() as memory,
+    ):
         forecaster = work.config.forecaster
         cells = [
             Cell(forecaster, track, row) for track in work.tracks for row in wanted_rows(full_data)
@@ -113,6 +120,7 @@ def opened_comparison(
     source: Source | PreparedSource,
     config: DistillConfig | None,
     reporter: Reporter,
+    executor: Executor | None = None,
 ) -> Iterator[EvaluationWork]:
     """Read artifact and source and make ready to train; see :func:`evaluate`."""
     folder = None if isinstance(artifact, SyntheticDataset) else Path(artifact)
@@ -143,7 +151,7 @@ def opened_comparison(
             teacher_base=base,
         )
         data = ComparisonData.of(material)
-        with open_executor(data, config.worker, _MANY) as executor:
+        with open_executor(data, config.worker, _MANY, executor) as executor:
             comparison = Comparison(data, executor, config.seed, config.worker.threads, reporter)
             tracks = _tracks(base is not None, config.evaluation.tracks)
             yield EvaluationWork(folder, dataset, config, comparison, tracks)
