@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from stemdist_ray.config import DistillConfig
+from stemdist_ray.config import DistillConfig, TrainConfig
 from stemdist_ray.errors import ExecutionError
 
 
-def worker_device(config: DistillConfig) -> str:
+def worker_device(config: DistillConfig | TrainConfig) -> str:
     """Where tasks compute: "cuda" when workers get a GPU share.
 
     Raises:

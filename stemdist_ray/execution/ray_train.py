@@ -12,7 +12,7 @@ import ray.train
 import torch
 import torch.distributed
 from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
-from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.torch import TorchConfig, TorchTrainer, get_device
 from torch import Tensor
 
 from stemdist_ray.config.training import TrainWorkerConfig
@@ -63,8 +63,11 @@ def _worker(settings: dict[str, Any]) -> None:
     """What every worker of the run executes."""
     work, forecasters = ray.get(settings["references"])
     register_all(forecasters)
+    # Workers of one machine see all of its GPUs; "cuda" would be the first one in every thread that
+    # was not told otherwise.
+    device = str(get_device()) if settings["gpu"] else "cpu"
     with torch_threads(settings["threads"]):
-        TrainingLoop(work, RayGroup(), settings["device"]).run()
+        TrainingLoop(work, RayGroup(), device).run()
 
 
 def train_on_ray(work: TrainingWork, config: TrainWorkerConfig, folder: Path) -> dict[str, Any]:
@@ -93,7 +96,7 @@ def train_on_ray(work: TrainingWork, config: TrainWorkerConfig, folder: Path) ->
             train_loop_config={
                 "references": references,
                 "threads": config.threads,
-                "device": "cuda" if gpu else "cpu",
+                "gpu": gpu,
             },
             torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
             scaling_config=ScalingConfig(

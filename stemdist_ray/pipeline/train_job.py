@@ -16,6 +16,7 @@ from stemdist_ray.data.streaming import opened_source
 from stemdist_ray.errors import ArtifactError, ExecutionError
 from stemdist_ray.evaluation.metrics import METRIC_NAMES, Metrics, Summary
 from stemdist_ray.evaluation.predict import EvaluationWindows, score_forecaster
+from stemdist_ray.execution.devices import worker_device
 from stemdist_ray.forecasters import build_forecaster, check_forecaster
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase, fit_base
 from stemdist_ray.forecasters.closed_form.live import InputRule
@@ -93,6 +94,7 @@ def train_forecaster(
     folder, reporter = Path(out), reporter or SilentReporter()
     config = config or TrainConfig()
     check_forecaster(config.forecaster)
+    worker_device(config)
     _check_register(config, register_as)
     _check_out(folder, resume=resume, overwrite=overwrite)
     dataset = None if distilled is None else SyntheticDataset.load(distilled)
@@ -172,7 +174,7 @@ def _run(work: TrainingWork, config: TrainConfig, checkpoints: Path) -> dict[str
         return train_on_ray(work, config.worker, checkpoints)
     checkpoints.mkdir(exist_ok=True)
     path = checkpoints / "state.pt"
-    TrainingLoop(work, LocalGroup(path), "cpu").run()
+    TrainingLoop(work, LocalGroup(path), worker_device(config)).run()
     return load_state(path)
 
 
