@@ -37,7 +37,9 @@ def numpy_generator(seed: int, *path: str | int) -> np.random.Generator:
 @contextmanager
 def torch_seed(seed: int, *path: str | int) -> Iterator[None]:
     """Seed torch inside the block and give the caller's random state back after it."""
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
+    # Only the GPU in use: asking the others, or one that nobody uses, would take memory there.
+    in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    devices = [torch.cuda.current_device()] if in_use else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(derive_seed(seed, *path))
         yield

@@ -212,6 +212,12 @@ class Engine:
         self.optimizer.step()
         self.averaged.update_parameters(self.model)
 
+    def finish(self) -> None:
+        """Wait for the steps taken: a GPU is still at them when the host, and its clock, go on."""
+        device = self.parameters[0].device
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
     def _warm_up(self) -> None:
         """Let the rate rise over the first steps: Adam's first estimates of scale are poor."""
         warmup = self.budget.warmup_steps

@@ -94,7 +94,7 @@ def fit(
     epoch, snapshots = 0, list[Snapshot]()
     with torch_seed(seed, "weights and dropout"):
         engine = Engine(build_forecaster(forecaster, shape).to(device), budget, patience)
-        clock = _Clock()
+        clock = _Clock(engine.finish)
 
         def take_snapshot() -> None:
             engine.validate(epoch, validate, in_passing=True)
@@ -135,10 +135,14 @@ def fit(
 
 
 class _Clock:
-    """Adds up the time in training steps; validation does not count."""
+    """Adds up the time in training steps; validation does not count.
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
+    Args:
+        finish: Waits until the steps taken are computed.
+    """
+
+    def __init__(self, finish: Callable[[], None]) -> None:
+        self.finish, self.seconds = finish, 0.0
         self.since: float | None = None
 
     def timed(self, steps: Iterable[TrainingStep]) -> Iterator[TrainingStep]:
@@ -153,5 +157,6 @@ class _Clock:
     def stop(self) -> None:
         """Stand still until the next step."""
         if self.since is not None:
+            self.finish()
             self.seconds += time.perf_counter() - self.since
             self.since = None

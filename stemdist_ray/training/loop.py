@@ -111,6 +111,7 @@ class TrainingLoop:
         rng = numpy_generator(self.work.seed, "draws", self.epoch)
         with torch_seed(self.work.seed, "dropout", self.epoch, self.group.rank):
             self.engine.train_epoch(self.data.epoch(rng))
+        self.engine.finish()
 
     def _validate(self, model: Forecaster) -> Metrics:
         work, group = self.work, self.group
