@@ -18,6 +18,7 @@ from torch.nn import functional
 from stemdist_ray.forecasters.bilinear import Bilinear
 
 _ROWS_PER_BLOCK = 1024
+_DENSE_ON_GPU = 4096  # locations; dense products are as fast there, and repeat to the last bit
 
 
 class Graph(ABC):
@@ -219,7 +220,8 @@ def _normalised(rows: Tensor, columns: Tensor, values: Tensor, count: int, decay
 
 def _csr(starts: Tensor, columns: Tensor, values: Tensor, count: int) -> Tensor:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        # Some releases of torch warn of unchecked invariants although told not to check them.
+        warnings.filterwarnings("ignore", "Sparse (CSR tensor support is|invariant checks are)")
         return torch.sparse_csr_tensor(
             starts, columns, values, (count, count), check_invariants=False
         )
@@ -236,7 +238,7 @@ class GraphLearner(nn.Module):
         top_k: Edges kept per location.
         saturation: a (paper: 3).
         decay: 1 - alpha of the propagation.
-        dense_limit: Up to this many locations the graph is dense.
+        dense_limit: Up to this many locations the graph is dense; on a GPU up to some thousands.
     """
 
     def __init__(
@@ -257,7 +259,7 @@ class GraphLearner(nn.Module):
         left = torch.cat([source, target], dim=1)
         right = torch.cat([target, -source], dim=1)
         count = len(left)
-        if count <= self.dense_limit:
+        if count <= (max(self.dense_limit, _DENSE_ON_GPU) if left.is_cuda else self.dense_limit):
             return self._dense(left, right)
         with torch.no_grad():
             columns = torch.cat(
@@ -268,7 +270,8 @@ class GraphLearner(nn.Module):
                     for first_row in range(0, count, _ROWS_PER_BLOCK)
                 ]
             )
-        strength = torch.einsum("nr,nkr->nk", left, right[columns])
+        # Not right[columns]: threads would add its gradients in any order.
+        strength = torch.einsum("nr,nkr->nk", left, functional.embedding(columns, right))
         return SparseGraph(Neighbours(columns), self._edge(strength), self.decay)
 
     def _edge(self, strength: Tensor) -> Tensor:

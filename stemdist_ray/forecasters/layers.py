@@ -88,13 +88,13 @@ def convolution_matrix(kernel: Tensor, steps: int) -> Tensor:
     left = steps - kernel_size + 1
     if left == 1:
         return kernel.reshape(kernel_size * inputs, outputs)
-    position = torch.arange(steps)[:, None] - torch.arange(left)
-    inside = (position >= 0) & (position < kernel_size)
-    # Input steps that an output step does not see take the row of zeros behind the kernel.
-    position = torch.where(inside, position, kernel_size).to(kernel.device)
-    with_zero = torch.cat([kernel, kernel.new_zeros(1, inputs, outputs)])
-    blocks = with_zero[position]  # (T, T', C in, C out)
-    return blocks.permute(0, 2, 1, 3).reshape(steps * inputs, left * outputs)
+    # Kernels with zeros behind them up to T + 1 steps, written one after the other and read T steps
+    # at a time, begin one step later in every row. (Gathered by an index, threads would add their
+    # gradients in any order.)
+    padded = functional.pad(kernel, (0, 0, 0, 0, 0, steps + 1 - kernel_size))
+    rows = padded.expand(left, *padded.shape).flatten(0, 1)[: left * steps]
+    blocks = rows.view(left, steps, inputs, outputs)  # (T', T, C in, C out)
+    return blocks.permute(1, 2, 0, 3).reshape(steps * inputs, left * outputs)
 
 
 class MixHop(nn.Module):

@@ -4,6 +4,7 @@ import torch
 from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
+from stemdist_ray.system.threads import torch_threads
 from tests.reference.mtgnn import reference_forward
 
 TOLERANCE = {"rtol": 1e-9, "atol": 1e-11}
@@ -103,6 +104,22 @@ def test_deterministic_in_eval_and_noisy_in_train():
     assert torch.equal(model(x, mean_window), model(x, mean_window))
     model.train()
     assert not torch.equal(model(x, mean_window), model(x, mean_window))
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_gradients_repeat_to_the_bit_with_several_threads(sparse):
+    # As large as it takes for torch to share the work among threads.
+    model = build(features=3, channels=32, top_k=20).float()
+    if sparse:
+        model.graph.dense_limit = 0
+    x, mean_window = (t.float() for t in data(12, 200, 3))
+    with torch_threads(4):
+        runs = [
+            torch.autograd.grad(model(x, mean_window).square().mean(), list(model.parameters()))
+            for _ in range(4)
+        ]
+    for run in runs[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(runs[0], run, strict=True))
 
 
 def test_windows_do_not_influence_each_other():
