@@ -29,7 +29,7 @@ def graph_matrix(model, mean_window):
 
 def mix_hop(x, adjacency, weights, bias, alpha):
     count = len(adjacency)
-    matrix = adjacency + torch.eye(count, dtype=x.dtype)
+    matrix = adjacency + torch.eye(count, dtype=x.dtype, device=x.device)
     matrix = matrix / matrix.sum(1, keepdim=True)
     hops = [x]
     for _ in range(weights.shape[1] - 1):
