@@ -18,6 +18,7 @@ from stemdist_ray.data.scaler import Scaler
 from stemdist_ray.data.season import SeasonRule
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.source import read_series, source_format
+from stemdist_ray.data.targets import check_targets
 from stemdist_ray.data.windows import (
     SplitName,
     WindowBase,
@@ -163,8 +164,11 @@ def assemble(
         config: The data settings.
 
     Raises:
-        DataError: Covariates are asked for and there are no time stamps.
+        DataError: Covariates are asked for and there are no time stamps, or a split has no targets
+            that were observed and vary.
     """
+    target_name = like.feature_names[windows.target]
+    check_targets(windows, starts, scaler, like.name, target_name)
     calendar = CalendarRule.find(config.covariates, times, train_steps, like.name)
     return PreparedSource(
         windows=replace(windows, calendar=calendar.encode(times)),
@@ -174,7 +178,7 @@ def assemble(
         times=times,
         calendar=calendar,
         season=SeasonRule.find(times, config.season, train_steps),
-        target_name=like.feature_names[windows.target],
+        target_name=target_name,
         target_unit=like.units[windows.target],
         location_ids=like.location_ids,
         coordinates=like.coordinates,

@@ -87,7 +87,7 @@ def test_mean_window_refuses_gaps():
 def test_scaler_and_encoder_input_see_train_only():
     series = ramp()
     values = series.values.copy()
-    values[36:] = -1e6
+    values[36:] = 1e6 - 7 * values[36:]
     changed = SpatioTemporalSeries(values)
     before, after = prepare(series, CONFIG), prepare(changed, CONFIG)
     assert before.scaler == after.scaler
