@@ -279,7 +279,7 @@ config = build_config("demo", {{**{TINY!r}, "forecaster": {{"name": "mine"}}}})
 result = distill("readings.ssv", "run", config)
 Path("damaged.ssv").write_text("1;2\\n3;x\\n")
 try:
-    read_semicolons(Path("damaged.ssv"))
+    read_semicolons(Path("damaged.ssv"), ReadConfig())
 except DataError as error:
     print(error)
 table = evaluate(result.path, "readings.ssv")

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from stemdist_ray.artifact.checkpoint import Checkpoint
 from stemdist_ray.config import DistillConfig, describe_validation_error
 from stemdist_ray.config.stored import upgrade_settings
 from stemdist_ray.data.describe import SourceDescription
@@ -240,31 +241,22 @@ class Manifest(_Part):
 
 
 def build_manifest(
-    config: DistillConfig,
+    checkpoint: Checkpoint,
     source: PreparedSource,
-    inertia: float,
-    state: RunState,
     known: KnownParts,
-    fitted: FittedBase | None,
-    balances: tuple[Balance, ...],
-    stages: Mapping[str, StageRecord],
     peak_rss_mib: float,
     tracking_run_id: str | None,
 ) -> Manifest:
     """Describe a run.
 
     Args:
-        config: Its settings.
+        checkpoint: After its last round.
         source: What was distilled.
-        inertia: Of the clustering.
-        state: After its last round.
         known: What is known of the synthetic windows.
-        fitted: The base, None without one.
-        balances: Ways to spend the budget that were tried, best first.
-        stages: What its stages cost the driver.
         peak_rss_mib: Peak memory of the driver.
         tracking_run_id: Tracking run, None where nothing was tracked.
     """
+    state, config, fitted = checkpoint.state, checkpoint.config, checkpoint.fitted_base
     kept, start = state.kept(), state.history[0].validation
     assert start is not None  # the start is always validated
     scaler = source.scaler
@@ -286,19 +278,19 @@ def build_manifest(
             start_validation=start,
             stopped_early=state.stopped_early,
             teachers=dict(state.teachers),
-            inertia=inertia,
+            inertia=checkpoint.clustering.inertia,
         ),
         history=state.history,
         config=config,
         versions=package_versions(),
         hardware=hardware(),
-        stages=dict(stages),
+        stages=dict(checkpoint.stages),
         peak_rss_mib=peak_rss_mib,
         tracking_run_id=tracking_run_id,
         season=source.season,
         calendar=source.calendar.columns,
         base=None if fitted is None else fitted.choice,
-        balances=balances,
+        balances=checkpoint.balances,
     )
 
 

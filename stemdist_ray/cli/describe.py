@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from stemdist_ray.cli.options import (
-    LocationsOption,
-    MissingOption,
     SourceArgument,
-    StartOption,
-    StepOption,
-    data_config,
 )
+from stemdist_ray.cli.source_options import reads_source
+from stemdist_ray.config import build_config
 
 
+@reads_source("season")
 def describe(
     source: SourceArgument,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
-    missing: MissingOption = None,
-    start: StartOption = None,
-    step: StepOption = None,
-    locations: LocationsOption = None,
+    *,
+    data: dict[str, Any],
 ) -> None:
     """Read SOURCE and say what it holds."""
     from stemdist_ray.cli.tables import description_lines
@@ -33,7 +29,7 @@ def describe(
     from stemdist_ray.data.statistics import series_statistics
     from stemdist_ray.system.files import finite
 
-    config = data_config(missing, start, step, locations)
+    config = build_config("standard", {"data": data}).data
     series = read_series(source, config)
     about = describe_series(series, source, source_format(source))
     statistics = series_statistics(series)

@@ -10,28 +10,24 @@ import typer
 from stemdist_ray.cli.options import (
     ConfigOption,
     HorizonOption,
-    LocationsOption,
     LookbackOption,
-    MissingOption,
     OverwriteOption,
     PresetOption,
-    SeasonOption,
     SetOption,
     SourceArgument,
-    StartOption,
-    StepOption,
     TrackingOption,
     assignments,
-    data_layer,
     default_of,
     drop_unset,
 )
+from stemdist_ray.cli.source_options import reads_source
 from stemdist_ray.config import DistillConfig, typed_layer
 from stemdist_ray.config.yaml_files import read_yaml
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.progress import output_console
 
 
+@reads_source()
 def distill(
     source: SourceArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder of the distilled data set.")],
@@ -78,11 +74,8 @@ def distill(
         bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")
     ] = False,
     overwrite: OverwriteOption = False,
-    missing: MissingOption = None,
-    start: StartOption = None,
-    step: StepOption = None,
-    locations: LocationsOption = None,
-    season: SeasonOption = None,
+    *,
+    data: dict[str, Any],
 ) -> None:
     """Distil SOURCE into the folder --out."""
     from stemdist_ray.cli.jobs import DistillJob, run_distill
@@ -101,7 +94,7 @@ def distill(
         "worker": {"num_workers": workers},
         "tracking": {"uri": tracking_uri},
         "forecaster": {"name": forecaster},
-        "data": data_layer(missing, start, step, locations, lookback, horizon, season),
+        "data": {**data, "lookback": lookback, "horizon": horizon},
     }
     file_layer = typed_layer(read_yaml(config_file), DistillConfig)
     job = DistillJob(

@@ -10,7 +10,6 @@ import typer
 
 from stemdist_ray.config import (
     PRESETS,
-    DataConfig,
     DistillConfig,
     build_config,
     flatten,
@@ -52,25 +51,6 @@ def _text(value: Any, none: str) -> str:
 SourceArgument = Annotated[
     str, typer.Argument(metavar="SOURCE", help="A path, demo, or sim:traffic?locations=300,...")
 ]
-MissingOption = Annotated[
-    list[float] | None,
-    typer.Option(
-        "--missing-value",
-        help="Reading that means 'missing'; may be repeated." + default_of("data.missing_values"),
-    ),
-]
-StartOption = Annotated[
-    str | None,
-    typer.Option("--start", help="Time of the first step, for sources without time stamps."),
-]
-StepOption = Annotated[
-    str | None,
-    typer.Option("--sampling-step", help="Time between steps, e.g. 5min or 1h; with --start."),
-]
-LocationsOption = Annotated[
-    Path | None,
-    typer.Option("--locations", help="CSV with a location id and two coordinates per row."),
-]
 LookbackOption = Annotated[
     int | None,
     typer.Option("--lookback", help="Input steps per window." + default_of("data.lookback")),
@@ -78,10 +58,6 @@ LookbackOption = Annotated[
 HorizonOption = Annotated[
     int | None,
     typer.Option("--horizon", help="Target steps per window." + default_of("data.horizon")),
-]
-SeasonOption = Annotated[
-    int | None,
-    typer.Option("--season", help="Steps per season, for sources without time stamps."),
 ]
 PresetOption = Annotated[
     str, typer.Option("--preset", help=f"Settings to start from: {', '.join(PRESETS)}.")
@@ -103,36 +79,6 @@ TrackingOption = Annotated[
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Move an existing --out aside first.")
 ]
-
-
-def data_layer(
-    missing: list[float] | None,
-    start: str | None,
-    step: str | None,
-    locations: Path | None,
-    lookback: int | None = None,
-    horizon: int | None = None,
-    season: int | None = None,
-) -> dict[str, Any]:
-    """Data settings as a layer; options that were not given are left out."""
-    layer = {
-        "missing_values": missing or None,
-        "start": start,
-        "sampling_step": step,
-        "locations_file": None if locations is None else str(locations),
-        "lookback": lookback,
-        "horizon": horizon,
-        "season": season,
-    }
-    return drop_unset(layer)
-
-
-def data_config(
-    missing: list[float] | None, start: str | None, step: str | None, locations: Path | None
-) -> DataConfig:
-    """Data settings for commands that only read a source."""
-    layer = {"data": data_layer(missing, start, step, locations)}
-    return build_config("standard", layer).data
 
 
 def drop_unset(tree: dict[str, Any]) -> dict[str, Any]:

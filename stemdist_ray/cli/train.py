@@ -9,20 +9,15 @@ import typer
 
 from stemdist_ray.cli.options import (
     HorizonOption,
-    LocationsOption,
     LookbackOption,
-    MissingOption,
     OverwriteOption,
-    SeasonOption,
     SetOption,
     SourceArgument,
-    StartOption,
-    StepOption,
     TrackingOption,
-    data_layer,
     drop_unset,
     text_of_default,
 )
+from stemdist_ray.cli.source_options import reads_source
 from stemdist_ray.config import TrainConfig, merge_layers, parse_assignments
 from stemdist_ray.config.yaml_files import read_yaml
 from stemdist_ray.progress import output_console
@@ -30,6 +25,7 @@ from stemdist_ray.progress import output_console
 _DEFAULTS = TrainConfig()
 
 
+@reads_source()
 def train(
     source: SourceArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder of the trained forecaster.")],
@@ -78,11 +74,8 @@ def train(
         bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")
     ] = False,
     overwrite: OverwriteOption = False,
-    missing: MissingOption = None,
-    start: StartOption = None,
-    step: StepOption = None,
-    locations: LocationsOption = None,
-    season: SeasonOption = None,
+    *,
+    data: dict[str, Any],
 ) -> None:
     """Train a forecaster on SOURCE, or on its distilled data, and test it once."""
     from stemdist_ray.cli.files import TrainFile
@@ -104,7 +97,7 @@ def train(
             "training": {"epochs": epochs},
             "worker": {"num_workers": workers},
             "tracking": {"uri": tracking_uri},
-            "data": data_layer(missing, start, step, locations, lookback, horizon, season),
+            "data": {**data, "lookback": lookback, "horizon": horizon},
         },
     }
     one_by_one = {"config": parse_assignments(settings or [], TrainConfig)}

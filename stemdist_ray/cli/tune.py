@@ -8,20 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from stemdist_ray.cli.options import (
-    LocationsOption,
-    MissingOption,
     OverwriteOption,
     SetOption,
     SourceArgument,
-    StartOption,
-    StepOption,
     TrackingOption,
     assignments,
-    data_layer,
     default_of,
     drop_unset,
     text_of_default,
 )
+from stemdist_ray.cli.source_options import reads_source
 from stemdist_ray.config import PRESETS, merge_layers
 from stemdist_ray.config.yaml_files import read_yaml
 from stemdist_ray.progress import output_console
@@ -30,6 +26,7 @@ from stemdist_ray.sweeps.config import SearchConfig
 _SEARCH = SearchConfig()
 
 
+@reads_source()
 def tune(
     source: SourceArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder of the sweep.")],
@@ -85,10 +82,8 @@ def tune(
         bool, typer.Option("--resume", help="Go on with the sweep in --out, as it was begun.")
     ] = False,
     overwrite: OverwriteOption = False,
-    missing: MissingOption = None,
-    start: StartOption = None,
-    step: StepOption = None,
-    locations: LocationsOption = None,
+    *,
+    data: dict[str, Any],
 ) -> None:
     """Search compression ratios and settings for SOURCE, many distillations, into --out."""
     from stemdist_ray.cli.files import TuneFile
@@ -103,7 +98,7 @@ def tune(
             "seed": seed,
             "worker": {"num_workers": workers},
             "tracking": {"uri": tracking_uri},
-            "data": data_layer(missing, start, step, locations),
+            "data": data,
         },
         "search": {
             "trials": trials,

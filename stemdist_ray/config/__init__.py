@@ -18,6 +18,7 @@ from stemdist_ray.config.layers import (
     with_settings,
 )
 from stemdist_ray.config.presets import PRESETS, build_config
+from stemdist_ray.config.reading import ReadConfig
 from stemdist_ray.config.section import Positive, Rate, Ratio, Section
 from stemdist_ray.config.sections import (
     ClusteringConfig,
@@ -44,6 +45,7 @@ __all__ = [
     "Positive",
     "Rate",
     "Ratio",
+    "ReadConfig",
     "RefineConfig",
     "Section",
     "TeacherConfig",

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from stemdist_ray.config.budgets import EvaluationConfig, TeacherConfig, ValidationConfig
 from stemdist_ray.config.layers import flatten, without
+from stemdist_ray.config.reading import ReadConfig
 from stemdist_ray.config.section import BaseName, Covariate, Positive, Rate, Ratio, Section
 
 
@@ -48,6 +49,7 @@ class DataConfig(Section):
     locations_file: str | None = Field(
         None, description="CSV with a location id and two coordinates per row"
     )
+    read: ReadConfig = ReadConfig()
 
     @model_validator(mode="after")
     def _check(self) -> DataConfig:

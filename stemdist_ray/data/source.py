@@ -30,7 +30,10 @@ def read_series(source: str | Path, config: DataConfig | None = None) -> SpatioT
         text = DEMO_SOURCE if str(source) == "demo" else str(source)
         series = simulate_traffic(parse_simulation(text))
     else:
-        series = find_reader(Path(source)).read(Path(source))
+        path = Path(source)
+        reader = find_reader(path)
+        reader.check(path, config.read)
+        series = reader.read(path, config.read)
     series = with_missing_values(series, config.missing_values)
     series = with_time_stamps(series, config.start, config.sampling_step)
     if config.locations_file is not None:

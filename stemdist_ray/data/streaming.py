@@ -88,7 +88,8 @@ def stream_source(source: str | Path, config: DataConfig, folder: Path) -> Prepa
             f"{path}: {reader.name} cannot be read in blocks; formats that can: {known}. Leave "
             "streaming out to read it into memory"
         )
-    blocks = _configured(reader.stream(path, BLOCK), config)
+    reader.check(path, config.read)
+    blocks = _configured(reader.stream(path, config.read, BLOCK), config)
     raw = _write_blocks(blocks, folder)
     description = _describe(raw, str(source), reader.name)  # before they are scaled in place
     return _scale(raw, config, description)

@@ -37,8 +37,8 @@ def write_artifact(
     Returns:
         What was written.
     """
-    state, clustering, config = checkpoint.state, checkpoint.clustering, checkpoint.config
-    kept = state.kept().synthetic
+    clustering, config = checkpoint.clustering, checkpoint.config
+    kept = checkpoint.state.kept().synthetic
     source = with_fitted_base(source, checkpoint.fitted_base)
     clustered = clustered_data(source, clustering)
     start, known = initial_state(config, source, clustering, clustered)
@@ -51,18 +51,7 @@ def write_artifact(
         coordinates=source.coordinates,
         mean_window=source.mean_window(),
         scaler=source.scaler,
-        manifest=build_manifest(
-            config,
-            source,
-            clustering.inertia,
-            state,
-            known,
-            checkpoint.fitted_base,
-            checkpoint.balances,
-            checkpoint.stages,
-            peak_rss_mib,
-            tracking_run_id,
-        ),
+        manifest=build_manifest(checkpoint, source, known, peak_rss_mib, tracking_run_id),
         known=known,
         fitted_base=checkpoint.fitted_base,
         teacher=checkpoint.teacher,

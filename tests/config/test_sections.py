@@ -84,6 +84,8 @@ def test_what_does_not_decide_the_result(name, value):
         ("matching.locations", "centroid"),
         ("matching.init", "even"),
         ("data.season", 24),
+        ("data.read.key", "df"),
+        ("data.read.select.level", 850),
         ("validation.every", 1),
         ("validation.subsets", 2),
         ("worker.threads", 2),
@@ -97,7 +99,8 @@ def test_what_decides_the_result(name, value):
 
 
 def test_every_setting_decides_or_is_known_not_to():
-    config = build_config("standard", {"forecaster": {"options": {"channels": 8}}})
+    given = {"forecaster": {"options": {"channels": 8}}, "data": {"read": {"select": {"level": 1}}}}
+    config = build_config("standard", given)
     settings = set(flatten(config.model_dump(mode="json")))
     left_out = settings - set(config.deciding())
     kept_of_worker = {"worker.threads", "worker.coordinator_threads"}

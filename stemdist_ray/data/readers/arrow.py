@@ -7,13 +7,14 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import feather
 
+from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import Reader, register_reader
 from stemdist_ray.data.readers.parquet import frame_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
 
-def read_arrow(path: Path) -> SpatioTemporalSeries:
+def read_arrow(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
     """Read an Arrow IPC file (random access or stream) or a Feather file.
 
     Raises:

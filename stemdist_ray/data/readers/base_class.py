@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
+GRID_SETTINGS = frozenset({"select"})
 TIME_NAMES = frozenset({"time", "timestamp", "datetime", "date", "date_time", "ds", "t"})
 
 
@@ -28,14 +30,30 @@ class Reader:
         read: Turns a path into a series.
         stream: Turns a path into consecutive blocks of steps of at most that many bytes, for
             files larger than memory; None = the format cannot be read in blocks.
+        settings: Those of :class:`stemdist_ray.config.ReadConfig` that it heeds; any other is
+            refused rather than overlooked.
     """
 
     name: str
     suffixes: tuple[str, ...]
     magic: tuple[bytes, ...]
-    read: Callable[[Path], SpatioTemporalSeries]
+    read: Callable[[Path, ReadConfig], SpatioTemporalSeries]
     recognises_folder: Callable[[Path], bool] | None = None
-    stream: Callable[[Path, int], Iterator[SpatioTemporalSeries]] | None = None
+    stream: Callable[[Path, ReadConfig, int], Iterator[SpatioTemporalSeries]] | None = None
+    settings: frozenset[str] = frozenset()
+
+    def check(self, path: Path, options: ReadConfig) -> None:
+        """Refuse settings that say nothing about this format.
+
+        Raises:
+            DataError: Names the first of them.
+        """
+        for name in sorted(options.model_fields_set - self.settings):
+            if getattr(options, name) != getattr(ReadConfig(), name):
+                raise DataError(
+                    f"{path}: data.read.{name} says nothing about the format {self.name}; leave it "
+                    "out"
+                )
 
 
 READERS: dict[str, Reader] = {}

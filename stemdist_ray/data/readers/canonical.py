@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import Reader, register_reader, steps_per_block
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
@@ -23,7 +24,7 @@ def is_canonical(path: Path) -> bool:
     return (path / DESCRIPTION).exists()
 
 
-def read_canonical(path: Path) -> SpatioTemporalSeries:
+def read_canonical(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
     """Read a canonical folder.
 
     It holds ``series.json``, ``values.arrow`` (one row per step, columns ``value``, ``observed``
@@ -35,7 +36,9 @@ def read_canonical(path: Path) -> SpatioTemporalSeries:
     return next(_parts(path, None))
 
 
-def stream_canonical(path: Path, block_bytes: int) -> Iterator[SpatioTemporalSeries]:
+def stream_canonical(
+    path: Path, options: ReadConfig, block_bytes: int
+) -> Iterator[SpatioTemporalSeries]:
     """Read a canonical folder in blocks of steps; see :func:`read_canonical`."""
     return _parts(path, block_bytes)
 

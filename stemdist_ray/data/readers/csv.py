@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import Reader, register_reader, table_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
 
-def read_csv(path: Path) -> SpatioTemporalSeries:
+def read_csv(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
     """Read a wide CSV file with a header row of location ids, separated by comma, semicolon or tab.
 
     Raises:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from stemdist_ray.data.readers.base_class import steps_per_block
+from stemdist_ray.config import ReadConfig
+from stemdist_ray.data.readers.base_class import steps_per_block, to_datetime64
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
@@ -17,6 +20,108 @@ ORDER = "feature_names"
 _TIME = ("time", "valid_time", "datetime", "date", "t")
 _LATITUDE = ("latitude", "lat", "y")
 _LONGITUDE = ("longitude", "lon", "lng", "x")
+# Dimensions that are neither time nor place, as ECMWF, CMIP and WRF call them: members of an
+# ensemble, lead times, heights, bounds.
+_OTHER = frozenset(
+    (
+        *("number", "realization", "realisation", "member", "ensemble", "ens", "quantile"),
+        *("step", "lead_time", "leadtime", "forecast_period", "forecast_reference_time"),
+        *("level", "lev", "plev", "pressure", "pressure_level", "isobaricinhpa", "model_level"),
+        *("height", "depth", "altitude", "hybrid", "soil_layer", "band", "wavelength"),
+        *("bnds", "bounds", "nbnds", "nv"),
+    )
+)
+_EXPVER = "expver"
+_NUMBERS = "fiu"  # kinds of dtypes; no dates, no durations, no complex numbers
+
+
+def selected(dataset: xr.Dataset, options: ReadConfig, path: Path) -> xr.Dataset:
+    """Leave time and place: one entry of every other dimension.
+
+    ``expver`` tells final from preliminary readings of ERA5 and is no choice: where the one is
+    missing the other holds.
+
+    Args:
+        dataset: As it was opened.
+        options: ``select`` names entries.
+        path: For messages.
+
+    Raises:
+        DataError: A dimension that is neither time nor place has several entries and none is
+            selected, or what is selected is not there.
+    """
+    for name, label in options.select.items():
+        dimension = _dimension(dataset, name, path)
+        dataset = dataset.isel({dimension: _entry(dataset, dimension, label, path)})
+    for name in _dimensions_of_readings(dataset):
+        if name.lower() == _EXPVER:
+            dataset = _merged(dataset, name)
+        elif _is_other(dataset, name):
+            if dataset.sizes[name] > 1:
+                labels = _labels(dataset, name)
+                shown = ", ".join(labels[:6]) + (", ..." if len(labels) > 6 else "")
+                raise DataError(
+                    f"{path}: dimension {name!r} is neither time nor place and has "
+                    f"{len(labels)} entries ({shown}); take one by data.read.select, e.g. "
+                    f"{name}={labels[0]}"
+                )
+            dataset = dataset.isel({name: 0})
+    return dataset
+
+
+def _dimensions_of_readings(dataset: xr.Dataset) -> list[str]:
+    """Dimensions of all numeric variables; bounds of cells and the like have others besides."""
+    found: dict[str, None] = {}
+    for variable in dataset.data_vars.values():
+        if variable.dtype.kind in _NUMBERS and any(_is_time(dataset, d) for d in variable.dims):
+            found |= dict.fromkeys(map(str, variable.dims))
+    return list(found)
+
+
+def _dimension(dataset: xr.Dataset, name: str, path: Path) -> str:
+    found = {str(n).lower(): str(n) for n in dataset.sizes}
+    if name.lower() not in found:
+        raise DataError(
+            f"{path}: data.read.select names the dimension {name!r}; there are "
+            f"{', '.join(sorted(found.values()))}"
+        )
+    return found[name.lower()]
+
+
+def _entry(dataset: xr.Dataset, name: str, label: str | float, path: Path) -> int:
+    """Position of a label; numbers are compared as numbers."""
+    labels = _labels(dataset, name)
+    for position, own in enumerate(labels):
+        if own == str(label) or _number(own) == _number(label) is not None:
+            return position
+    shown = ", ".join(labels[:12]) + (", ..." if len(labels) > 12 else "")
+    raise DataError(f"{path}: {name} has no entry {_plain(label)}; there are {shown}")
+
+
+def _plain(label: str | float) -> str:
+    return label if isinstance(label, str) else f"{label:g}"
+
+
+def _number(text: str | float) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _is_other(dataset: xr.Dataset, name: str) -> bool:
+    """By its name, or by what the CF conventions say of a vertical axis."""
+    if name.lower() in _OTHER:
+        return True
+    attributes = dataset[name].attrs if name in dataset.coords else {}
+    return attributes.get("axis") == "Z" or "positive" in attributes
+
+
+def _merged(dataset: xr.Dataset, name: str) -> xr.Dataset:
+    merged = dataset.isel({name: 0}, drop=True)
+    for position in range(1, dataset.sizes[name]):
+        merged = merged.fillna(dataset.isel({name: position}, drop=True))
+    return merged
 
 
 def dataset_blocks(
@@ -43,9 +148,7 @@ def dataset_to_series(
     """
     time = time_dimension(dataset, path)
     names = [
-        str(n)
-        for n, v in dataset.data_vars.items()
-        if time in v.dims and np.issubdtype(v.dtype, np.number)
+        str(n) for n, v in dataset.data_vars.items() if time in v.dims and v.dtype.kind in _NUMBERS
     ]
     if not names:
         raise DataError(
@@ -66,7 +169,7 @@ def dataset_to_series(
     values = np.stack([a.reshape(steps, -1) for a in layers], axis=2).astype(np.float32)
     return SpatioTemporalSeries(
         values=values,
-        times=_times(dataset, time),
+        times=_times(dataset, time, path),
         location_ids=_location_ids(dataset, space),
         coordinates=_coordinates(dataset, space),
         feature_names=tuple(names),
@@ -86,24 +189,65 @@ def time_dimension(dataset: xr.Dataset, path: Path) -> str:
     """Find the dimension that is time: by its time stamps, else by its name.
 
     Raises:
-        DataError: There is none.
+        DataError: There is none, or there are two.
     """
-    for name in dataset.sizes:
-        if name in dataset.coords and np.issubdtype(dataset[name].dtype, np.datetime64):
-            return str(name)
+    stamped = [
+        d for d in _dimensions_of_readings(dataset) or dataset.sizes if _has_stamps(dataset, d)
+    ]
+    if len(stamped) > 1:
+        raise DataError(
+            f"{path}: dimensions {', '.join(map(repr, stamped))} both hold time stamps; expected "
+            "one that is time. Take one entry of the other by data.read.select"
+        )
+    if stamped:
+        return str(stamped[0])
+    by_name = {str(name).lower(): str(name) for name in dataset.sizes}
     for wanted in _TIME:
-        if wanted in dataset.sizes:
-            return wanted
+        if wanted in by_name:
+            return by_name[wanted]
     raise DataError(
         f"{path}: no time dimension; expected one with time stamps or called one of "
         f"{', '.join(_TIME)}; found {sorted(map(str, dataset.sizes))}"
     )
 
 
-def _times(dataset: xr.Dataset, time: str) -> npt.NDArray[np.datetime64] | None:
-    if time in dataset.coords and np.issubdtype(dataset[time].dtype, np.datetime64):
-        return np.asarray(dataset[time].to_numpy()).astype("datetime64[ns]")
+def _is_time(dataset: xr.Dataset, name: Hashable) -> bool:
+    return str(name).lower() in _TIME or _has_stamps(dataset, name)
+
+
+def _has_stamps(dataset: xr.Dataset, name: Hashable) -> bool:
+    if name not in dataset.coords or dataset[name].ndim != 1 or not dataset.sizes[name]:
+        return False
+    values = dataset[name].to_numpy()
+    return values.dtype.kind == "M" or hasattr(values[0], "calendar")
+
+
+def _times(dataset: xr.Dataset, time: str, path: Path) -> npt.NDArray[np.datetime64] | None:
+    if time not in dataset.coords:
+        return None
+    values = dataset[time].to_numpy()
+    if values.dtype.kind == "M":
+        return to_datetime64(values, path)
+    if hasattr(values[0], "calendar"):
+        return _of_other_calendar(values)
+    if values.dtype.kind in "SUTO":
+        return to_datetime64([v.decode() if isinstance(v, bytes) else str(v) for v in values], path)
     return None
+
+
+def _of_other_calendar(values: npt.NDArray[Any]) -> npt.NDArray[np.datetime64]:
+    """Time stamps of a calendar that ours has no dates for (no leap days, months of 30 days).
+
+    The first keeps its date, the others their distance from it: order, steps and gaps stay what
+    they are, while dates may be some days off those of the file.
+    """
+    first = values[0]
+    month_ends = {2: 28, 4: 30, 6: 30, 9: 30, 11: 30}
+    day = min(first.day, month_ends.get(first.month, 31))
+    begin = np.datetime64(f"{first.year:04d}-{first.month:02d}-{day:02d}", "us")
+    clock = timedelta(hours=first.hour, minutes=first.minute, seconds=first.second)
+    passed = np.array([value - first + clock for value in values], dtype="timedelta64[us]")
+    return np.asarray((begin + passed).astype("datetime64[ns]"))
 
 
 def _labels(dataset: xr.Dataset, dimension: str) -> list[str]:

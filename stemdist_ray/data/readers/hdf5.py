@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import Reader, register_reader
 from stemdist_ray.data.readers.pandas_hdf import is_pandas, read_pandas
 from stemdist_ray.data.readers.parquet import frame_to_series
@@ -13,11 +14,15 @@ from stemdist_ray.errors import DataError
 from stemdist_ray.system.dependencies import need
 
 
-def read_hdf5(path: Path) -> SpatioTemporalSeries:
-    """Read the one pandas table of an HDF5 file, in whatever group it is.
+def read_hdf5(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
+    """Read a pandas table of an HDF5 file, in whatever group it is.
+
+    Args:
+        path: The file.
+        options: ``key`` names the table where there are several.
 
     Raises:
-        DataError: The file is damaged or does not hold exactly one pandas table.
+        DataError: The file is damaged, or which table is meant is not clear.
         DependencyError: The extra ``formats`` is not installed.
     """
     need("reading HDF5", "formats", "h5py")
@@ -32,16 +37,29 @@ def read_hdf5(path: Path) -> SpatioTemporalSeries:
                     tables.append(name)
 
             file.visititems(note)
-            if len(tables) != 1:
-                found = ", ".join(sorted(tables or file)) or "nothing"
-                raise DataError(
-                    f"{path}: expected one pandas table (as METR-LA, PEMS-BAY or LargeST ship it); "
-                    f"found {len(tables)}: {found}. NetCDF files should end in .nc"
-                )
-            table = read_pandas(file[tables[0]], path)
+            table = read_pandas(file[_chosen(tables, sorted(file), options.key, path)], path)
     except (OSError, RuntimeError) as error:
         raise DataError(f"{path}: cannot be read as HDF5: {error}") from error
     return frame_to_series(table, path)
 
 
-register_reader(Reader("hdf5", (".h5", ".hdf5", ".hdf"), (b"\x89HDF",), read_hdf5))
+def _chosen(tables: list[str], groups: list[str], key: str | None, path: Path) -> str:
+    """Name of the table that is meant."""
+    if not tables:
+        raise DataError(
+            f"{path}: expected a pandas table (as METR-LA, PEMS-BAY or LargeST ship it); found "
+            f"{', '.join(groups) or 'nothing'}. NetCDF files should end in .nc"
+        )
+    if key is not None and key.strip("/") not in tables:
+        raise DataError(f"{path}: holds no table {key!r}; found {', '.join(sorted(tables))}")
+    if key is None and len(tables) > 1:
+        raise DataError(
+            f"{path}: holds {len(tables)} tables: {', '.join(sorted(tables))}; say which one by "
+            "data.read.key"
+        )
+    return tables[0] if key is None else key.strip("/")
+
+
+register_reader(
+    Reader("hdf5", (".h5", ".hdf5", ".hdf"), (b"\x89HDF",), read_hdf5, settings=frozenset({"key"}))
+)

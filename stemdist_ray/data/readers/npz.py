@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import Reader, register_reader
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
@@ -16,7 +17,7 @@ from stemdist_ray.errors import DataError
 _PARTS = ("train", "val", "test")
 
 
-def read_npz(path: Path) -> SpatioTemporalSeries:
+def read_npz(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
     """Read an array ``data`` of shape (T, N) or (T, N, F).
 
     Arrays ``times``, ``location_ids``, ``coordinates``, ``mask``, ``feature_names`` and ``units``
@@ -90,7 +91,7 @@ def is_window_folder(path: Path) -> bool:
     return all((path / f"{part}.npz").exists() for part in _PARTS)
 
 
-def read_window_folder(path: Path) -> SpatioTemporalSeries:
+def read_window_folder(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
     """Put the series back together from windows ``x`` (S, L, N, F) and ``y`` (S, H, N, F).
 
     Consecutive samples must be one step apart, as the DCRNN preparation writes

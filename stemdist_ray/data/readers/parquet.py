@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import (
     TIME_NAMES,
     Reader,
@@ -27,7 +28,7 @@ LOCATION_NAMES = frozenset(
 )
 
 
-def read_parquet(path: Path) -> SpatioTemporalSeries:
+def read_parquet(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
     """Read a Parquet file.
 
     Raises:
@@ -48,7 +49,9 @@ def frame_to_series(table: pd.DataFrame, path: Path) -> SpatioTemporalSeries:
     return _long_to_series(table, *keys, path)
 
 
-def stream_parquet(path: Path, block_bytes: int) -> Iterator[SpatioTemporalSeries]:
+def stream_parquet(
+    path: Path, options: ReadConfig, block_bytes: int
+) -> Iterator[SpatioTemporalSeries]:
     """Read a Parquet file in blocks of steps; the rows of a long table must be in time order.
 
     Raises:

@@ -1,0 +1,131 @@
+"""The options of all commands that read a SOURCE, in one place.
+
+typer reads a command's signature; :func:`reads_source` puts these options into it, and hands the
+command the layer of data settings that they make.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stemdist_ray.cli.options import default_of, drop_unset
+from stemdist_ray.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class SourceOption:
+    """One option.
+
+    Args:
+        setting: Dotted name of the setting below ``data``.
+        flag: As it is typed.
+        kind: Type of its value, as typer takes it.
+        help: What it says.
+        parse: From what typer gives to the value of the setting.
+    """
+
+    setting: str
+    flag: str
+    kind: Any
+    help: str
+    parse: Callable[[Any], Any] = lambda value: value
+
+    @property
+    def parameter(self) -> str:
+        """Name of the parameter."""
+        return "source_" + self.setting.replace(".", "_")
+
+
+def _pairs(given: list[str]) -> dict[str, str]:
+    """NAME=VALUE each."""
+    pairs = [text.partition("=") for text in given]
+    for text, (name, equals, value) in zip(given, pairs, strict=True):
+        if not (name and equals and value):
+            raise ConfigError(f"--select {text}: expected DIMENSION=LABEL, e.g. level=850")
+    return {name: value for name, _, value in pairs}
+
+
+OPTIONS = (
+    SourceOption(
+        "missing_values",
+        "--missing-value",
+        list[float],
+        "Reading that means 'missing'; may be repeated." + default_of("data.missing_values"),
+    ),
+    SourceOption("start", "--start", str, "Time of the first step, for sources without stamps."),
+    SourceOption(
+        "sampling_step", "--sampling-step", str, "Time between steps, e.g. 5min; with --start."
+    ),
+    SourceOption("season", "--season", int, "Steps per season, for sources without time stamps."),
+    SourceOption(
+        "locations_file",
+        "--locations",
+        Path,
+        "CSV with a location id and two coordinates per row.",
+        str,
+    ),
+    SourceOption("read.key", "--key", str, "Which table of an HDF5 file with several."),
+    SourceOption(
+        "read.select",
+        "--select",
+        list[str],
+        "Entry of a dimension that is neither time nor place, e.g. level=850; may be repeated.",
+        _pairs,
+    ),
+)
+
+
+def reads_source(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of its source.
+
+    The command takes ``data``, the layer of data settings, besides its own parameters.
+
+    Args:
+        *without: Settings that mean nothing to the command.
+    """
+    options = [option for option in OPTIONS if option.setting not in without]
+    added = [
+        inspect.Parameter(
+            option.parameter,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[option.kind | None, typer.Option(option.flag, help=option.help)],
+        )
+        for option in options
+    ]
+
+    def with_options(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+        kept = [p for name, p in own.parameters.items() if name != "data"]
+        parameters = [*(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in kept), *added]
+
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            taken = {option: given.pop(option.parameter) for option in options}
+            command(**given, data=data_layer(taken))
+
+        run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        return run
+
+    return with_options
+
+
+def data_layer(given: Mapping[SourceOption, Any]) -> dict[str, Any]:
+    """Data settings as a layer; options that were not given are left out."""
+    layer: dict[str, Any] = {}
+    for option, value in given.items():
+        if value is None or value == []:
+            continue
+        place, *names = layer, *option.setting.split(".")
+        for name in names[:-1]:
+            place = place.setdefault(name, {})
+        place[names[-1]] = option.parse(value)
+    return drop_unset(layer)

@@ -1,0 +1,18 @@
+"""How the bytes of a source become a table or a grid, where the file alone does not say."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from stemdist_ray.config.section import Section
+
+
+class ReadConfig(Section):
+    """Settings of readers. None of them is needed where there is one way to read a file."""
+
+    key: str | None = Field(None, description="which table of an HDF5 file with several")
+    select: dict[str, str | float] = Field(
+        default_factory=dict,
+        description="where a grid has dimensions besides time and place: the entry to take of "
+        "each, by its label",
+    )

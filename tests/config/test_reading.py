@@ -1,0 +1,22 @@
+import pytest
+
+from stemdist_ray.config import ReadConfig, build_config
+from stemdist_ray.errors import ConfigError
+
+
+def test_nothing_is_said_by_default():
+    assert build_config("standard").data.read == ReadConfig()
+    assert ReadConfig().model_dump() == {"key": None, "select": {}}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"colour": "red"}, "data.read.colour: unknown setting"),
+        ({"select": {"level": [850]}}, "data.read.select.level"),
+        ({"key": ["df"]}, "data.read.key"),
+    ],
+)
+def test_what_it_does_not_take(given, words):
+    with pytest.raises(ConfigError, match=words):
+        build_config("standard", {"data": {"read": given}})
