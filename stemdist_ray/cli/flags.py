@@ -17,6 +17,10 @@ SETTING_FLAGS = {
     "data.missing_values": "--missing-value",
     "data.locations_file": "--locations",
     "data.season": "--season",
+    "data.read.header": "--header/--no-header",
+    "data.read.transpose": "--transpose",
+    "data.read.time_format": "--time-format",
+    "data.read.dayfirst": "--dayfirst/--monthfirst",
     "data.read.key": "--key",
     "data.read.select": "--select",
     "data.lookback": "--lookback",
@@ -40,7 +44,7 @@ def with_flags(message: str, flags: Container[str]) -> str:
         flags: Those that the command takes.
     """
     for name, flag in SETTING_FLAGS.items():
-        if flag not in flags:
+        if flag.split("/")[0] not in flags:
             continue
         # Not inside longer names, paths or what is being assigned; job files have a part config.
         pattern = rf"(?<![\w./\\])((?:config\.)?{re.escape(name)})(?![\w/\\]|\.\w|\s*\()"

@@ -71,6 +71,31 @@ OPTIONS = (
         "CSV with a location id and two coordinates per row.",
         str,
     ),
+    SourceOption(
+        "read.header",
+        "--header/--no-header",
+        bool,
+        "Whether the first row of a text file names columns.  [default: by its looks]",
+    ),
+    SourceOption(
+        "read.transpose",
+        "--transpose",
+        bool,
+        "A table has a row per location and a column per step.",
+    ),
+    SourceOption(
+        "read.time_format",
+        "--time-format",
+        str,
+        "How times are written: epoch-s, epoch-ms, epoch-us, epoch-ns, excel, or e.g. "
+        "%d.%m.%Y.  [default: by their looks]",
+    ),
+    SourceOption(
+        "read.dayfirst",
+        "--dayfirst/--monthfirst",
+        bool,
+        "Whether 3/4/2021 is in April.  [default: the order that fits, where one does]",
+    ),
     SourceOption("read.key", "--key", str, "Which table of an HDF5 file with several."),
     SourceOption(
         "read.select",

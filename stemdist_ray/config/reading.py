@@ -16,3 +16,17 @@ class ReadConfig(Section):
         description="where a grid has dimensions besides time and place: the entry to take of "
         "each, by its label",
     )
+    header: bool | None = Field(
+        None, description="whether the first row of a text file names columns; null = by its looks"
+    )
+    transpose: bool = Field(
+        False, description="a table has a row per location and a column per step"
+    )
+    time_format: str | None = Field(
+        None,
+        description="how times are written: epoch-s, epoch-ms, epoch-us, epoch-ns, excel, or a "
+        "format such as %d.%m.%Y %H:%M; null = by their looks",
+    )
+    dayfirst: bool | None = Field(
+        None, description="whether 3/4/2021 is the third of April; null = where only one fits"
+    )

@@ -1,4 +1,5 @@
 import inspect
+import re
 
 import h5py
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import xarray as xr
 
 from stemdist_ray.cli.app import app
+from stemdist_ray.cli.flags import SETTING_FLAGS
 from stemdist_ray.cli.source_options import OPTIONS, data_layer
 from stemdist_ray.config import DataConfig, flatten
 from tests.cli.conftest import check_refused, run
@@ -23,6 +25,9 @@ def test_every_option_is_a_setting():
 def test_every_setting_of_readers_has_a_flag():
     taken = {o.setting for o in OPTIONS}
     assert {f"read.{name}" for name in DataConfig().read.model_dump()} <= taken
+    by_setting = {o.setting: o.flag for o in OPTIONS}
+    shown = {f"data.{name}": flag for name, flag in by_setting.items()}
+    assert shown.items() <= SETTING_FLAGS.items()
 
 
 def test_options_that_are_not_given_stay_out_of_the_layer():
@@ -41,7 +46,8 @@ def test_commands_that_read_a_source_have_all_of_them(command):
     text = run(command, "--help").output
     windows_only = {"--season"} if command in ("describe", "convert") else set()
     for option in OPTIONS:
-        assert (f"{option.flag} <" in text) == (option.flag not in windows_only), option.flag
+        shown = all(re.search(rf"{flag}\b", text) for flag in option.flag.split("/"))
+        assert shown == (option.flag not in windows_only), option.flag
     (callback,) = [c.callback for c in app.registered_commands if c.callback.__name__ == command]
     assert "data" not in inspect.signature(callback).parameters
 

@@ -6,7 +6,7 @@ from stemdist_ray.errors import ConfigError
 
 def test_nothing_is_said_by_default():
     assert build_config("standard").data.read == ReadConfig()
-    assert ReadConfig().model_dump() == {"key": None, "select": {}}
+    assert not any(ReadConfig().model_dump().values())
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pyarrow import feather
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import Reader, register_reader
+from stemdist_ray.data.readers.base_class import TABLE_SETTINGS, Reader, register_reader
 from stemdist_ray.data.readers.parquet import frame_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
@@ -30,9 +30,15 @@ def read_arrow(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
             table = feather.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: cannot be read as Arrow: {error}") from error
-    return frame_to_series(table.to_pandas(), path)
+    return frame_to_series(table.to_pandas(), path, options)
 
 
 register_reader(
-    Reader("arrow", (".arrow", ".feather", ".ipc", ".arrows"), (b"ARROW1",), read_arrow)
+    Reader(
+        "arrow",
+        (".arrow", ".feather", ".ipc", ".arrows"),
+        (b"ARROW1",),
+        read_arrow,
+        settings=TABLE_SETTINGS,
+    )
 )

@@ -11,11 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
+from stemdist_ray.data.readers.times import TIME_NAMES, number_format, to_datetime64
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
 GRID_SETTINGS = frozenset({"select"})
-TIME_NAMES = frozenset({"time", "timestamp", "datetime", "date", "date_time", "ds", "t"})
+TABLE_SETTINGS = frozenset({"transpose", "time_format", "dayfirst"})
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,11 @@ def steps_per_block(block_bytes: int, locations: int, features: int) -> int:
 
 
 def table_to_series(
-    table: pd.DataFrame, path: Path, name: str, part_of_more: bool = False
+    table: pd.DataFrame,
+    path: Path,
+    name: str,
+    options: ReadConfig | None = None,
+    part_of_more: bool = False,
 ) -> SpatioTemporalSeries:
     """Turn a wide table (a row per step, a column per location) into a series.
 
@@ -118,7 +123,10 @@ def table_to_series(
     Raises:
         DataError: No numeric column, or a cell that is not a number.
     """
-    table, times = split_off_times(table, path)
+    options = options or ReadConfig()
+    if options.transpose:
+        table = transposed(table, path)
+    table, times = split_off_times(table, path, options)
     if table.shape[1] == 0 or len(table) == 0:
         raise DataError(f"{path}: expected a row per step and a column per location; found none")
     return SpatioTemporalSeries(
@@ -128,6 +136,23 @@ def table_to_series(
         name=name,
         part_of_more=part_of_more,
     )
+
+
+def transposed(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """A table of a row per location as one of a row per step; its first column names locations.
+
+    Raises:
+        DataError: A location is named twice.
+    """
+    if isinstance(table.index, pd.RangeIndex):
+        table = table.set_index(table.columns[0])
+    twice = table.index[table.index.duplicated()]
+    if len(twice):
+        raise DataError(f"{path}: location {str(twice[0])!r} has two rows")
+    turned = table.T.reset_index(names="time")
+    turned.columns = [str(name) for name in turned.columns]
+    numbers = pd.to_numeric(turned["time"], errors="coerce")
+    return turned if numbers.isna().any() else turned.assign(time=numbers)
 
 
 def numeric(table: pd.DataFrame, path: Path) -> npt.NDArray[np.float32]:
@@ -152,41 +177,50 @@ def numeric(table: pd.DataFrame, path: Path) -> npt.NDArray[np.float32]:
 
 
 def split_off_times(
-    table: pd.DataFrame, path: Path
+    table: pd.DataFrame, path: Path, options: ReadConfig
 ) -> tuple[pd.DataFrame, npt.NDArray[np.datetime64] | None]:
-    """Separate the time stamps from the locations."""
+    """Separate the time stamps from the locations.
+
+    Raises:
+        DataError: They cannot be read, or the columns are times, not locations.
+    """
     if isinstance(table.index, pd.DatetimeIndex):
-        return table, to_datetime64(table.index, path)
-    if table.shape[1] == 0:
+        return table, to_datetime64(table.index, path, options)
+    if table.shape[1] == 0 or len(table) == 0:
         return table, None
     first = table.columns[0]
-    named = str(first).strip().lower() in TIME_NAMES or str(first).startswith("Unnamed: 0")
+    _check_columns_are_no_times(table, path)
     column = table[first]
+    named = str(first).strip().lower() in TIME_NAMES or str(first).startswith("Unnamed: 0")
     is_text = not pd.api.types.is_numeric_dtype(column)
     if pd.api.types.is_datetime64_any_dtype(column) or (
         is_text and (named or _looks_like_time(column))
     ):
-        return table.drop(columns=first), to_datetime64(column, path)
-    if named and len(table) > 1:
-        # A running number: it orders the rows and says nothing else.
-        return table.drop(columns=first), None
-    return table, None
+        return table.drop(columns=first), to_datetime64(column, path, options, str(first))
+    if not named or len(table) < 2:
+        return table, None
+    numbers = column.to_numpy(np.float64, na_value=np.nan)
+    if options.time_format is None and number_format(numbers, str(first)) is None:
+        ahead = np.diff(numbers)
+        if (ahead == 1).all() or (str(first).startswith("Unnamed") and (ahead > 0).all()):
+            # A running number: it orders the rows and says nothing else.
+            return table.drop(columns=first), None
+        if str(first).strip().lower() == "t":
+            return table, None  # a temperature, say
+    return table.drop(columns=first), to_datetime64(column, path, options, str(first))
+
+
+def _check_columns_are_no_times(table: pd.DataFrame, path: Path) -> None:
+    """Stations as rows would be read as steps, and their steps as locations."""
+    names = pd.Series([str(name) for name in table.columns[1:4]])
+    if len(names) < 2 or pd.to_numeric(names, errors="coerce").notna().any():
+        return
+    if pd.to_datetime(names, errors="coerce", format="mixed").notna().all():
+        raise DataError(
+            f"{path}: the columns are named like times ({names[0]}, {names[1]}, ...); expected a "
+            "row per step. Read a row per location by data.read.transpose"
+        )
 
 
 def _looks_like_time(column: pd.Series) -> bool:
     return bool(pd.to_datetime(column.head(5), errors="coerce", format="mixed").notna().all())
-
-
-def to_datetime64(values: object, path: Path) -> npt.NDArray[np.datetime64]:
-    """Parse time stamps; zones are converted to UTC.
-
-    Raises:
-        DataError: One of them is not a time.
-    """
-    try:
-        stamps = pd.DatetimeIndex(pd.to_datetime(values, format="mixed"))  # type: ignore[call-overload]
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{path}: a time stamp cannot be read: {error}") from error
-    if stamps.tz is not None:
-        stamps = stamps.tz_convert("UTC").tz_localize(None)
-    return stamps.to_numpy().astype("datetime64[ns]")

@@ -2,50 +2,146 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import Reader, register_reader, table_to_series
+from stemdist_ray.data.readers.base_class import (
+    TABLE_SETTINGS,
+    Reader,
+    register_reader,
+    table_to_series,
+)
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
+_ENCODING = "utf-8-sig"
+_FIRST_ROWS = 20  # that tell what a header is
+
 
 def read_csv(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
-    """Read a wide CSV file with a header row of location ids, separated by comma, semicolon or tab.
+    """Read a wide CSV file, separated by comma, semicolon or tab.
+
+    Args:
+        path: The file.
+        options: Whether there is a header; how times are written; whether rows are locations.
 
     Raises:
         DataError: The file is not such a table.
     """
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            header = file.readline()
-        separator = max(",;\t", key=header.count)
-        table = pd.read_csv(path, sep=separator, index_col=False, encoding="utf-8-sig")
+        with path.open(encoding=_ENCODING) as file:
+            separator = max(",;\t", key=file.readline().count)
+        names = _column_names(path, separator, options)
+        table = pd.read_csv(
+            path,
+            sep=separator,
+            names=names,
+            header=None,
+            skiprows=0 if options.header is False else 1,
+            index_col=False,
+            encoding=_ENCODING,
+        )
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not a text file in UTF-8: {error.reason}") from error
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read as CSV: {reason}") from error
-    _check_header(table, path)
-    return table_to_series(table, path, path.name)
+    empty = [name for name in table.columns if name == "" and table[name].isna().all()]
+    table = table.drop(columns=empty)  # of a delimiter at the end of every row
+    if options.header is None:
+        _check_header(table, path)
+    return table_to_series(table, path, path.name, options)
+
+
+def _column_names(path: Path, separator: str, options: ReadConfig) -> list[str]:
+    """Names of the columns, one per field of a row.
+
+    Raises:
+        DataError: Rows differ in their number of fields, or a name occurs twice.
+    """
+    with path.open(encoding=_ENCODING, newline="") as file:
+        header = next(csv.reader(file, delimiter=separator))
+        if options.header is False:
+            width, names = len(header), [f"{i}" for i in range(len(header))]
+        else:
+            names = [name.strip() for name in header]
+            width = len(names)
+            first = next((n for n in islice(_widths(file, separator), 1)), width)
+            if first == width + 1:
+                # R's write.table names no column of row labels; trailing delimiters look the same.
+                with path.open(encoding=_ENCODING, newline="") as again:
+                    rows = list(islice(csv.reader(again, delimiter=separator), 1, _FIRST_ROWS))
+                labels_last = all(row and row[-1].strip() == "" for row in rows)
+                names = [*names, ""] if labels_last else ["Unnamed: 0", *names]
+                width = first
+    _check_widths(path, separator, width, 0 if options.header is False else 1)
+    named = [name for name in names if name]
+    twice = next((name for i, name in enumerate(named) if name in named[:i]), None)
+    if twice is not None:
+        raise DataError(
+            f"{path}: two columns are called {twice!r}; expected a header row of location ids, "
+            "each once. Where the file has no header row, say data.read.header: false"
+        )
+    return names if options.header is False else _unnamed(names)
+
+
+def _unnamed(names: list[str]) -> list[str]:
+    """An unnamed first column, as ``DataFrame.to_csv`` writes its index."""
+    return ["Unnamed: 0", *names[1:]] if len(names) > 1 and names[0] == "" else names
+
+
+def _widths(lines: Iterator[str], separator: str) -> Iterator[int]:
+    """Fields of each row that is not empty."""
+    for line in lines:
+        if line.strip():
+            if '"' in line:
+                yield len(next(csv.reader([line], delimiter=separator)))
+            else:
+                yield line.count(separator) + 1
+
+
+def _check_widths(path: Path, separator: str, width: int, skipped: int) -> None:
+    """What pandas does not do: it fills short rows with gaps and cuts long ones."""
+    with path.open(encoding=_ENCODING, newline="") as file:
+        for row, found in enumerate(islice(_widths(file, separator), skipped, None), 1):
+            if found != width:
+                raise DataError(
+                    f"{path}: data row {row} has {found} fields, the others have {width}; cannot "
+                    "be read as CSV"
+                )
 
 
 def _check_header(table: pd.DataFrame, path: Path) -> None:
     """A file without a header loses its first row of readings to the column names."""
     names = [str(name) for name in table.columns]
-    if len(names) > 1 and all(_is_fraction(name) for name in names):
+    numbers = pd.to_numeric(pd.Series(names), errors="coerce")
+    if len(names) < 2 or numbers.isna().any() or len(table) == 0:
+        return
+    if any("." in name for name in names) or _like_readings(numbers, table):
         raise DataError(
             f"{path}: the first row ({names[0]}, {names[1]}, ...) looks like readings; expected "
-            "a header row of location ids"
+            "a header row of location ids. Say by data.read.header whether it is one"
         )
 
 
-def _is_fraction(name: str) -> bool:
-    # pandas numbers repeated names: 64.375, 64.375.1
-    digits = name.replace(".", "", 2).lstrip("-")
-    return "." in name and digits.isdigit()
+def _like_readings(names: pd.Series, table: pd.DataFrame) -> bool:
+    """Whether most names, as numbers, lie where the readings of their own columns do."""
+    if (names.diff().iloc[1:] == 1).all():
+        return False  # columns that are numbered
+    readings = table.select_dtypes("number")
+    if readings.shape[1] < table.shape[1]:
+        return False
+    low, high = readings.min().to_numpy(), readings.max().to_numpy()
+    own = names.to_numpy(float)
+    spread = high - low
+    return bool(((own >= low - spread) & (own <= high + spread)).mean() > 0.5)
 
 
-register_reader(Reader("csv", (".csv", ".tsv", ".txt"), (), read_csv))
+register_reader(
+    Reader("csv", (".csv", ".tsv", ".txt"), (), read_csv, settings=TABLE_SETTINGS | {"header"})
+)

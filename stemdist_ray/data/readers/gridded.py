@@ -12,7 +12,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import steps_per_block, to_datetime64
+from stemdist_ray.data.readers.base_class import steps_per_block
+from stemdist_ray.data.readers.times import to_datetime64
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import Reader, register_reader
+from stemdist_ray.data.readers.base_class import TABLE_SETTINGS, Reader, register_reader
 from stemdist_ray.data.readers.pandas_hdf import is_pandas, read_pandas
 from stemdist_ray.data.readers.parquet import frame_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
@@ -40,7 +40,7 @@ def read_hdf5(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
             table = read_pandas(file[_chosen(tables, sorted(file), options.key, path)], path)
     except (OSError, RuntimeError) as error:
         raise DataError(f"{path}: cannot be read as HDF5: {error}") from error
-    return frame_to_series(table, path)
+    return frame_to_series(table, path, options)
 
 
 def _chosen(tables: list[str], groups: list[str], key: str | None, path: Path) -> str:
@@ -61,5 +61,11 @@ def _chosen(tables: list[str], groups: list[str], key: str | None, path: Path) -
 
 
 register_reader(
-    Reader("hdf5", (".h5", ".hdf5", ".hdf"), (b"\x89HDF",), read_hdf5, settings=frozenset({"key"}))
+    Reader(
+        "hdf5",
+        (".h5", ".hdf5", ".hdf"),
+        (b"\x89HDF",),
+        read_hdf5,
+        settings=TABLE_SETTINGS | {"key"},
+    )
 )

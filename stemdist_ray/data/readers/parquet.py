@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import (
-    TIME_NAMES,
+    TABLE_SETTINGS,
     Reader,
     numeric,
     register_reader,
     steps_per_block,
     table_to_series,
-    to_datetime64,
 )
+from stemdist_ray.data.readers.times import TIME_NAMES, number_format, to_datetime64
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
@@ -38,15 +38,15 @@ def read_parquet(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
         table = pq.read_table(path).to_pandas()
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
-    return frame_to_series(table, path)
+    return frame_to_series(table, path, options)
 
 
-def frame_to_series(table: pd.DataFrame, path: Path) -> SpatioTemporalSeries:
+def frame_to_series(table: pd.DataFrame, path: Path, options: ReadConfig) -> SpatioTemporalSeries:
     """Turn a wide or long table into a series; long if it names a time and a location column."""
     keys = _keys_of_long(table.columns)
     if keys is None:
-        return table_to_series(table, path, path.name)
-    return _long_to_series(table, *keys, path)
+        return table_to_series(table, path, path.name, options)
+    return _long_to_series(table, *keys, path, options)
 
 
 def stream_parquet(
@@ -64,9 +64,9 @@ def stream_parquet(
         frames = _frames(file, max(2, rows))
         if keys is None:
             for frame in frames:
-                yield table_to_series(frame, path, path.name, part_of_more=True)
+                yield table_to_series(frame, path, path.name, options, part_of_more=True)
         else:
-            yield from _long_blocks(file, frames, *keys, path)
+            yield from _long_blocks(file, frames, *keys, path, options)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
 
@@ -97,6 +97,7 @@ def _long_blocks(
     time: object,
     location: object,
     path: Path,
+    options: ReadConfig,
 ) -> Iterator[SpatioTemporalSeries]:
     """Blocks of a long table; the last step of a table may go on in the next."""
     ids: dict[str, None] = {}
@@ -113,10 +114,14 @@ def _long_blocks(
         open_step = table[time] == table[time].iloc[-1]
         if not open_step.all():
             done = table[~open_step].reset_index(drop=True)
-            yield _at_all_locations(_long_to_series(done, time, location, path, True), tuple(ids))
+            yield _at_all_locations(
+                _long_to_series(done, time, location, path, options, True), tuple(ids)
+            )
         rest = table[open_step].reset_index(drop=True)
     if rest is not None:
-        yield _at_all_locations(_long_to_series(rest, time, location, path, True), tuple(ids))
+        yield _at_all_locations(
+            _long_to_series(rest, time, location, path, options, True), tuple(ids)
+        )
 
 
 def _at_all_locations(block: SpatioTemporalSeries, ids: tuple[str, ...]) -> SpatioTemporalSeries:
@@ -129,7 +134,12 @@ def _at_all_locations(block: SpatioTemporalSeries, ids: tuple[str, ...]) -> Spat
 
 
 def _long_to_series(
-    table: pd.DataFrame, time: object, location: object, path: Path, part_of_more: bool = False
+    table: pd.DataFrame,
+    time: object,
+    location: object,
+    path: Path,
+    options: ReadConfig,
+    part_of_more: bool = False,
 ) -> SpatioTemporalSeries:
     features = [c for c in table.columns if c not in (time, location)]
     if not features:
@@ -148,10 +158,11 @@ def _long_to_series(
     places, ids = pd.factorize(table[location])
     values = np.full((len(times), len(ids), len(features)), np.nan, np.float32)
     values[steps, places] = numeric(table[features], path)
-    is_number = pd.api.types.is_numeric_dtype(table[time])
+    known = options.time_format is not None or not pd.api.types.is_numeric_dtype(table[time])
+    known = known or number_format(np.asarray(times, np.float64), str(time)) is not None
     return SpatioTemporalSeries(
         values=values,
-        times=None if is_number else to_datetime64(times, path),
+        times=to_datetime64(times, path, options, str(time)) if known else None,
         location_ids=tuple(str(i) for i in ids),
         feature_names=tuple(str(f) for f in features),
         name=path.name,
@@ -160,5 +171,12 @@ def _long_to_series(
 
 
 register_reader(
-    Reader("parquet", (".parquet", ".pq"), (b"PAR1",), read_parquet, stream=stream_parquet)
+    Reader(
+        "parquet",
+        (".parquet", ".pq"),
+        (b"PAR1",),
+        read_parquet,
+        stream=stream_parquet,
+        settings=TABLE_SETTINGS,
+    )
 )

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from stemdist_ray.config import DataConfig, ReadConfig
 from stemdist_ray.data.source import read_series
 from stemdist_ray.errors import DataError
 from tests.conftest import real_file
@@ -43,6 +44,113 @@ def test_bad_files(tmp_path, text, words):
     with pytest.raises(DataError, match=words) as caught:
         read(tmp_path, text)
     assert "x.csv" in str(caught.value)
+
+
+def write(path, rows, separator=","):
+    path.write_text("\n".join(separator.join(map(str, row)) for row in rows) + "\n")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_rows_with_labels_that_the_header_does_not_name(tmp_path, separator):
+    """As R's write.table writes them: without care all columns shift by one."""
+    stamps = [f"2024-01-01 0{hour}:00" for hour in range(3)]
+    rows = [["a", "b"], *([t, i, i + 10] for i, t in enumerate(stamps))]
+    write(tmp_path / "x.csv", rows, separator)
+    series = read_series(tmp_path / "x.csv")
+    assert series.location_ids == ("a", "b")
+    np.testing.assert_array_equal(series.values[:, :, 0], [[0, 10], [1, 11], [2, 12]])
+    assert series.times[0] == np.datetime64("2024-01-01")
+
+
+@pytest.mark.parametrize("header", ["a,b", "a,b,"])
+def test_a_delimiter_at_the_end_of_rows(tmp_path, header):
+    (tmp_path / "x.csv").write_text(f"{header}\n1,2,\n3,4,\n")
+    series = read_series(tmp_path / "x.csv")
+    assert series.location_ids == ("a", "b")
+    np.testing.assert_array_equal(series.values[:, :, 0], [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize("row", ["5", "5,6,7,8"])
+def test_rows_of_other_lengths(tmp_path, row):
+    (tmp_path / "x.csv").write_text(f"a,b,c\n1,2,3\n{row}\n")
+    with pytest.raises(DataError, match="data row 2 has . fields, the others have 3"):
+        read_series(tmp_path / "x.csv")
+
+
+def test_a_separator_inside_quotes(tmp_path):
+    (tmp_path / "x.csv").write_text('"a,1",b\n1,2\n3,"4"\n')
+    assert read_series(tmp_path / "x.csv").location_ids == ("a,1", "b")
+
+
+def test_two_columns_of_one_name(tmp_path):
+    (tmp_path / "x.csv").write_text("a,b,a\n1,2,3\n")
+    with pytest.raises(DataError, match="two columns are called 'a'"):
+        read_series(tmp_path / "x.csv")
+
+
+def test_no_header(tmp_path):
+    rows = [[340 + i, 644 - i, 500] for i in range(9)]
+    write(tmp_path / "x.csv", rows)
+    with pytest.raises(DataError, match=r"looks like readings.*data.read.header"):
+        read_series(tmp_path / "x.csv")
+    config = DataConfig(read=ReadConfig(header=False))
+    series = read_series(tmp_path / "x.csv", config)
+    np.testing.assert_array_equal(series.values[:, :, 0], rows)
+    assert series.location_ids == ("0", "1", "2")
+    said = DataConfig(read=ReadConfig(header=True))
+    assert read_series(tmp_path / "x.csv", said).location_ids == ("340", "644", "500")
+
+
+def test_whole_numbers_that_are_ids(tmp_path):
+    write(tmp_path / "x.csv", [[773869, 767541], [60, 61], [62, 63]])
+    assert read_series(tmp_path / "x.csv").location_ids == ("773869", "767541")
+
+
+def test_a_row_per_location(tmp_path):
+    stamps = [f"2024-01-01 0{hour}:00" for hour in range(4)]
+    rows = [["sensor", *stamps], [400001, 1, 2, 3, 4], [400002, 5, 6, 7, 8]]
+    write(tmp_path / "x.csv", rows)
+    with pytest.raises(DataError, match=r"named like times.*data.read.transpose"):
+        read_series(tmp_path / "x.csv")
+    series = read_series(tmp_path / "x.csv", DataConfig(read=ReadConfig(transpose=True)))
+    assert series.location_ids == ("400001", "400002")
+    np.testing.assert_array_equal(series.values[:, :, 0], [[1, 5], [2, 6], [3, 7], [4, 8]])
+    assert series.times[-1] == np.datetime64("2024-01-01T03:00")
+
+
+def test_a_row_per_location_without_times(tmp_path):
+    write(tmp_path / "x.csv", [["id", 0, 1, 2], ["a", 1, 2, 3], ["b", 4, 5, 6]])
+    series = read_series(tmp_path / "x.csv", DataConfig(read=ReadConfig(transpose=True)))
+    assert series.times is None
+    np.testing.assert_array_equal(series.values[:, :, 0], [[1, 4], [2, 5], [3, 6]])
+    write(tmp_path / "y.csv", [["id", 0, 1], ["a", 1, 2], ["a", 4, 5]])
+    with pytest.raises(DataError, match="location 'a' has two rows"):
+        read_series(tmp_path / "y.csv", DataConfig(read=ReadConfig(transpose=True)))
+
+
+@pytest.mark.parametrize("name", ["timestamp", "time", "date", "ds"])
+def test_times_since_1970_are_not_dropped(tmp_path, name):
+    write(tmp_path / "x.csv", [[name, "a"], *([1614556800 + 300 * i, i] for i in range(5))])
+    series = read_series(tmp_path / "x.csv")
+    assert series.times[1] == np.datetime64("2021-03-01T00:05")
+
+
+def test_a_temperature_called_t(tmp_path):
+    write(tmp_path / "x.csv", [["T", "u"], [281.5, 1], [281.1, 2], [282.0, 3]])
+    assert read_series(tmp_path / "x.csv").location_ids == ("T", "u")
+
+
+def test_numbers_called_a_time_that_are_none(tmp_path):
+    write(tmp_path / "x.csv", [["time", "a"], [7.5, 1], [3.25, 2], [9.0, 3]])
+    with pytest.raises(DataError, match=r"no known time stamps; say how.*time_format"):
+        read_series(tmp_path / "x.csv")
+
+
+def test_the_index_of_a_data_frame(tmp_path):
+    write(tmp_path / "x.csv", [["", "a"], [3, 1], [4, 2], [7, 3]])
+    series = read_series(tmp_path / "x.csv")
+    assert series.location_ids == ("a",)
+    assert series.times is None
 
 
 def test_not_text(tmp_path):

@@ -1,0 +1,186 @@
+"""From what files call a time to time stamps. Never guessed: what fits two readings is refused.
+
+Sources write times as text of many orders, with and without offsets, as seconds since 1970, as
+YYYYMMDD, as the day numbers of spreadsheets. A column is read in one way from top to bottom.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from stemdist_ray.config import ReadConfig
+from stemdist_ray.errors import DataError
+
+TIME_NAMES = frozenset({"time", "timestamp", "datetime", "date", "date_time", "ds", "t"})
+
+Stamps = npt.NDArray[np.datetime64]
+
+# Seconds since 1970 between 1973 and 2100; the finer units are a thousandfold each.
+_EPOCH = (1e8, 4.2e9)
+_EPOCH_UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+# Lengths of numbers that are written like dates, and their formats.
+_WRITTEN = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_YEARS = (1900, 2200)
+# Days since 1899-12-30, as spreadsheets count: 1954 to 2119.
+_EXCEL = (20_000.0, 80_000.0)
+_EXCEL_ORIGIN = "1899-12-30"
+_DATE_NAMES = frozenset({"date", "datetime", "date_time"})
+
+_CLOCK = re.compile(r"\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*([AaPp][Mm])?\s*")
+_TWO_ORDERS = re.compile(r"\s*(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{2}|\d{4})(\D.*)?")
+_OFFSET = re.compile(r".*\d\s*(Z|[+-]\d{2}:?\d{2})\s*")
+NAMED_FORMATS = ("epoch-s", "epoch-ms", "epoch-us", "epoch-ns", "excel")
+
+
+def to_datetime64(
+    values: Any, path: Path, options: ReadConfig | None = None, column: str = "time"
+) -> Stamps:
+    """Parse the time stamps of a column; zones are converted to UTC.
+
+    Args:
+        values: A column, an index or an array: dates, text or numbers.
+        path: For messages.
+        options: ``time_format`` and ``dayfirst`` say how to read them.
+        column: For messages.
+
+    Returns:
+        (T,) datetime64[ns].
+
+    Raises:
+        DataError: One of them is not a time, or they can be read in two ways.
+    """
+    options = options or ReadConfig()
+    where = f"{path}: column {column!r}"
+    plain = pd.Series(np.asarray(values)) if isinstance(values, list) else pd.Series(values)
+    if pd.api.types.is_datetime64_any_dtype(plain):
+        return _nanoseconds(pd.DatetimeIndex(plain), where)
+    if pd.api.types.is_numeric_dtype(plain):
+        return _of_numbers(plain.to_numpy(dtype=np.float64, na_value=np.nan), where, options)
+    return _of_text(plain, where, options)
+
+
+def number_format(values: npt.NDArray[np.float64], column: str) -> str | None:
+    """How numbers stand for times: one of :data:`NAMED_FORMATS`, a format, or None = they do not.
+
+    Args:
+        values: (T,) numbers.
+        column: Name of their column; days of spreadsheets are only looked for in dates.
+    """
+    if not len(values) or not np.isfinite(values).all():
+        return None
+    low, high = float(values.min()), float(values.max())
+    whole = bool((values == np.floor(values)).all())
+    for digits, written in _WRITTEN.items():
+        if whole and 10.0 ** (digits - 1) <= low and high < 10.0**digits:
+            text = pd.Series(values.astype(np.int64).astype(str))
+            years = text.str[:4].astype(int)
+            parsed = pd.to_datetime(text, format=written, errors="coerce")
+            if years.between(*_YEARS).all() and parsed.notna().all():
+                return written
+    for unit, size in _EPOCH_UNITS.items():
+        if _EPOCH[0] * size <= low and high <= _EPOCH[1] * size:
+            return f"epoch-{unit}"
+    is_date = column.strip().lower() in _DATE_NAMES
+    return "excel" if is_date and _EXCEL[0] <= low and high <= _EXCEL[1] else None
+
+
+def _of_numbers(values: npt.NDArray[np.float64], where: str, options: ReadConfig) -> Stamps:
+    if np.isnan(values).any():
+        row = int(np.flatnonzero(np.isnan(values))[0])
+        raise DataError(f"{where}: the time stamp of data row {row + 1} is missing")
+    found = options.time_format or number_format(values, where.rsplit("'", 2)[-2])
+    if found is None:
+        raise DataError(
+            f"{where} holds numbers ({values[0]:g}, ...) that are no known time stamps; say how to "
+            f"read them by data.read.time_format: {', '.join(NAMED_FORMATS)}, or a format such as "
+            "%Y%m%d"
+        )
+    if found == "excel":
+        days = pd.to_timedelta(np.round(values * 86_400), unit="s")
+        return _nanoseconds(pd.DatetimeIndex(pd.Timestamp(_EXCEL_ORIGIN) + days), where)
+    if found.startswith("epoch-"):
+        unit = found.removeprefix("epoch-")
+        if unit not in _EPOCH_UNITS:
+            raise DataError(f"{where}: {found} is none of {', '.join(NAMED_FORMATS)}")
+        if (values == np.floor(values)).all():
+            stamps = values.astype(np.int64).astype(f"datetime64[{unit}]")
+        else:
+            stamps = np.round(values * 1e6 / _EPOCH_UNITS[unit]).astype("datetime64[us]")
+        return _nanoseconds(pd.DatetimeIndex(stamps), where)
+    text = pd.Series(values.astype(np.int64).astype(str))
+    return _parsed(text, where, format=found)
+
+
+def _of_text(values: pd.Series, where: str, options: ReadConfig) -> Stamps:
+    empty = values.isna().to_numpy() | (values.astype(str).str.strip() == "").to_numpy()
+    if empty.any():
+        row = int(np.flatnonzero(empty)[0])
+        raise DataError(f"{where}: the time stamp of data row {row + 1} is missing")
+    text = values.astype(str)
+    if options.time_format is not None and not options.time_format.startswith(("epoch", "excel")):
+        return _parsed(text, where, format=options.time_format)
+    numbers = pd.to_numeric(text, errors="coerce")
+    if numbers.notna().all():
+        return _of_numbers(numbers.to_numpy(np.float64), where, options)
+    if text.map(lambda t: _CLOCK.fullmatch(t) is not None).all():
+        raise DataError(
+            f"{where} holds times of day without a date ({text.iloc[0]}, ...); expected dates. "
+            "Leave the column out and give data.start and data.sampling_step"
+        )
+    parts = text.map(_TWO_ORDERS.fullmatch)
+    if parts.notna().all():
+        return _parsed(text, where, dayfirst=_day_first(parts, where, options))
+    offsets = text.map(lambda t: _OFFSET.fullmatch(t) is not None)
+    if offsets.any() and not offsets.all():
+        row = int(np.flatnonzero(~offsets.to_numpy())[0])
+        raise DataError(
+            f"{where}: some time stamps have an offset from UTC and that of data row {row + 1} "
+            f"({text.iloc[row]}) has none"
+        )
+    return _parsed(text, where, utc=bool(offsets.all()))
+
+
+def _day_first(parts: pd.Series, where: str, options: ReadConfig) -> bool:
+    """Whether dates like 3/4/2021 have the day in front; one order for the whole column."""
+    first = parts.map(lambda m: int(m[1])).to_numpy()
+    second = parts.map(lambda m: int(m[2])).to_numpy()
+    day, month = bool((second <= 12).all()), bool((first <= 12).all())
+    if options.dayfirst is not None:
+        return options.dayfirst
+    if day and month and (first != second).any():
+        shown = parts.iloc[int(np.flatnonzero(first != second)[0])][0].strip()
+        raise DataError(
+            f"{where}: in {shown} either number may be the day; say which order the file has by "
+            "data.read.dayfirst: true or false"
+        )
+    return day
+
+
+def _parsed(text: pd.Series, where: str, **how: Any) -> Stamps:
+    arguments = {"format": "mixed", **how}
+    try:
+        stamps = pd.DatetimeIndex(pd.to_datetime(text, **arguments))
+    except (TypeError, ValueError, OverflowError) as error:
+        bad = pd.to_datetime(text, errors="coerce", **arguments).isna().to_numpy()
+        row = int(np.flatnonzero(bad)[0]) if bad.any() else 0
+        raise DataError(
+            f"{where}, data row {row + 1}: {text.iloc[row]!r} is not a time stamp like the others"
+        ) from error
+    return _nanoseconds(stamps, where)
+
+
+def _nanoseconds(stamps: pd.DatetimeIndex, where: str) -> Stamps:
+    """In UTC; years that nanoseconds cannot hold would come out as others."""
+    if stamps.tz is not None:
+        stamps = stamps.tz_convert("UTC").tz_localize(None)
+    if len(stamps) and not (stamps.min().year > 1677 and stamps.max().year < 2262):
+        raise DataError(
+            f"{where}: times from {stamps.min()} to {stamps.max()}; expected years 1678 to 2261"
+        )
+    return np.asarray(stamps.to_numpy().astype("datetime64[ns]"))
