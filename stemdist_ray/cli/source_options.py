@@ -72,6 +72,27 @@ OPTIONS = (
         str,
     ),
     SourceOption(
+        "read.layout",
+        "--layout",
+        str,
+        "wide (a column per location) or long (a row per step and location).  [default: by its "
+        "structure]",
+    ),
+    SourceOption("read.time_column", "--time-column", str, "Name of the column of times."),
+    SourceOption(
+        "read.location_column",
+        "--location-column",
+        str,
+        "Name of the column of location ids in a long table.",
+    ),
+    SourceOption(
+        "read.features",
+        "--features",
+        str,
+        "Columns of readings in a long table, with commas between.  [default: all numbers]",
+        lambda text: [name.strip() for name in text.split(",")],
+    ),
+    SourceOption(
         "read.header",
         "--header/--no-header",
         bool,

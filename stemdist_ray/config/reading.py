@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from stemdist_ray.config.section import Section
@@ -15,6 +17,17 @@ class ReadConfig(Section):
         default_factory=dict,
         description="where a grid has dimensions besides time and place: the entry to take of "
         "each, by its label",
+    )
+    layout: Literal["auto", "wide", "long"] = Field(
+        "auto",
+        description="wide: a row per step and a column per location; long: a row for each pair",
+    )
+    time_column: str | None = Field(None, description="name of the column of times")
+    location_column: str | None = Field(
+        None, description="name of the column of location ids in a long table"
+    )
+    features: tuple[str, ...] = Field(
+        (), description="columns of readings in a long table; none = all numbers"
     )
     header: bool | None = Field(
         None, description="whether the first row of a text file names columns; null = by its looks"

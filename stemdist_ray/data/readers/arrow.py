@@ -8,8 +8,8 @@ import pyarrow as pa
 from pyarrow import feather
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import TABLE_SETTINGS, Reader, register_reader
-from stemdist_ray.data.readers.parquet import frame_to_series
+from stemdist_ray.data.readers.base_class import Reader, register_reader
+from stemdist_ray.data.readers.tables import TABLE_SETTINGS, frame_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 

@@ -1,4 +1,4 @@
-"""CSV, wide: a row per step, a column per location, an optional time column in front."""
+"""CSV, wide (a column per location) or long (a row per step and location)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import (
-    TABLE_SETTINGS,
-    Reader,
-    register_reader,
-    table_to_series,
-)
+from stemdist_ray.data.readers.base_class import Reader, register_reader
+from stemdist_ray.data.readers.tables import TABLE_SETTINGS, frame_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
@@ -24,7 +20,7 @@ _FIRST_ROWS = 20  # that tell what a header is
 
 
 def read_csv(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
-    """Read a wide CSV file, separated by comma, semicolon or tab.
+    """Read a CSV file, separated by comma, semicolon or tab.
 
     Args:
         path: The file.
@@ -55,7 +51,7 @@ def read_csv(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
     table = table.drop(columns=empty)  # of a delimiter at the end of every row
     if options.header is None:
         _check_header(table, path)
-    return table_to_series(table, path, path.name, options)
+    return frame_to_series(table, path, options)
 
 
 def _column_names(path: Path, separator: str, options: ReadConfig) -> list[str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import TABLE_SETTINGS, Reader, register_reader
+from stemdist_ray.data.readers.base_class import Reader, register_reader
 from stemdist_ray.data.readers.pandas_hdf import is_pandas, read_pandas
-from stemdist_ray.data.readers.parquet import frame_to_series
+from stemdist_ray.data.readers.tables import TABLE_SETTINGS, frame_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.dependencies import need

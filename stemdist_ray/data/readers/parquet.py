@@ -1,8 +1,9 @@
-"""Parquet, wide (a column per location) or long (time, location, one column per feature)."""
+"""Parquet, wide (a column per location) or long (a row per step and location)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import (
+from stemdist_ray.data.readers.base_class import Reader, register_reader, steps_per_block
+from stemdist_ray.data.readers.structure import LongTable, as_columns, recognised
+from stemdist_ray.data.readers.tables import (
     TABLE_SETTINGS,
-    Reader,
-    numeric,
-    register_reader,
-    steps_per_block,
-    table_to_series,
+    frame_to_series,
+    long_to_series,
+    wide_to_series,
 )
-from stemdist_ray.data.readers.times import TIME_NAMES, number_format, to_datetime64
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
-
-LOCATION_NAMES = frozenset(
-    {"location", "location_id", "id", "node", "sensor", "sensor_id", "station", "station_id"}
-)
 
 
 def read_parquet(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
@@ -41,14 +37,6 @@ def read_parquet(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
     return frame_to_series(table, path, options)
 
 
-def frame_to_series(table: pd.DataFrame, path: Path, options: ReadConfig) -> SpatioTemporalSeries:
-    """Turn a wide or long table into a series; long if it names a time and a location column."""
-    keys = _keys_of_long(table.columns)
-    if keys is None:
-        return table_to_series(table, path, path.name, options)
-    return _long_to_series(table, *keys, path, options)
-
-
 def stream_parquet(
     path: Path, options: ReadConfig, block_bytes: int
 ) -> Iterator[SpatioTemporalSeries]:
@@ -57,26 +45,23 @@ def stream_parquet(
     Raises:
         DataError: It is damaged, neither wide nor long, or long and not in time order.
     """
+    if options.transpose:
+        raise DataError(f"{path}: a row per location cannot be read in blocks of steps")
     try:
         file = pq.ParquetFile(path)
-        keys = _keys_of_long(file.schema_arrow.names)
         rows = steps_per_block(block_bytes, len(file.schema_arrow.names), 1)
         frames = _frames(file, max(2, rows))
-        if keys is None:
-            for frame in frames:
-                yield table_to_series(frame, path, path.name, options, part_of_more=True)
+        first = next(frames, None)
+        if first is None:
+            raise DataError(f"{path}: the table has no rows")
+        layout = recognised(first, options, path)
+        if layout is None:
+            for frame in chain([first], frames):
+                yield wide_to_series(frame, path, options, part_of_more=True)
         else:
-            yield from _long_blocks(file, frames, *keys, path, options)
+            yield from _long_blocks(file, chain([first], frames), layout, path, options)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
-
-
-def _keys_of_long(columns: Iterable[object]) -> tuple[object, object] | None:
-    """The time and the location column of a long table, None where it is wide."""
-    lower = {str(name).lower(): name for name in columns}
-    time = next((lower[n] for n in lower if n in TIME_NAMES), None)
-    location = next((lower[n] for n in lower if n in LOCATION_NAMES), None)
-    return None if time is None or location is None else (time, location)
 
 
 def _frames(file: pq.ParquetFile, rows: int) -> Iterator[pd.DataFrame]:
@@ -84,44 +69,42 @@ def _frames(file: pq.ParquetFile, rows: int) -> Iterator[pd.DataFrame]:
     held: list[pa.RecordBatch] = []
     for batch in file.iter_batches(rows):
         if held and len(batch) > 1:
-            yield pa.Table.from_batches(held).to_pandas()
+            yield as_columns(pa.Table.from_batches(held).to_pandas())
             held = []
         held.append(batch)
     if held:
-        yield pa.Table.from_batches(held).to_pandas()
+        yield as_columns(pa.Table.from_batches(held).to_pandas())
 
 
 def _long_blocks(
     file: pq.ParquetFile,
     frames: Iterator[pd.DataFrame],
-    time: object,
-    location: object,
+    layout: LongTable,
     path: Path,
     options: ReadConfig,
 ) -> Iterator[SpatioTemporalSeries]:
     """Blocks of a long table; the last step of a table may go on in the next."""
     ids: dict[str, None] = {}
-    for batch in file.iter_batches(columns=[location]):
-        ids |= dict.fromkeys(map(str, pd.unique(batch.to_pandas()[location])))
+    for batch in file.iter_batches(columns=[layout.location]):
+        ids |= dict.fromkeys(map(str, batch.column(0).unique().to_pylist()))
     rest: pd.DataFrame | None = None
     for frame in frames:
         table = frame if rest is None else pd.concat([rest, frame], ignore_index=True)
-        if not table[time].is_monotonic_increasing:
+        times = table[layout.time]
+        if not times.is_monotonic_increasing:
             raise DataError(
-                f"{path}: the rows of a long table must be in the order of {time} to be streamed; "
-                "sort them, or read the file into memory"
+                f"{path}: the rows of a long table must be in the order of {layout.time} to be "
+                "streamed; sort them, or read the file into memory"
             )
-        open_step = table[time] == table[time].iloc[-1]
+        open_step = times == times.iloc[-1]
         if not open_step.all():
             done = table[~open_step].reset_index(drop=True)
-            yield _at_all_locations(
-                _long_to_series(done, time, location, path, options, True), tuple(ids)
-            )
+            block = long_to_series(done, layout, path, options, part_of_more=True)
+            yield _at_all_locations(block, tuple(ids))
         rest = table[open_step].reset_index(drop=True)
     if rest is not None:
-        yield _at_all_locations(
-            _long_to_series(rest, time, location, path, options, True), tuple(ids)
-        )
+        block = long_to_series(rest, layout, path, options, part_of_more=True)
+        yield _at_all_locations(block, tuple(ids))
 
 
 def _at_all_locations(block: SpatioTemporalSeries, ids: tuple[str, ...]) -> SpatioTemporalSeries:
@@ -131,43 +114,6 @@ def _at_all_locations(block: SpatioTemporalSeries, ids: tuple[str, ...]) -> Spat
     values = np.full((block.num_steps, len(ids), block.num_features), np.nan, np.float32)
     values[:, at] = block.values
     return block.with_changes(values=values, mask=None, location_ids=ids, part_of_more=True)
-
-
-def _long_to_series(
-    table: pd.DataFrame,
-    time: object,
-    location: object,
-    path: Path,
-    options: ReadConfig,
-    part_of_more: bool = False,
-) -> SpatioTemporalSeries:
-    features = [c for c in table.columns if c not in (time, location)]
-    if not features:
-        raise DataError(f"{path}: a long table needs a value column beside {time} and {location}")
-    keys = table[[time, location]]
-    if keys.isna().to_numpy().any():
-        raise DataError(f"{path}: {time} and {location} must not be empty in a long table")
-    twice = keys.duplicated()
-    if twice.any():
-        row = int(np.flatnonzero(twice.to_numpy())[0])
-        raise DataError(
-            f"{path}: row {row + 1} repeats {time} {table[time].iloc[row]} and {location} "
-            f"{table[location].iloc[row]}; a long table has one row per step and location"
-        )
-    steps, times = pd.factorize(table[time], sort=True)
-    places, ids = pd.factorize(table[location])
-    values = np.full((len(times), len(ids), len(features)), np.nan, np.float32)
-    values[steps, places] = numeric(table[features], path)
-    known = options.time_format is not None or not pd.api.types.is_numeric_dtype(table[time])
-    known = known or number_format(np.asarray(times, np.float64), str(time)) is not None
-    return SpatioTemporalSeries(
-        values=values,
-        times=to_datetime64(times, path, options, str(time)) if known else None,
-        location_ids=tuple(str(i) for i in ids),
-        feature_names=tuple(str(f) for f in features),
-        name=path.name,
-        part_of_more=part_of_more,
-    )
 
 
 register_reader(

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from stemdist_ray.data.readers import READERS, find_reader
-from stemdist_ray.data.readers.base_class import table_to_series
+from stemdist_ray.config import ReadConfig
+from stemdist_ray.data.readers.tables import frame_to_series
 from stemdist_ray.errors import DataError
 
 
@@ -48,14 +49,14 @@ def test_times_come_from_the_index_or_the_first_column(tmp_path):
         table.assign(time=stamps)[["time", "a", "b"]],
         table.assign(when=stamps.astype(str))[["when", "a", "b"]],
     ):
-        series = table_to_series(frame, tmp_path, "x")
+        series = frame_to_series(frame, tmp_path, ReadConfig())
         np.testing.assert_array_equal(series.times, stamps.to_numpy())
         assert series.location_ids == ("a", "b")
 
 
 def test_a_running_number_called_time_is_dropped(tmp_path):
     table = pd.DataFrame({"time": [0, 1], "a": [1.0, 2]})
-    series = table_to_series(table, tmp_path, "x")
+    series = frame_to_series(table, tmp_path, ReadConfig())
     assert series.times is None
     assert series.location_ids == ("a",)
 
@@ -63,7 +64,7 @@ def test_a_running_number_called_time_is_dropped(tmp_path):
 def test_time_zones_become_utc(tmp_path):
     stamps = pd.date_range("2024-01-01", periods=2, freq="h", tz="Europe/Berlin")
     table = pd.DataFrame({"a": [1.0, 2]}, index=stamps)
-    series = table_to_series(table, tmp_path, "x")
+    series = frame_to_series(table, tmp_path, ReadConfig())
     assert series.times is not None
     assert str(series.times[0]).startswith("2023-12-31T23")
 
@@ -71,4 +72,4 @@ def test_time_zones_become_utc(tmp_path):
 def test_a_word_among_numbers_is_named(tmp_path):
     table = pd.DataFrame({"a": ["1", "x", "3"]})
     with pytest.raises(DataError, match="column 'a', data row 2: expected a number, found 'x'"):
-        table_to_series(table, tmp_path, "x")
+        frame_to_series(table, tmp_path, ReadConfig())

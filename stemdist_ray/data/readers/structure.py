@@ -1,0 +1,229 @@
+"""Whether a table is wide or long, and what its columns are: by structure, not by a list of names.
+
+Wide: a row per step, a column per location. Long: a row per step *and* location, so that times
+repeat and another column tells the rows of one time apart. Names decide only where structure leaves
+a choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stemdist_ray.config import ReadConfig
+from stemdist_ray.data.readers.times import TIME_NAMES
+from stemdist_ray.errors import DataError
+
+LOCATION_NAMES = (
+    *("location", "location_id", "sensor", "sensor_id", "station", "station_id", "node", "node_id"),
+    *("unique_id", "item_id", "series_id", "site", "site_id", "detector", "detector_id", "stop_id"),
+    *("zone", "zone_id", "id"),
+)
+_SEVERAL = "say which one holds the locations by data.read.location_column"
+
+
+@dataclass(frozen=True)
+class LongTable:
+    """What the columns of a long table are.
+
+    Args:
+        time: Column of times.
+        location: Column of location ids.
+        features: Columns of readings.
+    """
+
+    time: Hashable
+    location: Hashable
+    features: tuple[Hashable, ...]
+
+
+def recognised(table: pd.DataFrame, options: ReadConfig, path: Path) -> LongTable | None:
+    """The columns of a long table, None for a wide one.
+
+    Args:
+        table: All or the first rows of it, its index as columns.
+        options: What the user says of it; that wins.
+        path: For messages.
+
+    Raises:
+        DataError: A column that was named does not exist, or it can be read in two ways.
+    """
+    for name in (options.time_column, options.location_column, *options.features):
+        if name is not None:
+            _column(table, name, path)
+    asked = options.layout == "long" or options.location_column is not None
+    if options.layout == "wide" or table.columns.nlevels > 1 or not len(table):
+        return None
+    time = time_column(table, options, path)
+    if time is None:
+        if asked:
+            raise DataError(
+                f"{path}: no column of a long table looks like a time; name it by "
+                "data.read.time_column"
+            )
+        return None
+    repeats = bool(table[time].duplicated().any())
+    if not (asked or repeats or _by_name(table, time)):
+        return None
+    location = _location(table, time, repeats, options, path)
+    if location is None:
+        return None
+    return LongTable(time, location, _features(table, time, location, options, path))
+
+
+def _column(table: pd.DataFrame, name: str, path: Path) -> Hashable:
+    found = [c for c in table.columns if str(c) == name]
+    if not found:
+        shown = ", ".join(map(str, list(table.columns)[:8]))
+        raise DataError(f"{path}: there is no column {name!r}; found {shown}")
+    return found[0]
+
+
+def time_column(table: pd.DataFrame, options: ReadConfig, path: Path) -> Hashable | None:
+    """The column that holds the times, wherever it is; None where there is none.
+
+    Raises:
+        DataError: There are several, and no name tells which one is meant.
+    """
+    if options.time_column is not None:
+        return _column(table, options.time_column, path)
+    found = [c for c in table.columns if _is_dated(table[c]) or _text_of_times(table[c])]
+    found += [
+        c
+        for place, c in enumerate(table.columns)
+        # A temperature may be called t; numbers are times there in front only.
+        if c not in found and _is_time_name(c) and (place == 0 or str(c).strip().lower() != "t")
+    ]
+    named = [c for c in found if _is_time_name(c)]
+    if len(named or found) > 1 and len(named) != 1:
+        first, second = (named or found)[:2]
+        raise DataError(
+            f"{path}: either of the columns {first!s} and {second!s} may hold the times; say which "
+            "one by data.read.time_column"
+        )
+    return next(iter([*named, *found]), None)
+
+
+def _is_time_name(column: Hashable) -> bool:
+    return str(column).strip().lower() in TIME_NAMES
+
+
+def _is_dated(column: pd.Series) -> bool:
+    return bool(pd.api.types.is_datetime64_any_dtype(column))
+
+
+def _text_of_times(column: pd.Series) -> bool:
+    if pd.api.types.is_numeric_dtype(column):
+        return False
+    head = column.head(5)
+    if pd.to_numeric(head, errors="coerce").notna().any():
+        return False  # ids with leading zeros, say
+    return bool(pd.to_datetime(head, errors="coerce", format="mixed").notna().all())
+
+
+def _by_name(table: pd.DataFrame, time: Hashable) -> Hashable | None:
+    """A column that is called like locations and holds no readings."""
+    lower = {str(c).strip().lower(): c for c in table.columns if c != time and _may_name(table[c])}
+    return next((lower[name] for name in LOCATION_NAMES if name in lower), None)
+
+
+def _may_name(column: pd.Series) -> bool:
+    """Whether a column's entries may be names: text, or whole numbers."""
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+        return False
+    if not pd.api.types.is_float_dtype(column):
+        return True
+    return bool((column == column.round()).all())
+
+
+def _location(
+    table: pd.DataFrame, time: Hashable, repeats: bool, options: ReadConfig, path: Path
+) -> Hashable | None:
+    if options.location_column is not None:
+        return _column(table, options.location_column, path)
+    if not repeats:
+        return _by_name(table, time)  # a single step, or a single location
+    candidates = [
+        c for c in table.columns if c != time and _may_name(table[c]) and _tells(table, time, c)
+    ]
+    named = _by_name(table[[time, *candidates]], time)
+    if named is not None:
+        return named
+    if not candidates:
+        known = _by_name(table, time)
+        if known is not None:
+            return known  # its repeated rows are told when the table is read
+        rest = [table[c] for c in table.columns if c != time]
+        if any(_may_name(column) and not _is_number(column) for column in rest):
+            raise DataError(
+                f"{path}: times repeat in {time!s}, and no column tells the rows of one time "
+                f"apart; for a long table {_SEVERAL}"
+            )
+        return None
+    others = [c for c in candidates[1:] if not _same_groups(table, candidates[0], c)]
+    text = [c for c in candidates if not _is_number(table[c])]
+    if others and len(text) != 1:
+        raise DataError(
+            f"{path}: either of the columns {candidates[0]!s} and {others[0]!s} may hold the "
+            f"locations; {_SEVERAL}"
+        )
+    return text[0] if others else candidates[0]
+
+
+def _tells(table: pd.DataFrame, time: Hashable, column: Hashable) -> bool:
+    """Whether a column tells rows of one time apart, by values that come back at other times."""
+    if table[column].isna().any() or table.duplicated([time, column]).any():
+        return False
+    return 2 * table[column].nunique() <= len(table)
+
+
+def _same_groups(table: pd.DataFrame, one: Hashable, other: Hashable) -> bool:
+    """Whether two columns are two names of the same things."""
+    pairs = len(table[[one, other]].drop_duplicates())
+    return bool(pairs == table[one].nunique() == table[other].nunique())
+
+
+def _is_number(column: pd.Series) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(column))
+
+
+def _features(
+    table: pd.DataFrame, time: Hashable, location: Hashable, options: ReadConfig, path: Path
+) -> tuple[Hashable, ...]:
+    if options.features:
+        return tuple(_column(table, name, path) for name in options.features)
+    rest = [c for c in table.columns if c not in (time, location)]
+    # Other names of the locations, and numbers that count the rows, are no readings.
+    return tuple(
+        c for c in rest if not _describes(table, location, c) and not _counts_rows(table[c])
+    )
+
+
+def _describes(table: pd.DataFrame, location: Hashable, column: Hashable) -> bool:
+    """Whether a column of text says the same of a location at all times."""
+    if _is_number(table[column]):
+        return False
+    return len(table[[location, column]].drop_duplicates()) == table[location].nunique()
+
+
+def _counts_rows(column: pd.Series) -> bool:
+    if len(column) < 3 or not pd.api.types.is_integer_dtype(column):
+        return False
+    return bool((column.diff().iloc[1:] == 1).all())
+
+
+def as_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with what its index says as columns in front; an index that counts is dropped."""
+    index: Any = table.index
+    if isinstance(index, pd.DatetimeIndex) and table.columns.nlevels > 1:
+        return table
+    if index.nlevels > 1 or index.name is not None or not _is_number(index.to_series()):
+        if index.nlevels == 1 and index.name is None:
+            table = table.rename_axis("time" if isinstance(index, pd.DatetimeIndex) else "")
+        names = [str(name or f"index_{i}") for i, name in enumerate(table.index.names)]
+        return table.reset_index(names=names if index.nlevels > 1 else None)
+    return table

@@ -1,0 +1,211 @@
+"""From tables to series: wide ones (a column per location) and long ones (a row per entry)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from stemdist_ray.config import ReadConfig
+from stemdist_ray.data.readers.structure import LongTable, as_columns, recognised, time_column
+from stemdist_ray.data.readers.times import TIME_NAMES, number_format, to_datetime64
+from stemdist_ray.data.series import SpatioTemporalSeries
+from stemdist_ray.errors import DataError
+
+TABLE_SETTINGS = frozenset(
+    {"layout", "time_column", "location_column", "features", "transpose", "time_format", "dayfirst"}
+)
+
+
+def frame_to_series(table: pd.DataFrame, path: Path, options: ReadConfig) -> SpatioTemporalSeries:
+    """Turn a table of either layout into a series.
+
+    Args:
+        table: With its index, which may hold times, or times and locations.
+        path: Of the file, for messages and the name.
+        options: What the user says of it.
+
+    Raises:
+        DataError: It is neither, or can be read in two ways.
+    """
+    table = transposed(table, path) if options.transpose else as_columns(table)
+    layout = recognised(table, options, path)
+    if layout is None:
+        return wide_to_series(table, path, options)
+    return long_to_series(table, layout, path, options)
+
+
+def wide_to_series(
+    table: pd.DataFrame, path: Path, options: ReadConfig, part_of_more: bool = False
+) -> SpatioTemporalSeries:
+    """Turn a wide table (a row per step, a column per location) into a series.
+
+    Columns of two levels are location and feature.
+
+    Raises:
+        DataError: No numeric column, or a cell that is not a number.
+    """
+    table, times = split_off_times(table, path, options)
+    if table.shape[1] == 0 or len(table) == 0:
+        raise DataError(f"{path}: expected a row per step and a column per location; found none")
+    values = numeric(table, path)[:, :, None]
+    features: tuple[str, ...] = ()
+    locations = tuple(str(c) for c in table.columns)
+    if table.columns.nlevels > 1:
+        values, locations, features = _of_two_levels(values[:, :, 0], table.columns, path)
+    return SpatioTemporalSeries(
+        values=values,
+        times=times,
+        location_ids=locations,
+        feature_names=features,
+        name=path.name,
+        part_of_more=part_of_more,
+    )
+
+
+def _of_two_levels(
+    values: npt.NDArray[np.float32], columns: pd.Index, path: Path
+) -> tuple[npt.NDArray[np.float32], tuple[str, ...], tuple[str, ...]]:
+    """(T, N F) by (location, feature) to (T, N, F), and the names of both."""
+    if columns.nlevels != 2 or columns.duplicated().any():
+        raise DataError(
+            f"{path}: columns have {columns.nlevels} levels; expected location and feature, each "
+            "pair once"
+        )
+    place, locations = pd.factorize(columns.get_level_values(0))
+    kind, features = pd.factorize(columns.get_level_values(1))
+    out = np.full((len(values), len(locations), len(features)), np.nan, np.float32)
+    out[:, place, kind] = values
+    return out, tuple(map(str, locations)), tuple(map(str, features))
+
+
+def transposed(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """A table of a row per location as one of a row per step; its first column names locations.
+
+    Raises:
+        DataError: A location is named twice.
+    """
+    if isinstance(table.index, pd.RangeIndex):
+        table = table.set_index(table.columns[0])
+    twice = table.index[table.index.duplicated()]
+    if len(twice):
+        raise DataError(f"{path}: location {str(twice[0])!r} has two rows")
+    turned = table.T.reset_index(names="time")
+    turned.columns = [str(name) for name in turned.columns]
+    numbers = pd.to_numeric(turned["time"], errors="coerce")
+    return turned if numbers.isna().any() else turned.assign(time=numbers)
+
+
+def numeric(table: pd.DataFrame, path: Path) -> npt.NDArray[np.float32]:
+    """Convert all cells to float32; empty cells become NaN.
+
+    Raises:
+        DataError: Names the first column and row that is not a number.
+    """
+    columns = []
+    for name in table.columns:
+        column = table[name]
+        try:
+            columns.append(column.to_numpy(dtype=np.float32, na_value=np.nan))
+        except (TypeError, ValueError) as error:
+            bad = pd.to_numeric(column, errors="coerce").isna() & column.notna()
+            row = int(np.flatnonzero(bad.to_numpy())[0]) if bad.any() else 0
+            raise DataError(
+                f"{path}: column {str(name)!r}, data row {row + 1}: expected a number, found "
+                f"{column.iloc[row]!r}"
+            ) from error
+    return np.stack(columns, axis=1)
+
+
+def split_off_times(
+    table: pd.DataFrame, path: Path, options: ReadConfig
+) -> tuple[pd.DataFrame, npt.NDArray[np.datetime64] | None]:
+    """Separate the time stamps from the locations.
+
+    Raises:
+        DataError: They cannot be read, or the columns are times, not locations.
+    """
+    if isinstance(table.index, pd.DatetimeIndex):
+        return table, to_datetime64(table.index, path, options)
+    if table.shape[1] == 0 or len(table) == 0 or table.columns.nlevels > 1:
+        return table, None
+    _check_columns_are_no_times(table, path)
+    time = time_column(table, options, path)
+    first = table.columns[0] if time is None else time
+    column = table[first]
+    named = str(first).strip().lower() in TIME_NAMES or str(first).startswith("Unnamed: 0")
+    is_text = not pd.api.types.is_numeric_dtype(column)
+    if pd.api.types.is_datetime64_any_dtype(column) or (
+        is_text and (named or _looks_like_time(column))
+    ):
+        return table.drop(columns=first), to_datetime64(column, path, options, str(first))
+    if not named or len(table) < 2:
+        return table, None
+    numbers = column.to_numpy(np.float64, na_value=np.nan)
+    if options.time_format is None and number_format(numbers, str(first)) is None:
+        ahead = np.diff(numbers)
+        if (ahead == 1).all() or (str(first).startswith("Unnamed") and (ahead > 0).all()):
+            # A running number: it orders the rows and says nothing else.
+            return table.drop(columns=first), None
+        if str(first).strip().lower() == "t":
+            return table, None  # a temperature, say
+    return table.drop(columns=first), to_datetime64(column, path, options, str(first))
+
+
+def _check_columns_are_no_times(table: pd.DataFrame, path: Path) -> None:
+    """Stations as rows would be read as steps, and their steps as locations."""
+    names = pd.Series([str(name) for name in table.columns[1:4]])
+    if len(names) < 2 or pd.to_numeric(names, errors="coerce").notna().any():
+        return
+    if pd.to_datetime(names, errors="coerce", format="mixed").notna().all():
+        raise DataError(
+            f"{path}: the columns are named like times ({names[0]}, {names[1]}, ...); expected a "
+            "row per step. Read a row per location by data.read.transpose"
+        )
+
+
+def _looks_like_time(column: pd.Series) -> bool:
+    return bool(pd.to_datetime(column.head(5), errors="coerce", format="mixed").notna().all())
+
+
+def long_to_series(
+    table: pd.DataFrame,
+    layout: LongTable,
+    path: Path,
+    options: ReadConfig,
+    part_of_more: bool = False,
+) -> SpatioTemporalSeries:
+    """Turn a long table (a row per step and location) into a series.
+
+    Raises:
+        DataError: No readings, a step and location occur twice, or a cell is not a number.
+    """
+    time, location, features = layout.time, layout.location, list(layout.features)
+    if not features:
+        raise DataError(f"{path}: a long table needs a value column beside {time} and {location}")
+    keys = table[[time, location]]
+    if keys.isna().to_numpy().any():
+        raise DataError(f"{path}: {time} and {location} must not be empty in a long table")
+    twice = keys.duplicated()
+    if twice.any():
+        row = int(np.flatnonzero(twice.to_numpy())[0])
+        raise DataError(
+            f"{path}: row {row + 1} repeats {time} {table[time].iloc[row]} and {location} "
+            f"{table[location].iloc[row]}; a long table has one row per step and location"
+        )
+    steps, times = pd.factorize(table[time], sort=True)
+    places, ids = pd.factorize(table[location])
+    values = np.full((len(times), len(ids), len(features)), np.nan, np.float32)
+    values[steps, places] = numeric(table[features], path)
+    known = options.time_format is not None or not pd.api.types.is_numeric_dtype(table[time])
+    known = known or number_format(np.asarray(times, np.float64), str(time)) is not None
+    return SpatioTemporalSeries(
+        values=values,
+        times=to_datetime64(times, path, options, str(time)) if known else None,
+        location_ids=tuple(str(i) for i in ids),
+        feature_names=tuple(str(f) for f in features),
+        name=path.name,
+        part_of_more=part_of_more,
+    )
