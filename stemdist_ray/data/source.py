@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from stemdist_ray.config import DataConfig
+from stemdist_ray.data.locations import with_coordinates
 from stemdist_ray.data.readers import find_reader
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.simulate import DEMO_SOURCE, parse_simulation, simulate_traffic
@@ -89,37 +90,3 @@ def with_time_stamps(
             "expected e.g. 2012-03-01 and 5min"
         ) from error
     return series.with_changes(times=times.to_numpy())
-
-
-def with_coordinates(series: SpatioTemporalSeries, path: Path) -> SpatioTemporalSeries:
-    """Take the locations' coordinates from a CSV: id first, then two numbers per row.
-
-    Columns called latitude and longitude (lat, lng, lon) are found wherever they are.
-
-    Raises:
-        DataError: The file cannot be read or lacks a location.
-    """
-    try:
-        table = pd.read_csv(path, dtype={0: str})
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as CSV: {' '.join(str(error).split())}") from error
-    if table.shape[1] < 3:
-        raise DataError(f"{path}: expected an id and two coordinates per row; found {table.shape}")
-    lower = {str(c).lower(): c for c in table.columns}
-    first = next(
-        (lower[n] for n in ("latitude", "lat", "y_m", "y") if n in lower), table.columns[1]
-    )
-    other = ("longitude", "lng", "lon", "x_m", "x")
-    second = next((lower[n] for n in other if n in lower), table.columns[2])
-    table = table.drop_duplicates(table.columns[0]).set_index(table.columns[0])
-    table.index = table.index.astype(str)
-    lacking = [i for i in series.location_ids if i not in table.index]
-    if lacking:
-        raise DataError(
-            f"{path}: lacks {len(lacking)} of {series.num_locations} locations, e.g. {lacking[0]!r}"
-        )
-    try:
-        pair = table.loc[list(series.location_ids), [first, second]].to_numpy(np.float64)
-    except ValueError as error:
-        raise DataError(f"{path}: coordinates must be numbers: {error}") from error
-    return series.with_changes(coordinates=pair)

@@ -45,32 +45,3 @@ def test_time_stamps_are_not_replaced():
 def test_bad_step(csv):
     with pytest.raises(DataError, match="give no time stamps"):
         read_series(csv, DataConfig(start="2012-03-01", sampling_step="often"))
-
-
-@pytest.mark.parametrize("header", ["id,lat,lng", "station,y_m,x_m", "id,first,second"])
-def test_coordinates(csv, tmp_path, header):
-    places = tmp_path / "places.csv"
-    places.write_text(f"{header}\nb,1,2\na,3,4\n")
-    series = read_series(csv, DataConfig(locations_file=str(places)))
-    np.testing.assert_array_equal(series.coordinates, [[3, 4], [1, 2]])
-
-
-def test_columns_are_found_by_name(csv, tmp_path):
-    places = tmp_path / "places.csv"
-    places.write_text("id,lng,height,lat\na,4,0,3\nb,2,0,1\n")
-    series = read_series(csv, DataConfig(locations_file=str(places)))
-    np.testing.assert_array_equal(series.coordinates, [[3, 4], [1, 2]])
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("id,lat,lng\na,1,2\n", "lacks 1 of 2 locations, e.g. 'b'"),
-        ("id,lat\na,1\nb,2\n", "two coordinates"),
-        ("id,lat,lng\na,x,2\nb,1,2\n", "must be numbers"),
-    ],
-)
-def test_bad_coordinates(csv, tmp_path, text, words):
-    (tmp_path / "places.csv").write_text(text)
-    with pytest.raises(DataError, match=words):
-        read_series(csv, DataConfig(locations_file=str(tmp_path / "places.csv")))

@@ -221,9 +221,12 @@ def as_columns(table: pd.DataFrame) -> pd.DataFrame:
     index: Any = table.index
     if isinstance(index, pd.DatetimeIndex) and table.columns.nlevels > 1:
         return table
-    if index.nlevels > 1 or index.name is not None or not _is_number(index.to_series()):
-        if index.nlevels == 1 and index.name is None:
-            table = table.rename_axis("time" if isinstance(index, pd.DatetimeIndex) else "")
-        names = [str(name or f"index_{i}") for i, name in enumerate(table.index.names)]
-        return table.reset_index(names=names if index.nlevels > 1 else None)
-    return table
+    if index.nlevels == 1 and index.name is None and _is_number(index.to_series()):
+        return table
+    names: list[str] = []
+    for level, name in enumerate(index.names):
+        plain = "time" if isinstance(index, pd.DatetimeIndex) else f"index_{level}"
+        wanted = str(name) if name is not None else plain
+        taken = [*map(str, table.columns), *names]
+        names.append(wanted if wanted not in taken else f"index_{level}")
+    return table.reset_index(names=names)

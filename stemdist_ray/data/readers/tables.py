@@ -107,6 +107,11 @@ def numeric(table: pd.DataFrame, path: Path) -> npt.NDArray[np.float32]:
     columns = []
     for name in table.columns:
         column = table[name]
+        if column.dtype.kind in "mMc":
+            raise DataError(
+                f"{path}: column {str(name)!r} holds {column.dtype} values; expected numbers. If "
+                "it is the time, say so by data.read.time_column"
+            )
         try:
             columns.append(column.to_numpy(dtype=np.float32, na_value=np.nan))
         except (TypeError, ValueError) as error:
@@ -135,7 +140,8 @@ def split_off_times(
     time = time_column(table, options, path)
     first = table.columns[0] if time is None else time
     column = table[first]
-    named = str(first).strip().lower() in TIME_NAMES or str(first).startswith("Unnamed: 0")
+    named = options.time_column is not None or str(first).strip().lower() in TIME_NAMES
+    named = named or str(first).startswith("Unnamed: 0")
     is_text = not pd.api.types.is_numeric_dtype(column)
     if pd.api.types.is_datetime64_any_dtype(column) or (
         is_text and (named or _looks_like_time(column))
@@ -197,6 +203,7 @@ def long_to_series(
         )
     steps, times = pd.factorize(table[time], sort=True)
     places, ids = pd.factorize(table[location])
+    _check_filling(len(table), (len(times), len(ids), len(features)), path)
     values = np.full((len(times), len(ids), len(features)), np.nan, np.float32)
     values[steps, places] = numeric(table[features], path)
     known = options.time_format is not None or not pd.api.types.is_numeric_dtype(table[time])
@@ -209,3 +216,18 @@ def long_to_series(
         name=path.name,
         part_of_more=part_of_more,
     )
+
+
+def _check_filling(rows: int, shape: tuple[int, int, int], path: Path) -> None:
+    """Locations that each have times of their own would make a huge table of gaps."""
+    share, size = rows / (shape[0] * shape[1]), 4 * shape[0] * shape[1] * shape[2]
+    if share < _LEAST_FILLED and size > _LARGE:
+        raise DataError(
+            f"{path}: {rows:,} rows would fill {100 * share:.2g} % of {shape[0]:,} steps x "
+            f"{shape[1]:,} locations ({size / 2**30:.1f} GiB): every location has times of its "
+            "own. Bring them to common steps first, e.g. by the mean of every hour"
+        )
+
+
+_LEAST_FILLED = 0.02
+_LARGE = 2**27  # bytes; smaller ones do no harm

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stemdist_ray.data.readers import READERS, find_reader
 from stemdist_ray.config import ReadConfig
+from stemdist_ray.data.readers import READERS, find_reader
 from stemdist_ray.data.readers.tables import frame_to_series
 from stemdist_ray.errors import DataError
 

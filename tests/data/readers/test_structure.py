@@ -1,0 +1,114 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stemdist_ray.config import ReadConfig
+from stemdist_ray.data.readers.structure import as_columns, recognised, time_column
+from stemdist_ray.errors import DataError
+
+PATH = Path("x.csv")
+HOURS = pd.date_range("2024-01-01", periods=6, freq="h")
+
+
+def seen(table, **options):
+    return recognised(table, ReadConfig(**options), PATH)
+
+
+def long_table(times=HOURS, ids=("a", "b", "c"), names=("when", "who", "speed"), by_time=True):
+    count = len(times) * len(ids)
+    if by_time:
+        keys = np.repeat(np.asarray(times), len(ids)), np.tile(np.asarray(ids, object), len(times))
+    else:
+        keys = np.tile(np.asarray(times), len(ids)), np.repeat(np.asarray(ids, object), len(times))
+    readings = np.arange(count) / 7
+    return pd.DataFrame(dict(zip(names, (*keys, readings), strict=True))).infer_objects()
+
+
+@pytest.mark.parametrize("by_time", [True, False])
+@pytest.mark.parametrize("ids", [("a", "b", "c"), (1000, 1001, 1002), ("001", "002", "003")])
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_names_and_order_of_columns_do_not_matter(by_time, ids, order):
+    table = long_table(ids=ids, by_time=by_time)
+    layout = seen(table[[table.columns[i] for i in order]])
+    assert (layout.time, layout.location, layout.features) == ("when", "who", ("speed",))
+
+
+def test_times_as_text_and_as_whole_numbers():
+    text = long_table().assign(when=lambda t: t["when"].astype(str))
+    assert seen(text).time == "when"
+    steps = long_table(range(6), (7, 8), ("ds", "unique_id", "y"))
+    layout = seen(steps)
+    assert (layout.time, layout.location, layout.features) == ("ds", "unique_id", ("y",))
+
+
+def test_a_running_number_is_no_location_and_no_reading():
+    table = long_table(ids=range(50), names=("time", "sensor_id", "speed"))
+    table.insert(0, "id", np.arange(len(table)))
+    layout = seen(table)
+    assert (layout.location, layout.features) == ("sensor_id", ("speed",))
+
+
+def test_a_second_name_of_the_locations_is_no_reading():
+    table = long_table().assign(city=lambda t: t["who"].str.upper(), flow=1.5)
+    assert seen(table).features == ("speed", "flow")
+    assert seen(table, features=("flow",)).features == ("flow",)
+
+
+def test_wide_tables():
+    wide = pd.DataFrame(np.arange(12.0).reshape(6, 2), columns=["a", "b"])
+    assert seen(wide) is None
+    assert seen(wide.assign(time=HOURS)) is None
+    counts = pd.DataFrame(np.random.default_rng(0).integers(0, 3, (6, 4)), columns=list("abcd"))
+    assert seen(counts.assign(time=HOURS)) is None
+    assert seen(long_table(), layout="wide") is None
+
+
+def test_two_columns_that_may_be_the_locations():
+    table = long_table(ids=(1, 2, 3)).assign(lane=lambda t: (t["who"] + t.index // 3) % 3)
+    with pytest.raises(DataError, match=r"either of the columns who and lane.*location_column"):
+        seen(table)
+    assert seen(table, location_column="lane").location == "lane"
+    # A name is enough.
+    assert seen(table.rename(columns={"lane": "station"})).location == "station"
+
+
+def test_times_that_repeat_for_no_reason_that_shows():
+    table = long_table(names=("time", "note", "speed")).assign(note="fine")
+    with pytest.raises(DataError, match="no column tells the rows of one time apart"):
+        seen(table)
+
+
+@pytest.mark.parametrize("option", ["time_column", "location_column", "features"])
+def test_columns_that_do_not_exist(option):
+    given = ("nothing",) if option == "features" else "nothing"
+    with pytest.raises(DataError, match=r"no column 'nothing'; found when, who, speed"):
+        seen(long_table(), **{option: given})
+
+
+def test_long_without_a_time():
+    with pytest.raises(DataError, match=r"looks like a time.*data\.read\.time_column"):
+        seen(pd.DataFrame({"a": [1.5, 2.5], "b": [1, 2]}), layout="long")
+
+
+def test_the_time_column_wherever_it_is():
+    table = pd.DataFrame({"a": [1.0, 2], "b": [3.0, 4], "when": HOURS[:2]})
+    assert time_column(table, ReadConfig(), PATH) == "when"
+    two = table.assign(then=HOURS[2:4])
+    with pytest.raises(DataError, match="columns when and then may hold the times"):
+        time_column(two, ReadConfig(), PATH)
+    assert time_column(two, ReadConfig(time_column="then"), PATH) == "then"
+    assert time_column(two.rename(columns={"then": "timestamp"}), ReadConfig(), PATH) == "timestamp"
+
+
+def test_what_an_index_says():
+    plain = pd.DataFrame({"a": [1.0, 2]})
+    assert as_columns(plain) is plain
+    assert list(as_columns(plain.set_index(HOURS[:2])).columns) == ["time", "a"]
+    named = plain.set_index(pd.Index(["x", "y"], name="station"))
+    assert list(as_columns(named).columns) == ["station", "a"]
+    both = long_table().set_index(["when", "who"])
+    assert list(as_columns(both).columns) == ["when", "who", "speed"]
+    both.index.names = [None, None]
+    assert list(as_columns(both).columns) == ["index_0", "index_1", "speed"]
