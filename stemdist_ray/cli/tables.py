@@ -198,6 +198,8 @@ def description_lines(
             f"min {numbers['min']:.4g}, max {numbers['max']:.4g}, "
             f"zeros {100 * numbers['zero_share']:.1f} %"
         )
+    if about.missing_rows:
+        lines.append(f"note          {about.missing_rows}")
     if any(numbers["zero_share"] > 0.01 for numbers in statistics):
         lines.append(
             "note          zeros count as readings; if they mean missing: --missing-value 0"

@@ -51,13 +51,17 @@ def step_weights(starts: npt.NDArray[np.int64], lookback: int) -> npt.NDArray[np
     """Number of windows whose lookback covers each step, from the first step of ``starts`` on.
 
     Args:
-        starts: (W,) consecutive window starts.
+        starts: (W,) window starts, increasing.
         lookback: L.
 
     Returns:
-        (W + L - 1,) counts between 1 and min(W, L).
+        Counts up to min(W, L), one per step from the first to the last that a window covers.
     """
     count = len(starts)
+    if int(starts[-1]) - int(starts[0]) + 1 != count:
+        begins = np.zeros(int(starts[-1]) - int(starts[0]) + 1, np.int64)
+        begins[starts - starts[0]] = 1
+        return np.convolve(begins, np.ones(lookback, np.int64))
     step = np.arange(count + lookback - 1)
     rising, falling = step + 1, count + lookback - 1 - step
     return np.minimum(np.minimum(rising, falling), min(count, lookback))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stemdist_ray.data.regular import FILLED
 from stemdist_ray.data.series import SpatioTemporalSeries, content_hash, sampling_step
 
 
@@ -33,6 +34,7 @@ class SourceDescription:
         missing_share: Share of entries that were not observed, 0 to 1.
         has_coordinates: Whether the locations have coordinates.
         hash: Of readings, mask, time stamps and location ids.
+        filled_steps: Steps for which the source has no row; all their entries are missing.
     """
 
     source: str
@@ -48,6 +50,17 @@ class SourceDescription:
     missing_share: float
     has_coordinates: bool
     hash: str
+    filled_steps: int = 0
+
+    @property
+    def missing_rows(self) -> str:
+        """A line about steps for which the source has no row, empty where it has all."""
+        if not self.filled_steps:
+            return ""
+        return (
+            f"{self.filled_steps:,} of {self.steps:,} steps have no row in the source; they count "
+            "as missing"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As plain data, for JSON files."""
@@ -69,8 +82,9 @@ def describe_series(series: SpatioTemporalSeries, source: str, kind: str) -> Sou
     """
     masks = [] if series.mask is None else [series.mask]
     missing = 0 if series.mask is None else int(np.count_nonzero(~series.mask))
+    filled = int(series.attributes.get(FILLED, 0))
     return describe_blocks(
-        series, source, kind, len(series.values), missing, [series.values], masks
+        series, source, kind, len(series.values), missing, [series.values], masks, filled=filled
     )
 
 
@@ -83,6 +97,7 @@ def describe_blocks(
     values: Iterable[npt.NDArray[np.float32]],
     masks: Iterable[npt.NDArray[np.bool_]],
     times: npt.NDArray[np.datetime64] | None = None,
+    filled: int = 0,
 ) -> SourceDescription:
     """Describe a series that is at hand in blocks of steps.
 
@@ -95,6 +110,7 @@ def describe_blocks(
         values: Blocks of (t, N, F) readings, NaN where missing.
         masks: Blocks of the mask, see :func:`stemdist_ray.data.series.content_hash`.
         times: (T,) time stamps; None = those of ``like``.
+        filled: Steps for which the source has no row.
     """
     stamps = like.times if times is None else times
     step = sampling_step(stamps)
@@ -113,4 +129,5 @@ def describe_blocks(
         missing_share=missing / (shape[0] * shape[1] * shape[2]),
         has_coordinates=like.coordinates is not None,
         hash=content_hash(shape, values, masks, stamps, (*like.location_ids, *like.feature_names)),
+        filled_steps=filled,
     )

@@ -18,7 +18,7 @@ from stemdist_ray.data.scaler import Scaler
 from stemdist_ray.data.season import SeasonRule
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.source import read_series, source_format
-from stemdist_ray.data.targets import check_targets
+from stemdist_ray.data.targets import check_targets, with_targets
 from stemdist_ray.data.windows import (
     SplitName,
     WindowBase,
@@ -168,6 +168,7 @@ def assemble(
             that were observed and vary.
     """
     target_name = like.feature_names[windows.target]
+    starts = with_targets(windows, starts)
     check_targets(windows, starts, scaler, like.name, target_name)
     calendar = CalendarRule.find(config.covariates, times, train_steps, like.name)
     return PreparedSource(

@@ -11,6 +11,7 @@ import pandas as pd
 from stemdist_ray.config import DataConfig
 from stemdist_ray.data.locations import with_coordinates
 from stemdist_ray.data.readers import find_reader
+from stemdist_ray.data.regular import regular
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.simulate import DEMO_SOURCE, parse_simulation, simulate_traffic
 from stemdist_ray.errors import DataError
@@ -36,7 +37,7 @@ def read_series(source: str | Path, config: DataConfig | None = None) -> SpatioT
         reader.check(path, config.read)
         series = reader.read(path, config.read)
     series = with_missing_values(series, config.missing_values)
-    series = with_time_stamps(series, config.start, config.sampling_step)
+    series = regular(with_time_stamps(series, config.start, config.sampling_step))
     if config.locations_file is not None:
         series = with_coordinates(series, Path(config.locations_file))
     return series

@@ -24,6 +24,7 @@ from stemdist_ray.data.describe import SourceDescription, describe_blocks
 from stemdist_ray.data.mapped import open_mapped, rewrite
 from stemdist_ray.data.prepared import PreparedSource, Source, assemble, prepare_source
 from stemdist_ray.data.readers import READERS, find_reader
+from stemdist_ray.data.regular import FILLED, regular_blocks
 from stemdist_ray.data.scaler import Moments, Scaler
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.source import is_simulated, with_missing_values, with_time_stamps
@@ -89,7 +90,7 @@ def stream_source(source: str | Path, config: DataConfig, folder: Path) -> Prepa
             "streaming out to read it into memory"
         )
     reader.check(path, config.read)
-    blocks = _configured(reader.stream(path, config.read, BLOCK), config)
+    blocks = regular_blocks(_configured(reader.stream(path, config.read, BLOCK), config))
     raw = _write_blocks(blocks, folder)
     description = _describe(raw, str(source), reader.name)  # before they are scaled in place
     return _scale(raw, config, description)
@@ -106,6 +107,7 @@ class _Raw:
         values: File of float32, NaN where missing.
         observed: File of one byte per entry.
         missing: How many entries of the series itself are missing.
+        filled: Steps for which the source has no row.
     """
 
     first: SpatioTemporalSeries
@@ -114,6 +116,7 @@ class _Raw:
     values: Path
     observed: Path
     missing: int
+    filled: int
 
     @property
     def steps_per_block(self) -> int:
@@ -151,7 +154,7 @@ def _configured(
 
 def _write_blocks(blocks: Iterator[SpatioTemporalSeries], folder: Path) -> _Raw:
     values, observed = folder / "values.f32", folder / "observed.u8"
-    first, steps, missing = None, 0, 0
+    first, steps, missing, filled = None, 0, 0, 0
     stamps: list[npt.NDArray[np.datetime64]] = []
     with ExitStack() as stack:
         numbers, flags = (stack.enter_context(p.open("wb")) for p in (values, observed))
@@ -159,6 +162,7 @@ def _write_blocks(blocks: Iterator[SpatioTemporalSeries], folder: Path) -> _Raw:
             _check_next(block, first, stamps)
             first = first or block
             steps += block.num_steps
+            filled += int(block.attributes.get(FILLED, 0))
             seen = np.ones(block.values.shape, bool) if block.mask is None else block.mask
             missing += int(np.count_nonzero(~seen))
             numbers.write(block.values.data)
@@ -177,6 +181,7 @@ def _write_blocks(blocks: Iterator[SpatioTemporalSeries], folder: Path) -> _Raw:
         values=values,
         observed=observed,
         missing=missing,
+        filled=filled,
     )
 
 
@@ -235,4 +240,5 @@ def _describe(raw: _Raw, source: str, kind: str) -> SourceDescription:
         (numbers[rows] for rows in raw.blocks()),
         () if mask is None else (mask[rows] for rows in raw.blocks()),
         raw.times,
+        raw.filled,
     )

@@ -19,6 +19,29 @@ from stemdist_ray.errors import DataError
 _STEPS_PER_BLOCK = 1024  # bounds what is in memory of a series in mapped files
 
 
+def with_targets(
+    windows: WindowedSeries, starts: Mapping[SplitName, npt.NDArray[np.int64]]
+) -> dict[SplitName, npt.NDArray[np.int64]]:
+    """Leave out windows whose targets were not observed at all: they can teach and test nothing.
+
+    A split that has no other windows keeps its own; :func:`check_targets` tells.
+    """
+    mask = windows.input_mask
+    if mask is None:
+        return dict(starts)
+    seen = np.empty(len(mask), np.int64)
+    for begin in range(0, len(mask), _STEPS_PER_BLOCK):
+        rows = slice(begin, begin + _STEPS_PER_BLOCK)
+        seen[rows] = mask[rows, :, windows.target].any(axis=1)
+    before = np.concatenate([[0], np.cumsum(seen)])
+    kept: dict[SplitName, npt.NDArray[np.int64]] = {}
+    for split, own in starts.items():
+        first = own + windows.lookback
+        some = own[before[first + windows.horizon] > before[first]]
+        kept[split] = some if len(some) else own
+    return kept
+
+
 def check_targets(
     windows: WindowedSeries,
     starts: Mapping[SplitName, npt.NDArray[np.int64]],

@@ -86,8 +86,7 @@ def distill(
         reporter: Told of progress; silent when None.
         observers: Are told of every task and round, besides progress and tracking.
         cluster: Clusters the locations; a pure function of settings and source.
-        executor: Runs the tasks and stays open, for several jobs in a row; None = one of its own,
-            as ``config.worker`` says.
+        executor: Runs the tasks and stays open; None = one of its own, as ``config.worker`` says.
 
     Raises:
         DataError: The source cannot be used.
@@ -250,6 +249,8 @@ class _DistillJob:
             )
             start, known = initial_state(config, source, clustering, clustered)
         about = source.description
+        if about.missing_rows:
+            self.reporter.say(about.missing_rows)
         self.reporter.say(
             f"{about.source}: {about.steps} steps x {about.locations} locations; distilling "
             f"{len(source.starts['train'])} x {about.locations} train windows into "

@@ -79,9 +79,11 @@ def test_mean_window_equals_the_mean_of_all_windows(rng):
     )
 
 
-def test_mean_window_refuses_gaps():
-    with pytest.raises(DataError, match="consecutive"):
-        prepare(ramp(), CONFIG).windows.mean_window(np.array([0, 2]))
+def test_mean_window_of_windows_with_gaps_between():
+    source = prepare(ramp(), CONFIG)
+    starts = np.array([0, 2, 7])
+    wanted = source.windows.batch(starts).x.numpy().mean(axis=0).transpose(1, 0, 2)
+    np.testing.assert_allclose(source.windows.mean_window(starts), wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_scaler_and_encoder_input_see_train_only():

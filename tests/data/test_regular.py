@@ -1,0 +1,110 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from stemdist_ray.config import DataConfig
+from stemdist_ray.data.describe import describe_series
+from stemdist_ray.data.regular import FILLED, regular, regular_blocks
+from stemdist_ray.data.series import SpatioTemporalSeries
+from stemdist_ray.data.source import read_series
+from stemdist_ray.data.streaming import stream_source
+from stemdist_ray.errors import DataError
+
+
+def series(times, **more):
+    times = np.asarray(times, "datetime64[ns]")
+    values = np.arange(2.0 * len(times)).reshape(len(times), 2)
+    return SpatioTemporalSeries(values, times=times, name="x", **more)
+
+
+def kept(times, rows):
+    return series(times).with_changes(
+        values=series(times).values[rows], times=np.asarray(times, "datetime64[ns]")[rows]
+    )
+
+
+HOURS = pd.date_range("2024-03-30", periods=48, freq="h")
+ROWS = np.flatnonzero((np.arange(48) // 6) % 3 != 1)
+
+
+def test_regular_series_stay_as_they_are():
+    whole = series(HOURS)
+    assert regular(whole) is whole
+    without = SpatioTemporalSeries(whole.values)
+    assert regular(without) is without
+    assert regular(series(HOURS[:2])).num_steps == 2
+
+
+def test_missing_rows_become_missing_entries():
+    filled = regular(kept(HOURS, ROWS))
+    np.testing.assert_array_equal(filled.times, HOURS[: ROWS[-1] + 1].to_numpy())
+    np.testing.assert_array_equal(filled.values[ROWS], series(HOURS).values[ROWS])
+    gaps = np.setdiff1d(np.arange(ROWS[-1] + 1), ROWS)
+    assert not filled.mask[gaps].any()
+    assert filled.attributes[FILLED] == len(gaps)
+    about = describe_series(filled, "x", "memory")
+    assert about.missing_rows == "12 of 42 steps have no row in the source; they count as missing"
+    assert describe_series(series(HOURS), "x", "memory").missing_rows == ""
+
+
+@pytest.mark.parametrize("freq", ["MS", "ME", "QS", "YS"])
+def test_months_and_years_are_steps(freq):
+    times = pd.date_range("2001-01-01", periods=40, freq=freq)
+    whole = series(times)
+    assert regular(whole) is whole
+    rows = np.delete(np.arange(40), [7, 8, 30])
+    filled = regular(kept(times, rows))
+    assert filled.num_steps == 40
+    assert np.flatnonzero(~filled.mask[:, 0, 0]).tolist() == [7, 8, 30]
+    assert (np.diff(filled.times) > np.timedelta64(0)).all()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [
+        ([0, 5, 10, 17, 22], "are 0 days 00:05:00 apart, but step 3 .* lies between two of them"),
+        ([0, 5, 10, 15, 500_000], "5 rows would be 100,001 steps"),
+    ],
+)
+def test_times_that_are_no_grid(minutes, words):
+    times = pd.Timestamp("2024-01-01") + pd.to_timedelta(minutes, unit="min")
+    with pytest.raises(DataError, match=words):
+        regular(series(times))
+
+
+def test_two_readings_of_one_month():
+    times = ["2024-01-01", "2024-02-01", "2024-02-29", "2024-04-01", "2024-05-01"]
+    with pytest.raises(DataError, match="steps 1 and 2 are of one month"):
+        regular(series(times))
+
+
+@pytest.mark.parametrize("size", [3, 5, 7, 20])
+def test_blocks_are_filled_like_the_whole(size):
+    gappy = kept(HOURS, ROWS)
+    cut = [
+        gappy.with_changes(
+            values=gappy.values[i : i + size], times=gappy.times[i : i + size], part_of_more=True
+        )
+        for i in range(0, gappy.num_steps, size)
+    ]
+    blocks = list(regular_blocks(iter(cut)))
+    whole = regular(gappy)
+    np.testing.assert_array_equal(np.concatenate([b.times for b in blocks]), whole.times)
+    np.testing.assert_array_equal(np.concatenate([b.values for b in blocks]), whole.values)
+    assert sum(b.attributes.get(FILLED, 0) for b in blocks) == whole.attributes[FILLED]
+
+
+def test_a_file_streamed_and_read(tmp_path):
+    times = pd.date_range("2024-01-01", periods=400, freq="h")
+    rows = np.flatnonzero((np.arange(400) // 20) % 5 != 2)
+    values = np.random.default_rng(0).normal(size=(len(rows), 3))
+    table = pd.DataFrame(values, columns=["a", "b", "c"])
+    table.insert(0, "time", times[rows])
+    table.to_parquet(tmp_path / "x.parquet")
+    config = DataConfig(lookback=4, horizon=3)
+    whole = read_series(tmp_path / "x.parquet", config)
+    assert whole.num_steps == 400
+    (tmp_path / "files").mkdir()
+    streamed = stream_source(tmp_path / "x.parquet", config, tmp_path / "files")
+    assert streamed.description.hash == whole.content_hash()
+    assert streamed.description.filled_steps == 80
