@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -36,7 +37,7 @@ def read_csv(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
         table = pd.read_csv(
             path,
             sep=separator,
-            names=names,
+            names=range(len(names)),
             header=None,
             skiprows=0 if options.header is False else 1,
             index_col=False,
@@ -44,11 +45,12 @@ def read_csv(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
         )
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not a text file in UTF-8: {error.reason}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read as CSV: {reason}") from error
-    empty = [name for name in table.columns if name == "" and table[name].isna().all()]
-    table = table.drop(columns=empty)  # of a delimiter at the end of every row
+    # Columns without a name and without readings come of delimiters at the ends of rows.
+    kept = [i for i, name in enumerate(names) if name or table.iloc[:, i].notna().any()]
+    table = table.iloc[:, kept].set_axis([names[i] or f"Unnamed: {i}" for i in kept], axis=1)
     if options.header is None:
         _check_header(table, path)
     return frame_to_series(table, path, options)
@@ -76,11 +78,11 @@ def _column_names(path: Path, separator: str, options: ReadConfig) -> list[str]:
                 names = [*names, ""] if labels_last else ["Unnamed: 0", *names]
                 width = first
     _check_widths(path, separator, width, 0 if options.header is False else 1)
-    named = [name for name in names if name]
-    twice = next((name for i, name in enumerate(named) if name in named[:i]), None)
-    if twice is not None:
+    counted = Counter(name for name in names if name)
+    twice = [name for name, count in counted.items() if count > 1]
+    if twice:
         raise DataError(
-            f"{path}: two columns are called {twice!r}; expected a header row of location ids, "
+            f"{path}: two columns are called {twice[0]!r}; expected a header row of location ids, "
             "each once. Where the file has no header row, say data.read.header: false"
         )
     return names if options.header is False else _unnamed(names)

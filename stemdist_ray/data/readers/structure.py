@@ -127,8 +127,9 @@ def _text_of_times(column: pd.Series) -> bool:
 
 def _by_name(table: pd.DataFrame, time: Hashable) -> Hashable | None:
     """A column that is called like locations and holds no readings."""
-    lower = {str(c).strip().lower(): c for c in table.columns if c != time and _may_name(table[c])}
-    return next((lower[name] for name in LOCATION_NAMES if name in lower), None)
+    lower = {str(c).strip().lower(): c for c in table.columns if c != time}
+    known = [lower[name] for name in LOCATION_NAMES if name in lower]
+    return next((c for c in known if _may_name(table[c])), None)
 
 
 def _may_name(column: pd.Series) -> bool:

@@ -201,16 +201,20 @@ def long_to_series(
             f"{path}: row {row + 1} repeats {time} {table[time].iloc[row]} and {location} "
             f"{table[location].iloc[row]}; a long table has one row per step and location"
         )
-    steps, times = pd.factorize(table[time], sort=True)
+    steps, stamps = pd.factorize(table[time])
+    known = options.time_format is not None or not pd.api.types.is_numeric_dtype(table[time])
+    known = known or number_format(np.asarray(stamps, np.float64), str(time)) is not None
+    # Parsed before they are sorted: the order of texts is not that of the times they stand for.
+    times = to_datetime64(stamps, path, options, str(time)) if known else np.asarray(stamps)
+    order = np.argsort(times, kind="stable")
+    steps, times = np.argsort(order)[steps], times[order]
     places, ids = pd.factorize(table[location])
     _check_filling(len(table), (len(times), len(ids), len(features)), path)
     values = np.full((len(times), len(ids), len(features)), np.nan, np.float32)
     values[steps, places] = numeric(table[features], path)
-    known = options.time_format is not None or not pd.api.types.is_numeric_dtype(table[time])
-    known = known or number_format(np.asarray(times, np.float64), str(time)) is not None
     return SpatioTemporalSeries(
         values=values,
-        times=to_datetime64(times, path, options, str(time)) if known else None,
+        times=times if known else None,
         location_ids=tuple(str(i) for i in ids),
         feature_names=tuple(str(f) for f in features),
         name=path.name,

@@ -163,3 +163,14 @@ def test_road_speeds():
     series = read_series(real_file("metr_la_week_speed.csv"))
     assert series.values.shape == (2016, 207, 1)
     assert series.location_ids[0] == "773869"
+
+
+def test_columns_without_a_name(tmp_path):
+    (tmp_path / "x.csv").write_text("a,,b,\n1,2,3,\n4,5,6,\n")
+    assert read_series(tmp_path / "x.csv").location_ids == ("a", "Unnamed: 1", "b")
+
+
+def test_fields_that_are_no_text(tmp_path):
+    (tmp_path / "x.csv").write_bytes(b'"' + b"x" * 200_000 + b'",b\n1,2\n')
+    with pytest.raises(DataError, match="cannot be read as CSV: field larger"):
+        read_series(tmp_path / "x.csv")

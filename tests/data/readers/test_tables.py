@@ -126,3 +126,14 @@ def test_times_of_their_own_at_every_location(monkeypatch):
     monkeypatch.setattr("stemdist_ray.data.readers.tables._LARGE", 2**20)
     with pytest.raises(DataError, match=r"would fill 0.2 % of 4,000 steps x 500 locations"):
         frame_to_series(table, PATH, ReadConfig())
+
+
+@pytest.mark.parametrize("written", ["%d.%m.%Y", "%m/%d/%Y", "%d %b %Y"])
+def test_steps_of_long_tables_are_sorted_as_times_not_as_text(written):
+    days = pd.date_range("2024-01-20", periods=60)
+    table = stacked().reset_index()
+    table["time"] = np.repeat(days.strftime(written), 3)
+    series = frame_to_series(table.sample(frac=1, random_state=0), PATH, ReadConfig())
+    np.testing.assert_array_equal(series.times, days.to_numpy())
+    order = [series.location_ids.index(name) for name in "abc"]
+    np.testing.assert_array_equal(series.values[:, order, 0], WANTED)
