@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stemdist_ray.data.readers.structure import LOCATION_NAMES
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
@@ -70,6 +71,15 @@ def _ids(table: pd.DataFrame, wanted: list[str], series: SpatioTemporalSeries, p
     found = {c: set(map(_plain, table[c])) for c in table.columns}
     held = {c: sum(name in names for name in wanted) for c, names in found.items()}
     best = max(held, key=held.__getitem__)
+    whole = [c for c in table.columns if held[c] == len(wanted)]
+    if any(not table[c].map(_plain).equals(table[best].map(_plain)) for c in whole):
+        named = [c for c in whole if str(c).strip().lower() in LOCATION_NAMES]
+        if len(named) != 1:
+            raise DataError(
+                f"{path}: columns {', '.join(map(str, whole))} all hold the ids of the "
+                "locations, in different order; keep one of them"
+            )
+        best = named[0]
     if held[best] < len(wanted):
         lacking = [
             name

@@ -20,6 +20,8 @@ FILLED = "filled_steps"
 """Attribute of a series: steps for which its source has no row."""
 
 _MONTH = np.timedelta64(27, "D").astype("timedelta64[ns]")
+_DAY = np.timedelta64(1, "D").astype("timedelta64[ns]")
+_CLOCK_CHANGE = 2 * 3600 * 10**9  # nanoseconds
 # A file with fewer of its steps than this is no table of regular steps.
 _LEAST_PRESENT = 0.05
 
@@ -89,6 +91,15 @@ def _places(
     if rest.any() and step >= _MONTH:
         return _months(times, name)
     if rest.any():
+        near: npt.NDArray[np.int64] = np.rint(ahead / size).astype(np.int64)
+        # Clocks jitter, and days of local time are an hour shorter or longer twice a year.
+        most = max(size // 10, _CLOCK_CHANGE if step >= _DAY else 0)
+        if (np.abs(ahead - near * size) <= most).all() and (np.diff(near) > 0).all():
+            return near
+        apart = np.diff(ahead)
+        if step >= _DAY and 0.5 * size <= apart.min() and apart.max() <= 1.5 * size:
+            # Nothing is missing: thirds of a month, composites that begin anew with every year.
+            return np.arange(len(times))
         row = int(np.flatnonzero(rest)[0])
         raise DataError(
             f"{name}: steps are {pd.Timedelta(size)} apart, but step {row} ({times[row]}) lies "

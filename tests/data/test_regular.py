@@ -108,3 +108,26 @@ def test_a_file_streamed_and_read(tmp_path):
     streamed = stream_source(tmp_path / "x.parquet", config, tmp_path / "files")
     assert streamed.description.hash == whole.content_hash()
     assert streamed.description.filled_steps == 80
+
+
+def test_days_of_local_time():
+    local = pd.date_range("2021-03-20", periods=20, freq="D", tz="Europe/Berlin")
+    whole = series(local.tz_convert("UTC").tz_localize(None))
+    assert regular(whole) is whole
+    assert regular(kept(whole.times, np.delete(np.arange(20), 9))).num_steps == 20
+
+
+def test_clocks_that_jitter():
+    times = HOURS.to_numpy() + np.random.default_rng(0).integers(0, 3, 48) * np.timedelta64(1, "s")
+    whole = series(times)
+    assert regular(whole) is whole
+
+
+def test_composites_and_thirds_of_a_month():
+    dekads = [f"2021-{m:02d}-{d:02d}" for m in range(1, 13) for d in (1, 11, 21)]
+    eight = pd.date_range("2020-01-01", "2020-12-31", freq="8D").append(
+        pd.date_range("2021-01-01", "2021-12-31", freq="8D")
+    )
+    for times in (dekads, eight):
+        whole = series(times)
+        assert regular(whole) is whole

@@ -41,6 +41,7 @@ def read_csv(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
             header=None,
             skiprows=0 if options.header is False else 1,
             index_col=False,
+            skip_blank_lines=len(names) > 1,  # in a single column they are missing readings
             encoding=_ENCODING,
         )
     except UnicodeDecodeError as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
 from stemdist_ray.config import ReadConfig
@@ -73,10 +74,15 @@ def selected(dataset: xr.Dataset, options: ReadConfig, path: Path) -> xr.Dataset
 def _dimensions_of_readings(dataset: xr.Dataset) -> list[str]:
     """Dimensions of all numeric variables; bounds of cells and the like have others besides."""
     found: dict[str, None] = {}
-    for variable in dataset.data_vars.values():
-        if variable.dtype.kind in _NUMBERS and any(_is_time(dataset, d) for d in variable.dims):
+    for name, variable in dataset.data_vars.items():
+        if _is_reading(str(name), variable) and any(_is_time(dataset, d) for d in variable.dims):
             found |= dict.fromkeys(map(str, variable.dims))
     return list(found)
+
+
+def _is_reading(name: str, variable: xr.DataArray) -> bool:
+    bounds = name.lower().endswith(("_bnds", "_bounds", "_bound"))
+    return variable.dtype.kind in _NUMBERS and not bounds
 
 
 def _dimension(dataset: xr.Dataset, name: str, path: Path) -> str:
@@ -230,25 +236,36 @@ def _times(dataset: xr.Dataset, time: str, path: Path) -> npt.NDArray[np.datetim
     if values.dtype.kind == "M":
         return to_datetime64(values, path)
     if hasattr(values[0], "calendar"):
-        return _of_other_calendar(values)
+        return _of_other_calendar(values, path)
     if values.dtype.kind in "SUTO":
         return to_datetime64([v.decode() if isinstance(v, bytes) else str(v) for v in values], path)
     return None
 
 
-def _of_other_calendar(values: npt.NDArray[Any]) -> npt.NDArray[np.datetime64]:
+def _of_other_calendar(values: npt.NDArray[Any], path: Path) -> npt.NDArray[np.datetime64]:
     """Time stamps of a calendar that ours has no dates for (no leap days, months of 30 days).
 
     The first keeps its date, the others their distance from it: order, steps and gaps stay what
     they are, while dates may be some days off those of the file.
     """
     first = values[0]
-    month_ends = {2: 28, 4: 30, 6: 30, 9: 30, 11: 30}
-    day = min(first.day, month_ends.get(first.month, 31))
-    begin = np.datetime64(f"{first.year:04d}-{first.month:02d}-{day:02d}", "us")
     clock = timedelta(hours=first.hour, minutes=first.minute, seconds=first.second)
-    passed = np.array([value - first + clock for value in values], dtype="timedelta64[us]")
-    return np.asarray((begin + passed).astype("datetime64[ns]"))
+    apart = np.array([value - first for value in values], dtype="timedelta64[us]")
+    if len(values) > 1 and np.median(np.diff(apart)) >= np.timedelta64(27, "D"):
+        # Months and years are counted, whatever their length.
+        return to_datetime64(pd.DatetimeIndex([_own_date(value) for value in values]), path)
+    begin = _own_date(first).astype("datetime64[us]")
+    passed = apart + np.timedelta64(clock, "us")
+    return to_datetime64(pd.DatetimeIndex(begin + passed), path)
+
+
+def _own_date(value: Any) -> np.datetime64:
+    """The day of a time stamp of another calendar; the last of the month where ours has none."""
+    month = np.datetime64(f"{value.year:04d}-{value.month:02d}", "M")
+    begin = month.astype("datetime64[D]")
+    last = int(((month + 1).astype("datetime64[D]") - begin).astype(np.int64))
+    day: np.datetime64 = begin + np.timedelta64(min(value.day, last) - 1, "D")
+    return day
 
 
 def _labels(dataset: xr.Dataset, dimension: str) -> list[str]:

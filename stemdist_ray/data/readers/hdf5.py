@@ -33,7 +33,7 @@ def read_hdf5(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
             tables: list[str] = []
 
             def note(name: str, item: Any) -> None:
-                if is_pandas(item):
+                if is_pandas(item) and "/meta/" not in f"/{name}/":
                     tables.append(name)
 
             file.visititems(note)

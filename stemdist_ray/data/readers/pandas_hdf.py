@@ -107,6 +107,8 @@ def _table(group: h5py.Group, where: str) -> pd.DataFrame:
         if field == "index":
             index = _index(values, kind, _zone(group, data), where)
             continue
+        if _text(data.attrs.get(f"{field}_meta", b"")) == "category":
+            raise DataError(f"{where}: column {field!r} is categorical; write it as plain values")
         names = _names(data.attrs.get(f"{field}_kind"), field, where)
         values = values if values.ndim == 2 else values[:, None]
         if values.shape[1] != len(names):

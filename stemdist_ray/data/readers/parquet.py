@@ -31,9 +31,13 @@ def read_parquet(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
         DataError: It is damaged or neither wide nor long.
     """
     try:
-        table = pq.read_table(path).to_pandas()
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
+        stored = pq.read_table(path)
+        try:
+            table = stored.to_pandas()
+        except TypeError:  # of what pandas says of the types of column names
+            table = stored.to_pandas(ignore_metadata=True)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise DataError(f"{path}: cannot be read as Parquet: {_line(error)}") from error
     return frame_to_series(table, path, options)
 
 
@@ -61,7 +65,11 @@ def stream_parquet(
         else:
             yield from _long_blocks(file, chain([first], frames), layout, path, options)
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
+        raise DataError(f"{path}: cannot be read as Parquet: {_line(error)}") from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _frames(file: pq.ParquetFile, rows: int) -> Iterator[pd.DataFrame]:
@@ -85,8 +93,12 @@ def _long_blocks(
 ) -> Iterator[SpatioTemporalSeries]:
     """Blocks of a long table; the last step of a table may go on in the next."""
     ids: dict[str, None] = {}
-    for batch in file.iter_batches(columns=[layout.location]):
-        ids |= dict.fromkeys(map(str, batch.column(0).unique().to_pylist()))
+    if layout.location in file.schema_arrow.names:
+        for batch in file.iter_batches(columns=[layout.location]):
+            ids |= dict.fromkeys(map(str, batch.column(0).unique().to_pylist()))
+    else:  # a level of an index that has no name
+        for frame in _frames(file, 2**20):
+            ids |= dict.fromkeys(map(str, frame[layout.location].unique()))
     rest: pd.DataFrame | None = None
     for frame in frames:
         table = frame if rest is None else pd.concat([rest, frame], ignore_index=True)

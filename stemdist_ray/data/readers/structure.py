@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.times import TIME_NAMES
+from stemdist_ray.data.readers.times import TIME_NAMES, are_dates
 from stemdist_ray.errors import DataError
 
 LOCATION_NAMES = (
@@ -57,22 +58,33 @@ def recognised(table: pd.DataFrame, options: ReadConfig, path: Path) -> LongTabl
             _column(table, name, path)
     asked = options.layout == "long" or options.location_column is not None
     if options.layout == "wide" or table.columns.nlevels > 1 or not len(table):
-        return None
-    time = time_column(table, options, path)
-    if time is None:
-        if asked:
+        if options.location_column is not None or options.features:
             raise DataError(
-                f"{path}: no column of a long table looks like a time; name it by "
-                "data.read.time_column"
+                f"{path}: data.read.location_column and data.read.features say nothing about a "
+                "wide table; leave them out, or say data.read.layout: long"
             )
         return None
-    repeats = bool(table[time].duplicated().any())
-    if not (asked or repeats or _by_name(table, time)):
+    _check_plain(table, path)
+    time = time_column(table, options, path)
+    if time is None:
+        if asked or _comes_back(table, _by_name(table, None)):
+            raise DataError(
+                f"{path}: no column of a long table looks like a time; name it by "
+                "data.read.time_column (or say data.read.layout: wide)"
+            )
         return None
-    location = _location(table, time, repeats, options, path)
+    location = _location(table, time, options, path)
     if location is None:
         return None
     return LongTable(time, location, _features(table, time, location, options, path))
+
+
+def _check_plain(table: pd.DataFrame, path: Path) -> None:
+    for name in table.columns:
+        if table[name].dtype == object:
+            first = next((v for v in table[name] if v is not None), None)
+            if isinstance(first, list | dict | np.ndarray):
+                raise DataError(f"{path}: column {name!s} holds lists; expected numbers or text")
 
 
 def _column(table: pd.DataFrame, name: str, path: Path) -> Hashable:
@@ -117,19 +129,22 @@ def _is_dated(column: pd.Series) -> bool:
 
 
 def _text_of_times(column: pd.Series) -> bool:
-    if pd.api.types.is_numeric_dtype(column):
-        return False
-    head = column.head(5)
-    if pd.to_numeric(head, errors="coerce").notna().any():
-        return False  # ids with leading zeros, say
-    return bool(pd.to_datetime(head, errors="coerce", format="mixed").notna().all())
+    return not pd.api.types.is_numeric_dtype(column) and are_dates(column.head(5))
 
 
-def _by_name(table: pd.DataFrame, time: Hashable) -> Hashable | None:
+def _by_name(table: pd.DataFrame, time: Hashable | None) -> Hashable | None:
     """A column that is called like locations and holds no readings."""
     lower = {str(c).strip().lower(): c for c in table.columns if c != time}
     known = [lower[name] for name in LOCATION_NAMES if name in lower]
     return next((c for c in known if _may_name(table[c])), None)
+
+
+def _comes_back(table: pd.DataFrame, column: Hashable | None) -> bool:
+    """Whether the values of a column are those of few things, which have many rows."""
+    if column is None:
+        return False
+    different = table[column].nunique()
+    return bool(2 * different <= len(table) or different == 1 < len(table))
 
 
 def _may_name(column: pd.Series) -> bool:
@@ -142,29 +157,38 @@ def _may_name(column: pd.Series) -> bool:
 
 
 def _location(
-    table: pd.DataFrame, time: Hashable, repeats: bool, options: ReadConfig, path: Path
+    table: pd.DataFrame, time: Hashable, options: ReadConfig, path: Path
 ) -> Hashable | None:
+    """The column of locations, None where the table is wide."""
     if options.location_column is not None:
-        return _column(table, options.location_column, path)
-    if not repeats:
-        return _by_name(table, time)  # a single step, or a single location
-    candidates = [
-        c for c in table.columns if c != time and _may_name(table[c]) and _tells(table, time, c)
-    ]
-    named = _by_name(table[[time, *candidates]], time)
-    if named is not None:
-        return named
-    if not candidates:
-        known = _by_name(table, time)
-        if known is not None:
-            return known  # its repeated rows are told when the table is read
-        rest = [table[c] for c in table.columns if c != time]
-        if any(_may_name(column) and not _is_number(column) for column in rest):
-            raise DataError(
-                f"{path}: times repeat in {time!s}, and no column tells the rows of one time "
-                f"apart; for a long table {_SEVERAL}"
-            )
+        chosen = _column(table, options.location_column, path)
+        if chosen == time:
+            raise DataError(f"{path}: column {chosen!s} cannot hold both times and locations")
+        return chosen
+    rows = table[time].value_counts(sort=False)
+    # In a long table most rows share their time with others. A few that do are mistakes of a wide
+    # one, such as the hour that comes twice in autumn.
+    crowded = bool(rows[rows > 1].sum() >= 0.5 * len(table))
+    named = _by_name(table, time)
+    if named is not None and (
+        _comes_back(table, named) or len(rows) == 1 or (crowded and not _is_number(table[named]))
+    ):
+        return named  # where it repeats at one time, this is told when the table is read
+    if not crowded:
         return None
+    candidates = [
+        c
+        for c in table.columns
+        if c != time and not _is_index(c) and _may_name(table[c]) and _tells(table, time, c)
+    ]
+    # Readings that happen to differ at all times have far more values than there are locations.
+    few = 3 * float(rows.median())
+    candidates = [c for c in candidates if not _is_number(table[c]) or table[c].nunique() <= few]
+    if not candidates:
+        raise DataError(
+            f"{path}: times repeat in {time!s}, and no column tells the rows of one time apart; "
+            f"for a long table {_SEVERAL}"
+        )
     others = [c for c in candidates[1:] if not _same_groups(table, candidates[0], c)]
     text = [c for c in candidates if not _is_number(table[c])]
     if others and len(text) != 1:
@@ -175,11 +199,16 @@ def _location(
     return text[0] if others else candidates[0]
 
 
+def _is_index(column: Hashable) -> bool:
+    """Whether pandas named a column so that had no name: the index of a data frame."""
+    return str(column).startswith("Unnamed: 0")
+
+
 def _tells(table: pd.DataFrame, time: Hashable, column: Hashable) -> bool:
     """Whether a column tells rows of one time apart, by values that come back at other times."""
-    if table[column].isna().any() or table.duplicated([time, column]).any():
+    if table[column].isna().any() or not _comes_back(table, column):
         return False
-    return 2 * table[column].nunique() <= len(table)
+    return not table.duplicated([time, column]).any()
 
 
 def _same_groups(table: pd.DataFrame, one: Hashable, other: Hashable) -> bool:
@@ -197,24 +226,33 @@ def _features(
 ) -> tuple[Hashable, ...]:
     if options.features:
         return tuple(_column(table, name, path) for name in options.features)
-    rest = [c for c in table.columns if c not in (time, location)]
-    # Other names of the locations, and numbers that count the rows, are no readings.
-    return tuple(
-        c for c in rest if not _describes(table, location, c) and not _counts_rows(table[c])
-    )
+    rest = [c for c in table.columns if c not in (time, location) and not _counts_rows(table, c)]
+    # What is the same for a location at all times describes it and is no reading: its other
+    # names, its coordinates.
+    varying = [c for c in rest if not _describes(table, location, c)]
+    return tuple(varying or [c for c in rest if _is_number(table[c])])
 
 
 def _describes(table: pd.DataFrame, location: Hashable, column: Hashable) -> bool:
-    """Whether a column of text says the same of a location at all times."""
-    if _is_number(table[column]):
+    different = table[location].nunique()
+    if different == len(table):
         return False
-    return len(table[[location, column]].drop_duplicates()) == table[location].nunique()
+    return len(table[[location, column]].drop_duplicates()) == different
 
 
-def _counts_rows(column: pd.Series) -> bool:
+def _counts_rows(table: pd.DataFrame, column: Hashable) -> bool:
+    """Whether a column numbers the rows, as databases and data frames do."""
+    numbered = column == table.columns[0] or str(column).strip().lower() in _COUNTERS
+    return _is_index(column) or (numbered and _counts(table[column]))
+
+
+def _counts(column: pd.Series) -> bool:
     if len(column) < 3 or not pd.api.types.is_integer_dtype(column):
         return False
-    return bool((column.diff().iloc[1:] == 1).all())
+    return bool((column.diff().iloc[1:] == 1).fillna(False).all())
+
+
+_COUNTERS = frozenset({"id", "index", "idx", "no", "nr", "row"})
 
 
 def as_columns(table: pd.DataFrame) -> pd.DataFrame:
@@ -222,8 +260,10 @@ def as_columns(table: pd.DataFrame) -> pd.DataFrame:
     index: Any = table.index
     if isinstance(index, pd.DatetimeIndex) and table.columns.nlevels > 1:
         return table
-    if index.nlevels == 1 and index.name is None and _is_number(index.to_series()):
-        return table
+    if index.nlevels == 1 and _is_number(index.to_series()):
+        counts = index.name is None or _counts(pd.Series(index))
+        if counts and not _is_time_name(index.name):
+            return table
     names: list[str] = []
     for level, name in enumerate(index.names):
         plain = "time" if isinstance(index, pd.DatetimeIndex) else f"index_{level}"

@@ -10,7 +10,13 @@ import pandas as pd
 
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.structure import LongTable, as_columns, recognised, time_column
-from stemdist_ray.data.readers.times import TIME_NAMES, number_format, to_datetime64
+from stemdist_ray.data.readers.times import (
+    TIME_NAMES,
+    are_clocks,
+    are_dates,
+    number_format,
+    to_datetime64,
+)
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
@@ -30,9 +36,14 @@ def frame_to_series(table: pd.DataFrame, path: Path, options: ReadConfig) -> Spa
     Raises:
         DataError: It is neither, or can be read in two ways.
     """
-    table = transposed(table, path) if options.transpose else as_columns(table)
+    table = transposed(table, path) if options.transpose else with_clock(as_columns(table))
     layout = recognised(table, options, path)
     if layout is None:
+        if options.features:
+            raise DataError(
+                f"{path}: data.read.features goes with a long table, and this one is read as a "
+                "wide one; leave it out, or say data.read.layout: long"
+            )
         return wide_to_series(table, path, options)
     return long_to_series(table, layout, path, options)
 
@@ -87,6 +98,8 @@ def transposed(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     Raises:
         DataError: A location is named twice.
     """
+    if table.columns.nlevels > 1:
+        raise DataError(f"{path}: columns of two levels cannot be transposed")
     if isinstance(table.index, pd.RangeIndex):
         table = table.set_index(table.columns[0])
     twice = table.index[table.index.duplicated()]
@@ -96,6 +109,23 @@ def transposed(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     turned.columns = [str(name) for name in turned.columns]
     numbers = pd.to_numeric(turned["time"], errors="coerce")
     return turned if numbers.isna().any() else turned.assign(time=numbers)
+
+
+def with_clock(table: pd.DataFrame) -> pd.DataFrame:
+    """A date and a time of day in two columns as one column of times."""
+    if table.columns.nlevels > 1:
+        return table
+    text = [c for c in table.columns if not pd.api.types.is_numeric_dtype(table[c])]
+    clocks = [c for c in text if are_clocks(table[c].head(5))]
+    dates = [c for c in text if c not in clocks and are_dates(table[c].head(5))]
+    if len(clocks) != 1 or len(dates) != 1 or not are_clocks(table[clocks[0]]):
+        return table
+    if not table[dates[0]].astype(str).str.fullmatch(r"[^:]*").all():
+        return table  # the dates have a time of day of their own
+    joined = table[dates[0]].astype(str) + " " + table[clocks[0]].astype(str)
+    rest = table.drop(columns=[dates[0], clocks[0]])
+    rest.insert(0, "time", joined, allow_duplicates=False)
+    return rest
 
 
 def numeric(table: pd.DataFrame, path: Path) -> npt.NDArray[np.float32]:
@@ -144,7 +174,7 @@ def split_off_times(
     named = named or str(first).startswith("Unnamed: 0")
     is_text = not pd.api.types.is_numeric_dtype(column)
     if pd.api.types.is_datetime64_any_dtype(column) or (
-        is_text and (named or _looks_like_time(column))
+        is_text and (named or are_dates(column.head(5)))
     ):
         return table.drop(columns=first), to_datetime64(column, path, options, str(first))
     if not named or len(table) < 2:
@@ -152,7 +182,7 @@ def split_off_times(
     numbers = column.to_numpy(np.float64, na_value=np.nan)
     if options.time_format is None and number_format(numbers, str(first)) is None:
         ahead = np.diff(numbers)
-        if (ahead == 1).all() or (str(first).startswith("Unnamed") and (ahead > 0).all()):
+        if (ahead == 1).all() or str(first).startswith("Unnamed"):
             # A running number: it orders the rows and says nothing else.
             return table.drop(columns=first), None
         if str(first).strip().lower() == "t":
@@ -163,17 +193,11 @@ def split_off_times(
 def _check_columns_are_no_times(table: pd.DataFrame, path: Path) -> None:
     """Stations as rows would be read as steps, and their steps as locations."""
     names = pd.Series([str(name) for name in table.columns[1:4]])
-    if len(names) < 2 or pd.to_numeric(names, errors="coerce").notna().any():
-        return
-    if pd.to_datetime(names, errors="coerce", format="mixed").notna().all():
+    if len(names) > 1 and are_dates(names):
         raise DataError(
             f"{path}: the columns are named like times ({names[0]}, {names[1]}, ...); expected a "
             "row per step. Read a row per location by data.read.transpose"
         )
-
-
-def _looks_like_time(column: pd.Series) -> bool:
-    return bool(pd.to_datetime(column.head(5), errors="coerce", format="mixed").notna().all())
 
 
 def long_to_series(

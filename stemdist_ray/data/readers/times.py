@@ -17,7 +17,12 @@ import pandas as pd
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.errors import DataError
 
-TIME_NAMES = frozenset({"time", "timestamp", "datetime", "date", "date_time", "ds", "t"})
+TIME_NAMES = frozenset(
+    (
+        *("time", "timestamp", "timestamps", "datetime", "date", "date_time", "ds", "t"),
+        *("epoch", "timestep", "time_step", "step", "year"),
+    )
+)
 
 Stamps = npt.NDArray[np.datetime64]
 
@@ -25,15 +30,17 @@ Stamps = npt.NDArray[np.datetime64]
 _EPOCH = (1e8, 4.2e9)
 _EPOCH_UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 # Lengths of numbers that are written like dates, and their formats.
-_WRITTEN = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_WRITTEN = {4: "%Y", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _YEARS = (1900, 2200)
 # Days since 1899-12-30, as spreadsheets count: 1954 to 2119.
 _EXCEL = (20_000.0, 80_000.0)
 _EXCEL_ORIGIN = "1899-12-30"
+_YEAR_NAMES = frozenset({"year", "date"})
 _DATE_NAMES = frozenset({"date", "datetime", "date_time"})
 
 _CLOCK = re.compile(r"\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*([AaPp][Mm])?\s*")
 _TWO_ORDERS = re.compile(r"\s*(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{2}|\d{4})(\D.*)?")
+_DATE = re.compile(r".*(\d{4}|\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2}).*", re.DOTALL)
 _OFFSET = re.compile(r".*\d\s*(Z|[+-]\d{2}:?\d{2})\s*")
 NAMED_FORMATS = ("epoch-s", "epoch-ms", "epoch-us", "epoch-ns", "excel")
 
@@ -65,6 +72,21 @@ def to_datetime64(
     return _of_text(plain, where, options)
 
 
+def are_dates(values: pd.Series) -> bool:
+    """Whether all of some texts are dates; ids such as M1, 1-2 or 007 are none."""
+    text = values.astype(str)
+    if not len(text) or pd.to_numeric(text, errors="coerce").notna().any():
+        return False
+    if not text.map(lambda t: _DATE.fullmatch(t) is not None).all():
+        return False
+    return bool(pd.to_datetime(text, errors="coerce", format="mixed").notna().all())
+
+
+def are_clocks(values: pd.Series) -> bool:
+    """Whether all of some texts are times of day."""
+    return bool(len(values) and values.astype(str).map(_CLOCK.fullmatch).notna().all())
+
+
 def number_format(values: npt.NDArray[np.float64], column: str) -> str | None:
     """How numbers stand for times: one of :data:`NAMED_FORMATS`, a format, or None = they do not.
 
@@ -77,6 +99,8 @@ def number_format(values: npt.NDArray[np.float64], column: str) -> str | None:
     low, high = float(values.min()), float(values.max())
     whole = bool((values == np.floor(values)).all())
     for digits, written in _WRITTEN.items():
+        if digits == 4 and column.strip().lower() not in _YEAR_NAMES:
+            continue
         if whole and 10.0 ** (digits - 1) <= low and high < 10.0**digits:
             text = pd.Series(values.astype(np.int64).astype(str))
             years = text.str[:4].astype(int)
@@ -102,6 +126,8 @@ def _of_numbers(values: npt.NDArray[np.float64], where: str, options: ReadConfig
             "%Y%m%d"
         )
     if found == "excel":
+        if values.min() < 0 or values.max() > 2e5:
+            raise DataError(f"{where}: {values.max():g} is no day number of a spreadsheet")
         days = pd.to_timedelta(np.round(values * 86_400), unit="s")
         return _nanoseconds(pd.DatetimeIndex(pd.Timestamp(_EXCEL_ORIGIN) + days), where)
     if found.startswith("epoch-"):
@@ -113,6 +139,8 @@ def _of_numbers(values: npt.NDArray[np.float64], where: str, options: ReadConfig
         else:
             stamps = np.round(values * 1e6 / _EPOCH_UNITS[unit]).astype("datetime64[us]")
         return _nanoseconds(pd.DatetimeIndex(stamps), where)
+    if (values != np.floor(values)).any():
+        raise DataError(f"{where}: {values[0]:g} is no whole number; {found} needs one")
     text = pd.Series(values.astype(np.int64).astype(str))
     return _parsed(text, where, format=found)
 
@@ -128,7 +156,7 @@ def _of_text(values: pd.Series, where: str, options: ReadConfig) -> Stamps:
     numbers = pd.to_numeric(text, errors="coerce")
     if numbers.notna().all():
         return _of_numbers(numbers.to_numpy(np.float64), where, options)
-    if text.map(lambda t: _CLOCK.fullmatch(t) is not None).all():
+    if are_clocks(text):
         raise DataError(
             f"{where} holds times of day without a date ({text.iloc[0]}, ...); expected dates. "
             "Leave the column out and give data.start and data.sampling_step"
@@ -152,7 +180,18 @@ def _day_first(parts: pd.Series, where: str, options: ReadConfig) -> bool:
     second = parts.map(lambda m: int(m[2])).to_numpy()
     day, month = bool((second <= 12).all()), bool((first <= 12).all())
     if options.dayfirst is not None:
+        if not (day if options.dayfirst else month):
+            wrong = np.flatnonzero((second if options.dayfirst else first) > 12)[0]
+            raise DataError(
+                f"{where}, data row {wrong + 1}: {parts.iloc[wrong][0].strip()} has no month where "
+                "data.read.dayfirst says it is"
+            )
         return options.dayfirst
+    if parts.map(lambda m: len(m[3])).min() == 2:
+        raise DataError(
+            f"{where}: years of two digits ({parts.iloc[0][0].strip()}) may stand in front or at "
+            "the end; say by data.read.time_format, e.g. %d/%m/%y"
+        )
     if day and month and (first != second).any():
         shown = parts.iloc[int(np.flatnonzero(first != second)[0])][0].strip()
         raise DataError(
@@ -167,7 +206,10 @@ def _parsed(text: pd.Series, where: str, **how: Any) -> Stamps:
     try:
         stamps = pd.DatetimeIndex(pd.to_datetime(text, **arguments))
     except (TypeError, ValueError, OverflowError) as error:
-        bad = pd.to_datetime(text, errors="coerce", **arguments).isna().to_numpy()
+        try:
+            bad = pd.to_datetime(text, errors="coerce", **arguments).isna().to_numpy()
+        except ValueError:
+            raise DataError(f"{where}: {' '.join(str(error).split())}") from error
         row = int(np.flatnonzero(bad)[0]) if bad.any() else 0
         raise DataError(
             f"{where}, data row {row + 1}: {text.iloc[row]!r} is not a time stamp like the others"

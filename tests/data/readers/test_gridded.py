@@ -170,3 +170,24 @@ def test_names_of_dimensions_in_any_case(rng):
     series = dataset_to_series(data, Path("x.nc"))
     assert series.values.shape == (3, 8, 1)
     assert series.coordinates is not None
+
+
+def test_months_of_another_calendar(tmp_path, rng):
+    """Counted from the first they would drift into the month before, a day with every leap year."""
+    months = np.arange(0, 365 * 70, 365)[:, None] + np.cumsum([0, 31, 28, 31, 30, 31, 30, 31])
+    units = {"units": "days since 1950-01-16", "calendar": "noleap"}
+    when = xr.DataArray(months.ravel(), dims="time", attrs=units)
+    data = xr.Dataset({"tas": (("time",), rng.normal(size=when.size))}, {"time": when})
+    data.isel(time=slice(0, None)).to_netcdf(tmp_path / "x.nc")
+    times = read_series(tmp_path / "x.nc").times
+    assert times[0] == np.datetime64("1950-01-16")
+    assert times[-1].astype("datetime64[M]") == np.datetime64("2019-08")
+
+
+def test_years_that_nanoseconds_do_not_hold(tmp_path, rng):
+    units = {"units": "days since 1500-01-01", "calendar": "noleap"}
+    when = xr.DataArray(np.arange(5), dims="time", attrs=units)
+    data = xr.Dataset({"tas": (("time",), rng.normal(size=5))}, {"time": when})
+    data.to_netcdf(tmp_path / "x.nc")
+    with pytest.raises(DataError, match="expected years 1678 to 2261"):
+        read_series(tmp_path / "x.nc")

@@ -51,7 +51,10 @@ def test_a_running_number_is_no_location_and_no_reading():
 
 
 def test_a_second_name_of_the_locations_is_no_reading():
-    table = long_table().assign(city=lambda t: t["who"].str.upper(), flow=1.5)
+    table = long_table().assign(
+        city=lambda t: t["who"].str.upper(), lat=lambda t: t["who"].map(ord)
+    )
+    table["flow"] = np.arange(len(table)) * 1.5
     assert seen(table).features == ("speed", "flow")
     assert seen(table, features=("flow",)).features == ("flow",)
 
@@ -112,3 +115,90 @@ def test_what_an_index_says():
     assert list(as_columns(both).columns) == ["when", "who", "speed"]
     both.index.names = [None, None]
     assert list(as_columns(both).columns) == ["index_0", "index_1", "speed"]
+
+
+DAYS = pd.date_range("2024-01-01", periods=40, freq="D")
+
+
+def wide_days(**more):
+    rng = np.random.default_rng(1)
+    return pd.DataFrame({"time": DAYS, "s1": rng.normal(size=40), **more})
+
+
+@pytest.mark.parametrize("name", ["id", "zone", "site"])
+def test_a_row_key_is_no_location(name):
+    assert seen(wide_days(**{name: np.arange(40)})) is None
+
+
+@pytest.mark.parametrize(
+    "column", [np.arange(40) % 7, np.arange(40) % 2, np.resize(["A", "B"], 40)], ids=str
+)
+def test_an_hour_that_comes_twice_does_not_make_a_table_long(column):
+    table = wide_days(more=column)
+    table.loc[20, "time"] = table.loc[19, "time"]
+    assert seen(table) is None  # told as times that do not increase
+
+
+@pytest.mark.parametrize("name", ["sensor", "sid"])
+def test_a_repeated_row_does_not_make_readings_locations(name):
+    count = 2 * len(DAYS)
+    flow = np.random.default_rng(0).permutation(count)
+    table = pd.DataFrame({"time": np.repeat(DAYS, 2), name: np.tile([1, 2], len(DAYS))})
+    table = table.assign(flow=flow)
+    table.loc[7] = [table["time"][5], table[name][5], 999]
+    if name == "sensor":
+        assert seen(table).location == "sensor"
+    else:
+        with pytest.raises(DataError, match="location_column"):
+            seen(table)
+
+
+def test_what_describes_a_location_is_no_reading():
+    table = long_table(ids=(1, 2, 3)).assign(
+        lat=lambda t: t["who"] / 7, code=lambda t: t["who"] + 9
+    )
+    assert seen(table[["when", "who", "lat", "code", "speed"]]).features == ("speed",)
+
+
+def test_only_row_numbers_are_left_out():
+    table = long_table()
+    table["n"] = np.arange(len(table))
+    assert seen(table).features == ("speed", "n")
+    table.insert(0, "Unnamed: 0", np.random.default_rng(0).permutation(len(table)))
+    assert seen(table).features == ("speed", "n")
+    sparse = long_table().assign(rain=pd.array([1, None] * 9, dtype="Int64"))
+    assert seen(sparse).features == ("speed", "rain")
+
+
+def test_a_named_index_that_counts():
+    plain = pd.DataFrame({"a": np.arange(4.0)}, index=pd.RangeIndex(4, name="idx"))
+    assert list(as_columns(plain).columns) == ["a"]
+
+
+@pytest.mark.parametrize("name", ["epoch", "timestep", "year"])
+def test_other_names_of_times(name):
+    table = long_table(range(6), ("x", "y"), (name, "node", "flow"))
+    assert seen(table).time == name
+
+
+def test_long_without_a_known_time():
+    table = long_table(range(6), ("x", "y"), ("moment", "node", "flow"))
+    with pytest.raises(
+        DataError, match=r"data\.read\.time_column \(or say data\.read\.layout: wide"
+    ):
+        seen(table)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"features": ("s1",), "layout": "wide"}, {"location_column": "s1", "layout": "wide"}],
+)
+def test_settings_of_long_tables_for_a_wide_one(options):
+    with pytest.raises(DataError, match="say nothing about a wide table"):
+        seen(wide_days(), **options)
+
+
+def test_lists():
+    table = wide_days(tags=[[1]] * 40)
+    with pytest.raises(DataError, match="column tags holds lists"):
+        seen(table)

@@ -137,3 +137,40 @@ def test_steps_of_long_tables_are_sorted_as_times_not_as_text(written):
     np.testing.assert_array_equal(series.times, days.to_numpy())
     order = [series.location_ids.index(name) for name in "abc"]
     np.testing.assert_array_equal(series.values[:, order, 0], WANTED)
+
+
+@pytest.mark.parametrize("names", [("M1", "M2", "M3"), ("1-1", "1-2", "1-3"), ("T1", "may", "9A")])
+def test_ids_that_only_look_like_times(names):
+    series = frame_to_series(wide().set_axis(names, axis=1), PATH, ReadConfig())
+    assert series.location_ids == names
+
+
+def test_a_date_and_a_time_of_day_in_two_columns():
+    table = wide().reset_index(drop=True)
+    table.insert(0, "Date", HOURS.strftime("%Y-%m-%d"))
+    table.insert(1, "Time", HOURS.strftime("%H:%M"))
+    check(frame_to_series(table, PATH, ReadConfig()))
+
+
+def test_years():
+    table = pd.DataFrame({"Year": np.arange(1990, 2050), "a": WANTED[:, 0]})
+    series = frame_to_series(table, PATH, ReadConfig())
+    assert series.times[0] == np.datetime64("1990-01-01")
+    assert series.location_ids == ("a",)
+
+
+def test_features_of_a_wide_table():
+    with pytest.raises(DataError, match="goes with a long table"):
+        frame_to_series(wide(), PATH, ReadConfig(features=("a",)))
+
+
+def test_an_index_without_names_streamed(tmp_path):
+    table = stacked()
+    table.index.names = [None, None]
+    table.to_parquet(tmp_path / "x.parquet")
+    check(read_series(tmp_path / "x.parquet"))
+    (tmp_path / "files").mkdir()
+    config = DataConfig(lookback=3, horizon=2)
+    assert stream_source(tmp_path / "x.parquet", config, tmp_path / "files").location_ids == (
+        *("a", "b", "c"),
+    )

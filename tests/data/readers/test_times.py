@@ -97,6 +97,7 @@ def test_offsets_over_the_change_to_summer_time():
         (["06:00", "07:00"], "times of day without a date"),
         (["2021-03-01", "soon"], "data row 2: 'soon' is not a time stamp"),
         (["2021-03-01", None], "the time stamp of data row 2 is missing"),
+        (["21-01-05", "21-01-06"], "years of two digits"),
         ([1.6e9, np.nan], "the time stamp of data row 2 is missing"),
         (["0001-01-01", "0001-01-02"], "expected years 1678 to 2261"),
         (["2500-01-01", "2500-01-02"], "expected years 1678 to 2261"),
@@ -110,3 +111,21 @@ def test_what_is_refused(values, words):
 def test_a_format_that_does_not_exist():
     with pytest.raises(DataError, match="epoch-days is none of epoch-s"):
         parse([1.0, 2.0], time_format="epoch-days")
+
+
+def test_an_order_that_does_not_fit():
+    with pytest.raises(DataError, match="data row 2: 13/01/2021 has no month where"):
+        parse(["12/01/2021", "13/01/2021"], dayfirst=False)
+
+
+@pytest.mark.parametrize(
+    ("values", "written", "words"),
+    [
+        (["2021"], "%Q", "'Q' is a bad directive"),
+        ([1e30], "excel", "no day number of a spreadsheet"),
+        ([2021.5], "%Y", "no whole number"),
+    ],
+)
+def test_formats_that_do_not_fit(values, written, words):
+    with pytest.raises(DataError, match=words):
+        parse(values, time_format=written)
