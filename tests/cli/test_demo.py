@@ -19,6 +19,7 @@ def test_the_whole_way_in_one_command(shown):
     assert (folder / "report.html").exists()
 
 
+@pytest.mark.slow  # distils once more
 def test_what_it_distils_is_what_distill_distils(shown, tmp_path):
     folder, _ = shown
     flags = ["--preset", "demo", "--shards", 4, "--workers", 0]
