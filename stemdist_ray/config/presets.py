@@ -25,7 +25,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "demo": {
         "rounds": 0,
         "num_shards": 4,
-        "teacher": {"members": 2, "epochs": 25},
+        "teacher": {"members": 2, "epochs": 20},
         "validation": {"repeats": 1, "epochs": 25},
         "evaluation": _SMALL_EVALUATION,
     },
