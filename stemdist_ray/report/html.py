@@ -105,7 +105,11 @@ def _pictures(
     manifest = dataset.manifest
     unit, target = manifest.target.unit, manifest.target.position
     objective = _OBJECTIVES[manifest.config.matching.objective]
-    pictures = [figures.convergence(manifest.history, manifest.result.best_round, objective)]
+    pictures: list[Picture] = []
+    if len(manifest.history) > 1:  # without rounds there is nothing to draw
+        pictures.append(
+            figures.convergence(manifest.history, manifest.result.best_round, objective)
+        )
     if evaluation is not None:
         pictures.append(figures.error_per_horizon(evaluation, unit))
         if evaluation.distilled.curve:

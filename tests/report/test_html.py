@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import pytest
@@ -40,6 +41,14 @@ def test_report_with_everything(copy, traffic):
     assert 'href="http' not in page.replace("http://www.w3.org", "")
     names = {p.stem for p in (copy / "figures").glob("*.png")}
     assert names == {"convergence", "horizon", "seconds", "windows", "clusters", "map"}
+
+
+def test_without_rounds_there_is_no_convergence_to_draw(copy):
+    tree = json.loads((copy / "manifest.json").read_text())
+    tree["history"] = tree["history"][:1]
+    (copy / "manifest.json").write_text(json.dumps(tree))
+    assert write_report(copy).read_text().count("<svg") == 3
+    assert not (copy / "figures" / "convergence.png").exists()
 
 
 def test_cross_architecture_table_and_figure(copy, traffic):
