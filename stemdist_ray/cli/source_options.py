@@ -93,6 +93,17 @@ OPTIONS = (
         lambda text: [name.strip() for name in text.split(",")],
     ),
     SourceOption(
+        "read.separator",
+        "--separator",
+        str,
+        "Between the fields of a text file, e.g. tab or '|'.  [default: the commonest of , ; tab]",
+    ),
+    SourceOption("read.decimal", "--decimal", str, "Before fractions: . or ,  [default: .]"),
+    SourceOption("read.thousands", "--thousands", str, "Between thousands: . , ' _ or a space."),
+    SourceOption(
+        "read.encoding", "--encoding", str, "Of a text file, e.g. latin-1.  [default: UTF-8]"
+    ),
+    SourceOption(
         "read.header",
         "--header/--no-header",
         bool,

@@ -29,6 +29,16 @@ class ReadConfig(Section):
     features: tuple[str, ...] = Field(
         (), description="columns of readings in a long table; none = all numbers"
     )
+    separator: str | None = Field(
+        None, description="between the fields of a text file; null = the commonest of , ; and tab"
+    )
+    decimal: Literal[".", ","] | None = Field(
+        None, description="before the fraction of numbers in a text file; null = a point"
+    )
+    thousands: Literal[".", ",", " ", "'", "_"] | None = Field(
+        None, description="between the thousands of numbers in a text file; null = nothing"
+    )
+    encoding: str | None = Field(None, description="of a text file; null = UTF-8")
     header: bool | None = Field(
         None, description="whether the first row of a text file names columns; null = by its looks"
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stemdist_ray.config import ReadConfig
+from stemdist_ray.data.readers.text import COMPRESSED
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
@@ -27,6 +28,7 @@ class Reader:
             files larger than memory; None = the format cannot be read in blocks.
         settings: Those of :class:`stemdist_ray.config.ReadConfig` that it heeds; any other is
             refused rather than overlooked.
+        compressed: Whether it reads files with a second ending of a compression, as in .csv.gz.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Reader:
     recognises_folder: Callable[[Path], bool] | None = None
     stream: Callable[[Path, ReadConfig, int], Iterator[SpatioTemporalSeries]] | None = None
     settings: frozenset[str] = frozenset()
+    compressed: bool = False
 
     def check(self, path: Path, options: ReadConfig) -> None:
         """Refuse settings that say nothing about this format.
@@ -78,9 +81,14 @@ def find_reader(path: Path) -> Reader:
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty")
     suffix = path.suffix.lower()
+    inner = Path(path.stem).suffix.lower() if suffix in COMPRESSED else ""
     for reader in READERS.values():
         if reader.recognises_folder is None and suffix in reader.suffixes:
             return reader
+        if inner and inner in reader.suffixes:
+            if reader.compressed:
+                return reader
+            raise DataError(f"{path}: files of the format {reader.name} are not read compressed")
     with path.open("rb") as file:
         head = file.read(16)
     for reader in READERS.values():

@@ -13,15 +13,15 @@ import pandas as pd
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import Reader, register_reader
 from stemdist_ray.data.readers.tables import TABLE_SETTINGS, frame_to_series
+from stemdist_ray.data.readers.text import opened_text
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
-_ENCODING = "utf-8-sig"
 _FIRST_ROWS = 20  # that tell what a header is
 
 
 def read_csv(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
-    """Read a CSV file, separated by comma, semicolon or tab.
+    """Read a CSV file, separated by comma, semicolon or tab unless something else is said.
 
     Args:
         path: The file.
@@ -31,21 +31,20 @@ def read_csv(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
         DataError: The file is not such a table.
     """
     try:
-        with path.open(encoding=_ENCODING) as file:
-            separator = max(",;\t", key=file.readline().count)
+        separator = _separator(path, options)
         names = _column_names(path, separator, options)
-        table = pd.read_csv(
-            path,
-            sep=separator,
-            names=range(len(names)),
-            header=None,
-            skiprows=0 if options.header is False else 1,
-            index_col=False,
-            skip_blank_lines=len(names) > 1,  # in a single column they are missing readings
-            encoding=_ENCODING,
-        )
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a text file in UTF-8: {error.reason}") from error
+        with opened_text(path, options) as file:
+            table = pd.read_csv(
+                file,
+                sep=separator,
+                decimal=options.decimal or ".",
+                thousands=options.thousands,
+                names=range(len(names)),
+                header=None,
+                skiprows=0 if options.header is False else 1,
+                index_col=False,
+                skip_blank_lines=len(names) > 1,  # in a single column they are missing readings
+            )
     except (OSError, ValueError, csv.Error) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read as CSV: {reason}") from error
@@ -57,14 +56,23 @@ def read_csv(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
     return frame_to_series(table, path, options)
 
 
+def _separator(path: Path, options: ReadConfig) -> str:
+    if options.separator is not None:
+        named = {"tab": "\t", "\\t": "\t", "space": " "}
+        return named.get(options.separator, options.separator)
+    with opened_text(path, options) as file:
+        line = file.readline()
+    return max(",;\t", key=line.count)
+
+
 def _column_names(path: Path, separator: str, options: ReadConfig) -> list[str]:
     """Names of the columns, one per field of a row.
 
     Raises:
         DataError: Rows differ in their number of fields, or a name occurs twice.
     """
-    with path.open(encoding=_ENCODING, newline="") as file:
-        header = next(csv.reader(file, delimiter=separator))
+    with opened_text(path, options) as file:
+        header = next(csv.reader([file.readline()], delimiter=separator), [])
         if options.header is False:
             width, names = len(header), [f"{i}" for i in range(len(header))]
         else:
@@ -73,12 +81,12 @@ def _column_names(path: Path, separator: str, options: ReadConfig) -> list[str]:
             first = next((n for n in islice(_widths(file, separator), 1)), width)
             if first == width + 1:
                 # R's write.table names no column of row labels; trailing delimiters look the same.
-                with path.open(encoding=_ENCODING, newline="") as again:
+                with opened_text(path, options) as again:
                     rows = list(islice(csv.reader(again, delimiter=separator), 1, _FIRST_ROWS))
                 labels_last = all(row and row[-1].strip() == "" for row in rows)
                 names = [*names, ""] if labels_last else ["Unnamed: 0", *names]
                 width = first
-    _check_widths(path, separator, width, 0 if options.header is False else 1)
+    _check_widths(path, separator, width, options)
     counted = Counter(name for name in names if name)
     twice = [name for name, count in counted.items() if count > 1]
     if twice:
@@ -104,9 +112,10 @@ def _widths(lines: Iterator[str], separator: str) -> Iterator[int]:
                 yield line.count(separator) + 1
 
 
-def _check_widths(path: Path, separator: str, width: int, skipped: int) -> None:
+def _check_widths(path: Path, separator: str, width: int, options: ReadConfig) -> None:
     """What pandas does not do: it fills short rows with gaps and cuts long ones."""
-    with path.open(encoding=_ENCODING, newline="") as file:
+    skipped = 0 if options.header is False else 1
+    with opened_text(path, options) as file:
         for row, found in enumerate(islice(_widths(file, separator), skipped, None), 1):
             if found != width:
                 raise DataError(
@@ -142,5 +151,12 @@ def _like_readings(names: pd.Series, table: pd.DataFrame) -> bool:
 
 
 register_reader(
-    Reader("csv", (".csv", ".tsv", ".txt"), (), read_csv, settings=TABLE_SETTINGS | {"header"})
+    Reader(
+        "csv",
+        (".csv", ".tsv", ".txt"),
+        (),
+        read_csv,
+        settings=TABLE_SETTINGS | {"header", "separator", "decimal", "thousands", "encoding"},
+        compressed=True,
+    )
 )

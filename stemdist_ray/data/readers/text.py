@@ -1,0 +1,78 @@
+"""Opening text files as they come: compressed, in other encodings, with comments on top."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO, Any, TextIO
+
+from stemdist_ray.config import ReadConfig
+from stemdist_ray.errors import DataError
+
+UTF_8 = "utf-8-sig"  # with or without a mark in front
+COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
+_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+@contextmanager
+def opened_text(path: Path, options: ReadConfig) -> Iterator[TextIO]:
+    """Open a text file at its first line that is no comment (one that begins with ``#``).
+
+    Args:
+        path: The file; its ending tells how it is compressed.
+        options: ``encoding``; UTF-8 unless it is given.
+
+    Raises:
+        DataError: The encoding does not exist, or another one is plain to see.
+    """
+    try:
+        with _binary(path) as file:
+            mark = file.read(2)
+            file.seek(0)
+            if options.encoding is None and mark in _MARKS:
+                raise DataError(
+                    f"{path}: not a text file in UTF-8 but in {_MARKS[mark]}; say so by "
+                    f"data.read.encoding: {_MARKS[mark]}"
+                )
+            text = TextIOWrapper(file, encoding=options.encoding or UTF_8, newline="")
+            begin = text.tell()
+            # tell() goes with readline() only, not with iteration.
+            while (line := text.readline()).startswith("#"):
+                begin = text.tell()
+            del line
+            text.seek(begin)
+            yield text
+            text.detach()
+    except LookupError as error:
+        raise DataError(f"{path}: data.read.encoding: {error}") from error
+    except UnicodeDecodeError as error:
+        wanted = options.encoding or "UTF-8"
+        raise DataError(
+            f"{path}: not a text file in {wanted}: {error.reason}; say which encoding it has by "
+            "data.read.encoding, e.g. latin-1"
+        ) from error
+    except (EOFError, lzma.LZMAError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: is damaged: {' '.join(str(error).split())}") from error
+
+
+@contextmanager
+def _binary(path: Path) -> Iterator[IO[bytes]]:
+    ending = path.suffix.lower()
+    if ending == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            if len(names) != 1:
+                raise DataError(f"{path}: holds {len(names)} files; expected one")
+            with archive.open(names[0]) as file:
+                yield file
+        return
+    openers: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+    opener = openers.get(ending, open)
+    with opener(path, "rb") as file:
+        yield file
