@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import Reader, register_reader, steps_per_block
-from stemdist_ray.data.readers.structure import LongTable, as_columns, recognised
+from stemdist_ray.data.readers.structure import LongTable, as_columns, check_plain, recognised
 from stemdist_ray.data.readers.tables import (
     TABLE_SETTINGS,
     frame_to_series,
@@ -58,6 +58,7 @@ def stream_parquet(
         first = next(frames, None)
         if first is None:
             raise DataError(f"{path}: the table has no rows")
+        check_plain(first, path)
         layout = recognised(first, options, path)
         if layout is None:
             for frame in chain([first], frames):

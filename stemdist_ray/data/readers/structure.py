@@ -64,7 +64,6 @@ def recognised(table: pd.DataFrame, options: ReadConfig, path: Path) -> LongTabl
                 "wide table; leave them out, or say data.read.layout: long"
             )
         return None
-    _check_plain(table, path)
     time = time_column(table, options, path)
     if time is None:
         if asked or _comes_back(table, _by_name(table, None)):
@@ -79,12 +78,21 @@ def recognised(table: pd.DataFrame, options: ReadConfig, path: Path) -> LongTabl
     return LongTable(time, location, _features(table, time, location, options, path))
 
 
-def _check_plain(table: pd.DataFrame, path: Path) -> None:
+def check_plain(table: pd.DataFrame, path: Path) -> None:
+    """Make sure that a table holds numbers, text and dates.
+
+    Raises:
+        DataError: A column holds bytes, lists or other objects.
+    """
     for name in table.columns:
-        if table[name].dtype == object:
-            first = next((v for v in table[name] if v is not None), None)
-            if isinstance(first, list | dict | np.ndarray):
-                raise DataError(f"{path}: column {name!s} holds lists; expected numbers or text")
+        if table.columns.nlevels > 1 or table[name].dtype != object:
+            continue
+        first = next((v for v in table[name] if v is not None), None)
+        if isinstance(first, bytes | list | tuple | set | dict | np.ndarray):
+            raise DataError(
+                f"{path}: column {name!s} holds values of the type {type(first).__name__}; "
+                "expected numbers, text or dates"
+            )
 
 
 def _column(table: pd.DataFrame, name: str, path: Path) -> Hashable:

@@ -9,7 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.structure import LongTable, as_columns, recognised, time_column
+from stemdist_ray.data.readers.structure import (
+    LongTable,
+    as_columns,
+    check_plain,
+    recognised,
+    time_column,
+)
 from stemdist_ray.data.readers.times import (
     TIME_NAMES,
     are_clocks,
@@ -36,6 +42,7 @@ def frame_to_series(table: pd.DataFrame, path: Path, options: ReadConfig) -> Spa
     Raises:
         DataError: It is neither, or can be read in two ways.
     """
+    check_plain(table, path)
     table = transposed(table, path) if options.transpose else with_clock(as_columns(table))
     layout = recognised(table, options, path)
     if layout is None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.structure import as_columns, recognised, time_column
+from stemdist_ray.data.readers.structure import as_columns, check_plain, recognised, time_column
 from stemdist_ray.errors import DataError
 
 PATH = Path("x.csv")
@@ -198,7 +198,11 @@ def test_settings_of_long_tables_for_a_wide_one(options):
         seen(wide_days(), **options)
 
 
-def test_lists():
-    table = wide_days(tags=[[1]] * 40)
-    with pytest.raises(DataError, match="column tags holds lists"):
-        seen(table)
+@pytest.mark.parametrize("value", [[1], b"1", {"a": 1}, np.ones(2)], ids=str)
+def test_columns_of_other_things(value):
+    table = wide_days(tags=pd.Series([value] * 40, dtype=object))
+    with pytest.raises(
+        DataError, match=f"column tags holds values of the type {type(value).__name__}"
+    ):
+        check_plain(table, PATH)
+    check_plain(wide_days(), PATH)
