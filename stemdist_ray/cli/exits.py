@@ -29,6 +29,8 @@ def _interrupt(signum: int, frame: object) -> None:
 def exit_codes(translate: Callable[[str], str] = str) -> Iterator[None]:
     """Turn domain errors into one line and exit code 2, interruptions into exit code 130.
 
+    So are the machine's own: no memory, no space, no permission.
+
     Args:
         translate: Puts a message into the words of whoever reads it.
     """
@@ -43,4 +45,14 @@ def exit_codes(translate: Callable[[str], str] = str) -> Iterator[None]:
     except BrokenPipeError:
         # The reader of our output is gone (| head); nothing is left to say, at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(BAD_INPUT) from None
+    except MemoryError as error:
+        reason = " ".join(str(error).split()) or "an array did not fit"
+        sys.stderr.write(f"error: not enough memory: {reason}; use a smaller source or machine\n")
+        raise SystemExit(BAD_INPUT) from None
+    except OSError as error:
+        # A full disk, a folder without permission: the machine's words are the best there are.
+        where = "" if error.filename is None else f"{error.filename}: "
+        reason = error.strerror or " ".join(str(error).split())
+        sys.stderr.write(f"error: {where}{reason}\n")
         raise SystemExit(BAD_INPUT) from None

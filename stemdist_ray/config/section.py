@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Ratio = Annotated[float, Field(gt=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
+Threads = Annotated[int, Field(ge=1, le=1024)]  # torch dies of a hundred thousand
 Rate = Annotated[float, Field(gt=0.0)]
 Covariate = Literal["time_of_day", "day_of_week", "month_of_year"]
 Track = Literal["with_base", "network_alone"]

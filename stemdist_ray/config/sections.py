@@ -15,7 +15,15 @@ from pydantic import Field, model_validator
 from stemdist_ray.config.budgets import EvaluationConfig, TeacherConfig, ValidationConfig
 from stemdist_ray.config.layers import flatten, without
 from stemdist_ray.config.reading import ReadConfig
-from stemdist_ray.config.section import BaseName, Covariate, Positive, Rate, Ratio, Section
+from stemdist_ray.config.section import (
+    BaseName,
+    Covariate,
+    Positive,
+    Rate,
+    Ratio,
+    Section,
+    Threads,
+)
 
 
 class DataConfig(Section):
@@ -157,8 +165,8 @@ class WorkerConfig(Section):
     )
     num_cpus: Annotated[float, Field(gt=0.0)] = Field(1.0, description="CPUs Ray reserves each")
     num_gpus: Annotated[float, Field(ge=0.0)] = Field(0.0, description="GPU share of each worker")
-    threads: Positive = Field(1, description="torch threads per task, serial or not")
-    coordinator_threads: Positive = Field(
+    threads: Threads = Field(1, description="torch threads per task, serial or not")
+    coordinator_threads: Threads = Field(
         2, description="torch threads of the driver, for what it computes itself"
     )
     max_attempts: Positive = Field(3, description="tries per task before the run gives up")

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from stemdist_ray.config.budgets import BudgetConfig
 from stemdist_ray.config.layers import flatten, without
-from stemdist_ray.config.section import BaseName, Decay, Positive, Rate, Section
+from stemdist_ray.config.section import BaseName, Decay, Positive, Rate, Section, Threads
 from stemdist_ray.config.sections import DataConfig, ForecasterConfig, TrackingConfig
 
 
@@ -44,7 +44,7 @@ class TrainWorkerConfig(Section):
     )
     num_cpus: Rate = Field(1.0, description="CPUs Ray reserves each")
     num_gpus: Annotated[float, Field(ge=0.0)] = Field(0.0, description="GPUs of each worker")
-    threads: Positive = Field(1, description="torch threads of each worker")
+    threads: Threads = Field(1, description="torch threads of each worker")
     max_failures: Annotated[int, Field(ge=0)] = Field(
         3, description="lost workers after which training goes on from the last checkpoint"
     )

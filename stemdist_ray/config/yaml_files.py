@@ -72,6 +72,10 @@ class SettingsLoader(yaml.SafeLoader):
     def construct_document(self, node: yaml.Node) -> Any:
         """Build all of a tree at once, which refuses one that holds itself."""
         self.deep_construct = True
+        if _expanded(node, {}) > _MOST_NODES:
+            raise yaml.composer.ComposerError(
+                None, None, f"aliases stand for more than {_MOST_NODES:,} values"
+            )
         return super().construct_document(node)  # type: ignore[no-untyped-call]
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -80,11 +84,26 @@ class SettingsLoader(yaml.SafeLoader):
         return {str(key): value for key, value in built.items()}
 
 
+def _expanded(node: yaml.Node, known: dict[int, int]) -> int:
+    """Values of a tree with all aliases written out; they double with a few letters each."""
+    if id(node) not in known:
+        known[id(node)] = 0  # of a tree that holds itself, which is refused elsewhere
+        children: list[yaml.Node] = []
+        if isinstance(node, yaml.MappingNode):
+            children = [part for pair in node.value for part in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            children = list(node.value)
+        known[id(node)] = 1 + sum(_expanded(child, known) for child in children)
+    return known[id(node)]
+
+
 def _construct_text(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
     text = str(loader.construct_scalar(node))
     return PlainScalar(text) if node.style is None else text
 
 
+_MOST_NODES = 10_000
+_LARGEST = 2**20  # bytes
 _MERGE = "tag:yaml.org,2002:merge"
 # Only the merge key (<<) is still told apart by its text.
 SettingsLoader.yaml_implicit_resolvers = {
@@ -108,9 +127,15 @@ def read_yaml(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path}: expected a YAML file; found a folder or a device")
+        if path.exists() and path.stat().st_size > _LARGEST:
+            raise ConfigError(f"{path}: {path.stat().st_size:,} bytes are no file of settings")
         tree = yaml.load(path.read_text(encoding="utf-8"), Loader=SettingsLoader)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: not YAML of settings: nested too deeply") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if tree is None or (isinstance(tree, PlainScalar) and tree.guess() is None):

@@ -38,3 +38,24 @@ def test_sigterm_stops_like_ctrl_c():
             signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError("Unable to allocate 9 TiB"), "error: not enough memory: Unable to allocate"),
+        (MemoryError(), "error: not enough memory: an array did not fit"),
+        (
+            OSError(28, "No space left on device", "runs/x"),
+            "error: runs/x: No space left on device",
+        ),
+        (PermissionError(13, "Permission denied", "/x"), "error: /x: Permission denied"),
+    ],
+)
+def test_what_the_machine_refuses(capsys, error, words):
+    with pytest.raises(SystemExit) as caught, exit_codes():
+        raise error
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith(words)
+    assert told.count("\n") == 1

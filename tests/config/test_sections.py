@@ -109,3 +109,9 @@ def test_every_setting_decides_or_is_known_not_to():
         for name in settings - kept_of_worker
         if name.split(".")[0] in ("evaluation", "tracking", "worker")
     }
+
+
+@pytest.mark.parametrize("name", ["threads", "coordinator_threads"])
+def test_threads_that_no_machine_has(name):
+    with pytest.raises(ConfigError, match=f"worker.{name}.*1024"):
+        build_config("standard", {"worker": {name: 100_000}})

@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import pytest
 
@@ -123,3 +124,27 @@ def test_guesses_are_those_of_yaml_1_2(text, value):
 
 def test_nan_is_written_with_a_dot():
     assert math.isnan(PlainScalar(".nan").guess())
+
+
+def test_what_is_no_file_of_settings(tmp_path):
+    with pytest.raises(ConfigError, match="expected a YAML file; found a folder or a device"):
+        read_yaml(Path("/dev/zero"))
+    with pytest.raises(ConfigError, match="found a folder or a device"):
+        read_yaml(tmp_path)
+    (tmp_path / "large.yaml").write_text("a: " + "x" * 2**20)
+    with pytest.raises(ConfigError, match="bytes are no file of settings"):
+        read_yaml(tmp_path / "large.yaml")
+
+
+def test_aliases_that_multiply(tmp_path):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)]
+    (tmp_path / "x.yaml").write_text("\n".join(lines))
+    with pytest.raises(ConfigError, match="aliases stand for more than 10,000 values"):
+        read_yaml(tmp_path / "x.yaml")
+
+
+def test_nested_too_deeply(tmp_path):
+    (tmp_path / "x.yaml").write_text("a: " + "[" * 5000 + "]" * 5000)
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        read_yaml(tmp_path / "x.yaml")
