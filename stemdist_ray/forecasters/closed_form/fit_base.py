@@ -203,7 +203,11 @@ class _Fit:
         return min(errors, key=errors.__getitem__)
 
     def _choose_rank(self, way: _Way) -> _Way:
-        errors = self._try([replace(way, rank=rank) for rank in self._ranks()])
+        without = _Way(0.0, False, 0)
+        errors = self._try([without, *(replace(way, rank=rank) for rank in self._ranks())])
+        # A train split of less than a season or two may have none to show.
+        if errors.pop(without) < min(errors.values()):
+            return without
         best = min(errors.values())
         return next(way for way, error in errors.items() if error <= _LITTLE * best)
 

@@ -147,3 +147,18 @@ def test_many_seasons_need_no_search(seasonal, monkeypatch):
     monkeypatch.setattr(module, "_MANY_SEASONS", 5)
     choice = fit_base(seasonal, "seasonal_linear", 0).choice
     assert (choice.smoothing, choice.cross_fitted) == (0.0, False)
+
+
+def test_a_season_that_train_has_hardly_seen_is_left_out(hourly):
+    """A random walk has none, and of less than two days its profile is noise."""
+    values = np.random.default_rng(0).normal(size=(70, 12, 1)).cumsum(axis=0)
+    short = hourly.with_changes(
+        values=values,
+        mask=None,
+        times=hourly.times[:70],
+        feature_names=("speed",),
+        units=("",),
+    )
+    base = fit_base(prepare(short, CONFIG), "seasonal_linear", 0)
+    assert base.choice.rank == 0
+    assert not base.needs_season
