@@ -14,8 +14,8 @@ def test_page_and_figures_go_to_the_run(traffic, tmp_path):
     names = {a.path for a in client.list_artifacts(result.run_id)}
     assert {"report.html", "figures"} <= names
     figures = {a.path for a in client.list_artifacts(result.run_id, "figures")}
-    assert "figures/convergence.svg" in figures
-    assert "figures/convergence.png" in figures
+    assert "figures/clusters.svg" in figures
+    assert "figures/clusters.png" in figures
     assert client.get_run(result.run_id).info.status == "FINISHED"
 
 
