@@ -155,7 +155,7 @@ def dataset_to_series(
     """
     time = time_dimension(dataset, path)
     names = [
-        str(n) for n, v in dataset.data_vars.items() if time in v.dims and v.dtype.kind in _NUMBERS
+        str(n) for n, v in dataset.data_vars.items() if time in v.dims and _is_reading(str(n), v)
     ]
     if not names:
         raise DataError(

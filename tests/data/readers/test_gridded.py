@@ -112,6 +112,7 @@ def test_a_single_entry_needs_no_selection(rng):
 
 def test_bounds_of_cells_are_no_readings(rng):
     data = grid(rng).assign(time_bnds=(("time", "bnds"), np.stack([TIMES, TIMES], axis=1)))
+    data = data.assign(other_bnds=(("time", "bnds"), np.ones((3, 2))))
     data = data.assign(lat_bnds=(("latitude", "bnds"), np.ones((2, 2))))
     chosen = selected(data, ReadConfig(), Path("x.nc"))
     assert dataset_to_series(chosen, Path("x.nc")).feature_names == ("t2m",)

@@ -150,6 +150,9 @@ def test_a_date_and_a_time_of_day_in_two_columns():
     table.insert(0, "Date", HOURS.strftime("%Y-%m-%d"))
     table.insert(1, "Time", HOURS.strftime("%H:%M"))
     check(frame_to_series(table, PATH, ReadConfig()))
+    table = table.rename(columns={"Time": "Clock"}).assign(time=0.5)
+    with pytest.raises(DataError, match="columns Date and time may hold the times"):
+        frame_to_series(table, PATH, ReadConfig())
 
 
 def test_years():
