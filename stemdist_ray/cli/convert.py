@@ -7,9 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stemdist_ray.cli.options import (
-    SourceArgument,
-)
+from stemdist_ray.cli.options import SourceArgument
 from stemdist_ray.cli.source_options import reads_source
 from stemdist_ray.config import build_config
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from stemdist_ray.data.readers.structure import LOCATION_NAMES
+from stemdist_ray.data.readers.text import commonest_separator
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
@@ -54,7 +55,7 @@ def with_coordinates(series: SpatioTemporalSeries, path: Path) -> SpatioTemporal
 def _read(path: Path, ids: Sequence[str]) -> pd.DataFrame:
     try:
         with path.open(encoding="utf-8-sig") as file:
-            separator = max(",;\t", key=file.readline().count)
+            separator = commonest_separator(file.readline())
         table = pd.read_csv(path, dtype=str, encoding="utf-8-sig", sep=separator)
         if {_plain(str(name)) for name in table.columns} & {_plain(name) for name in ids}:
             # Its first row is a location.

@@ -13,7 +13,7 @@ import pandas as pd
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import Reader, register_reader
 from stemdist_ray.data.readers.tables import TABLE_SETTINGS, frame_to_series
-from stemdist_ray.data.readers.text import opened_text
+from stemdist_ray.data.readers.text import commonest_separator, opened_text
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
@@ -61,8 +61,7 @@ def _separator(path: Path, options: ReadConfig) -> str:
         named = {"tab": "\t", "\\t": "\t", "space": " "}
         return named.get(options.separator, options.separator)
     with opened_text(path, options) as file:
-        line = file.readline()
-    return max(",;\t", key=line.count)
+        return commonest_separator(file.readline())
 
 
 def _column_names(path: Path, separator: str, options: ReadConfig) -> list[str]:
@@ -78,7 +77,7 @@ def _column_names(path: Path, separator: str, options: ReadConfig) -> list[str]:
         else:
             names = [name.strip() for name in header]
             width = len(names)
-            first = next((n for n in islice(_widths(file, separator), 1)), width)
+            first = next(_widths(file, separator), width)
             if first == width + 1:
                 # R's write.table names no column of row labels; trailing delimiters look the same.
                 with opened_text(path, options) as again:

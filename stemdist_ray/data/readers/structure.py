@@ -56,16 +56,22 @@ def recognised(table: pd.DataFrame, options: ReadConfig, path: Path) -> LongTabl
     for name in (options.time_column, options.location_column, *options.features):
         if name is not None:
             _column(table, name, path)
-    asked = options.layout == "long" or options.location_column is not None
+    layout = _recognised(table, options, path)
+    if layout is None and (options.location_column is not None or options.features):
+        raise DataError(
+            f"{path}: data.read.location_column and data.read.features say nothing about a wide "
+            "table, as which this one is read; data.read.features goes with a long table: leave "
+            "them out, or say data.read.layout: long"
+        )
+    return layout
+
+
+def _recognised(table: pd.DataFrame, options: ReadConfig, path: Path) -> LongTable | None:
     if options.layout == "wide" or table.columns.nlevels > 1 or not len(table):
-        if options.location_column is not None or options.features:
-            raise DataError(
-                f"{path}: data.read.location_column and data.read.features say nothing about a "
-                "wide table; leave them out, or say data.read.layout: long"
-            )
         return None
     time = time_column(table, options, path)
     if time is None:
+        asked = options.layout == "long" or options.location_column is not None
         if asked or _comes_back(table, _by_name(table, None)):
             raise DataError(
                 f"{path}: no column of a long table looks like a time; name it by "
@@ -84,8 +90,10 @@ def check_plain(table: pd.DataFrame, path: Path) -> None:
     Raises:
         DataError: A column holds bytes, lists or other objects.
     """
+    if table.columns.nlevels > 1:
+        return
     for name in table.columns:
-        if table.columns.nlevels > 1 or table[name].dtype != object:
+        if table[name].dtype != object:
             continue
         first = next((v for v in table[name] if v is not None), None)
         if isinstance(first, bytes | list | tuple | set | dict | np.ndarray):
@@ -116,9 +124,9 @@ def time_column(table: pd.DataFrame, options: ReadConfig, path: Path) -> Hashabl
         c
         for place, c in enumerate(table.columns)
         # A temperature may be called t; numbers are times there in front only.
-        if c not in found and _is_time_name(c) and (place == 0 or str(c).strip().lower() != "t")
+        if c not in found and is_time_name(c) and (place == 0 or str(c).strip().lower() != "t")
     ]
-    named = [c for c in found if _is_time_name(c)]
+    named = [c for c in found if is_time_name(c)]
     if len(named or found) > 1 and len(named) != 1:
         first, second = (named or found)[:2]
         raise DataError(
@@ -128,7 +136,8 @@ def time_column(table: pd.DataFrame, options: ReadConfig, path: Path) -> Hashabl
     return next(iter([*named, *found]), None)
 
 
-def _is_time_name(column: Hashable) -> bool:
+def is_time_name(column: Hashable) -> bool:
+    """Whether a column is called like times."""
     return str(column).strip().lower() in TIME_NAMES
 
 
@@ -187,7 +196,7 @@ def _location(
     candidates = [
         c
         for c in table.columns
-        if c != time and not _is_index(c) and _may_name(table[c]) and _tells(table, time, c)
+        if c != time and not is_index(c) and _may_name(table[c]) and _tells(table, time, c)
     ]
     # Readings that happen to differ at all times have far more values than there are locations.
     few = 3 * float(rows.median())
@@ -207,7 +216,7 @@ def _location(
     return text[0] if others else candidates[0]
 
 
-def _is_index(column: Hashable) -> bool:
+def is_index(column: Hashable) -> bool:
     """Whether pandas named a column so that had no name: the index of a data frame."""
     return str(column).startswith("Unnamed: 0")
 
@@ -251,7 +260,7 @@ def _describes(table: pd.DataFrame, location: Hashable, column: Hashable) -> boo
 def _counts_rows(table: pd.DataFrame, column: Hashable) -> bool:
     """Whether a column numbers the rows, as databases and data frames do."""
     numbered = column == table.columns[0] or str(column).strip().lower() in _COUNTERS
-    return _is_index(column) or (numbered and _counts(table[column]))
+    return is_index(column) or (numbered and _counts(table[column]))
 
 
 def _counts(column: pd.Series) -> bool:
@@ -270,7 +279,7 @@ def as_columns(table: pd.DataFrame) -> pd.DataFrame:
         return table
     if index.nlevels == 1 and _is_number(index.to_series()):
         counts = index.name is None or _counts(pd.Series(index))
-        if counts and not _is_time_name(index.name):
+        if counts and not is_time_name(index.name):
             return table
     names: list[str] = []
     for level, name in enumerate(index.names):

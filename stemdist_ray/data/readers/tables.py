@@ -13,11 +13,11 @@ from stemdist_ray.data.readers.structure import (
     LongTable,
     as_columns,
     check_plain,
+    is_index,
     recognised,
     time_column,
 )
 from stemdist_ray.data.readers.times import (
-    TIME_NAMES,
     are_clocks,
     are_dates,
     number_format,
@@ -46,11 +46,6 @@ def frame_to_series(table: pd.DataFrame, path: Path, options: ReadConfig) -> Spa
     table = transposed(table, path) if options.transpose else with_clock(as_columns(table))
     layout = recognised(table, options, path)
     if layout is None:
-        if options.features:
-            raise DataError(
-                f"{path}: data.read.features goes with a long table, and this one is read as a "
-                "wide one; leave it out, or say data.read.layout: long"
-            )
         return wide_to_series(table, path, options)
     return long_to_series(table, layout, path, options)
 
@@ -131,7 +126,7 @@ def with_clock(table: pd.DataFrame) -> pd.DataFrame:
         return table  # the dates have a time of day of their own
     joined = table[dates[0]].astype(str) + " " + table[clocks[0]].astype(str)
     rest = table.drop(columns=[dates[0], clocks[0]])
-    rest.insert(0, "time", joined, allow_duplicates=False)
+    rest.insert(0, dates[0], joined)
     return rest
 
 
@@ -176,20 +171,17 @@ def split_off_times(
     _check_columns_are_no_times(table, path)
     time = time_column(table, options, path)
     first = table.columns[0] if time is None else time
+    if time is None and not is_index(first):
+        return table, None
     column = table[first]
-    named = options.time_column is not None or str(first).strip().lower() in TIME_NAMES
-    named = named or str(first).startswith("Unnamed: 0")
-    is_text = not pd.api.types.is_numeric_dtype(column)
-    if pd.api.types.is_datetime64_any_dtype(column) or (
-        is_text and (named or are_dates(column.head(5)))
-    ):
+    if not pd.api.types.is_numeric_dtype(column):
         return table.drop(columns=first), to_datetime64(column, path, options, str(first))
-    if not named or len(table) < 2:
+    if len(table) < 2:
         return table, None
     numbers = column.to_numpy(np.float64, na_value=np.nan)
     if options.time_format is None and number_format(numbers, str(first)) is None:
         ahead = np.diff(numbers)
-        if (ahead == 1).all() or str(first).startswith("Unnamed"):
+        if (ahead == 1).all() or is_index(first):
             # A running number: it orders the rows and says nothing else.
             return table.drop(columns=first), None
         if str(first).strip().lower() == "t":

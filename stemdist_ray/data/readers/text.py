@@ -20,6 +20,11 @@ COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
+def commonest_separator(line: str) -> str:
+    """Comma, semicolon or tab, whichever a line has most of."""
+    return max(",;\t", key=line.count)
+
+
 @contextmanager
 def opened_text(path: Path, options: ReadConfig) -> Iterator[TextIO]:
     """Open a text file at its first line that is no comment (one that begins with ``#``).

@@ -68,8 +68,9 @@ def to_datetime64(
     if pd.api.types.is_datetime64_any_dtype(plain):
         return _nanoseconds(pd.DatetimeIndex(plain), where)
     if pd.api.types.is_numeric_dtype(plain):
-        return _of_numbers(plain.to_numpy(dtype=np.float64, na_value=np.nan), where, options)
-    return _of_text(plain, where, options)
+        numbers = plain.to_numpy(dtype=np.float64, na_value=np.nan)
+        return _of_numbers(numbers, column, where, options)
+    return _of_text(plain, column, where, options)
 
 
 def are_dates(values: pd.Series) -> bool:
@@ -114,11 +115,13 @@ def number_format(values: npt.NDArray[np.float64], column: str) -> str | None:
     return "excel" if is_date and _EXCEL[0] <= low and high <= _EXCEL[1] else None
 
 
-def _of_numbers(values: npt.NDArray[np.float64], where: str, options: ReadConfig) -> Stamps:
+def _of_numbers(
+    values: npt.NDArray[np.float64], column: str, where: str, options: ReadConfig
+) -> Stamps:
     if np.isnan(values).any():
         row = int(np.flatnonzero(np.isnan(values))[0])
         raise DataError(f"{where}: the time stamp of data row {row + 1} is missing")
-    found = options.time_format or number_format(values, where.rsplit("'", 2)[-2])
+    found = options.time_format or number_format(values, column)
     if found is None:
         raise DataError(
             f"{where} holds numbers ({values[0]:g}, ...) that are no known time stamps; say how to "
@@ -145,7 +148,7 @@ def _of_numbers(values: npt.NDArray[np.float64], where: str, options: ReadConfig
     return _parsed(text, where, format=found)
 
 
-def _of_text(values: pd.Series, where: str, options: ReadConfig) -> Stamps:
+def _of_text(values: pd.Series, column: str, where: str, options: ReadConfig) -> Stamps:
     empty = values.isna().to_numpy() | (values.astype(str).str.strip() == "").to_numpy()
     if empty.any():
         row = int(np.flatnonzero(empty)[0])
@@ -155,7 +158,7 @@ def _of_text(values: pd.Series, where: str, options: ReadConfig) -> Stamps:
         return _parsed(text, where, format=options.time_format)
     numbers = pd.to_numeric(text, errors="coerce")
     if numbers.notna().all():
-        return _of_numbers(numbers.to_numpy(np.float64), where, options)
+        return _of_numbers(numbers.to_numpy(np.float64), column, where, options)
     if are_clocks(text):
         raise DataError(
             f"{where} holds times of day without a date ({text.iloc[0]}, ...); expected dates. "
