@@ -128,13 +128,42 @@ OPTIONS = (
         bool,
         "Whether 3/4/2021 is in April.  [default: the order that fits, where one does]",
     ),
+    SourceOption(
+        "read.timezone",
+        "--timezone",
+        str,
+        "Of times of local clocks in a table, e.g. Europe/Paris; they become UTC.",
+    ),
+    SourceOption(
+        "read.duplicates",
+        "--duplicates",
+        str,
+        "Readings of one time and location that come twice: error, first or mean.  [default: "
+        "error]",
+        str.lower,
+    ),
+    SourceOption(
+        "read.resample",
+        "--resample",
+        tuple[str, str],
+        "Bring readings to common steps: mean, last or sum, and the step, e.g. mean 5min.",
+        list,
+    ),
     SourceOption("read.key", "--key", str, "Which table of an HDF5 file with several."),
+    SourceOption("read.group", "--group", str, "Which group of a NetCDF file or Zarr store."),
     SourceOption(
         "read.select",
         "--select",
         list[str],
         "Entry of a dimension that is neither time nor place, e.g. level=850; may be repeated.",
         _pairs,
+    ),
+    SourceOption(
+        "memory_budget",
+        "--memory-budget",
+        str,
+        "Memory that SOURCE may take while it is read, e.g. 8GiB.  [default: three quarters of "
+        "what is free]",
     ),
 )
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from stemdist_ray.config.section import Section
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+Method = Annotated[Literal["mean", "last", "sum"], BeforeValidator(_lower)]
 
 
 class ReadConfig(Section):
     """Settings of readers. None of them is needed where there is one way to read a file."""
 
     key: str | None = Field(None, description="which table of an HDF5 file with several")
+    group: str | None = Field(
+        None, description="which group of a NetCDF file or Zarr store, e.g. forecast/surface"
+    )
     select: dict[str, str | float] = Field(
         default_factory=dict,
         description="where a grid has dimensions besides time and place: the entry to take of "
@@ -52,4 +62,19 @@ class ReadConfig(Section):
     )
     dayfirst: bool | None = Field(
         None, description="whether 3/4/2021 is the third of April; null = where only one fits"
+    )
+    timezone: str | None = Field(
+        None,
+        description="of a table's times of local clocks, e.g. Europe/Paris; they become UTC. "
+        "null = they are taken as they are",
+    )
+    duplicates: Literal["error", "first", "mean"] = Field(
+        "error",
+        description="readings of one time and location that come twice: refused, the first one is "
+        "kept, or their mean is taken",
+    )
+    resample: tuple[Method, str] | None = Field(
+        None,
+        description="bring readings to common steps, e.g. [mean, 5min]: the mean, last or sum of "
+        "what was observed in each; a step is named by its beginning",
     )

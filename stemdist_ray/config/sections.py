@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ByteSize, Field, model_validator
 
 from stemdist_ray.config.budgets import EvaluationConfig, TeacherConfig, ValidationConfig
 from stemdist_ray.config.layers import flatten, without
@@ -56,6 +56,11 @@ class DataConfig(Section):
     )
     locations_file: str | None = Field(
         None, description="CSV with a location id and two coordinates per row"
+    )
+    memory_budget: ByteSize | None = Field(
+        None,
+        description="memory that a source may take while it is read, e.g. 8GiB; null = three "
+        "quarters of what is free",
     )
     read: ReadConfig = ReadConfig()
 
@@ -197,6 +202,7 @@ _NOT_DECIDING = (
     "evaluation",
     "tracking",
     "data.locations_file",
+    "data.memory_budget",
     # Who does the work. Numbers of threads are missing here: sums depend on them.
     "worker.num_workers",
     "worker.num_cpus",

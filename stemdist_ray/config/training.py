@@ -61,6 +61,7 @@ _NOT_DECIDING = (
     "worker",
     "tracking",
     "data.locations_file",
+    "data.memory_budget",
 )
 
 

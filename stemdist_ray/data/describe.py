@@ -6,12 +6,13 @@ Axis letters: T steps, N locations, F features.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from stemdist_ray.data.readers.reading import READING
 from stemdist_ray.data.regular import FILLED
 from stemdist_ray.data.series import SpatioTemporalSeries, content_hash, sampling_step
 
@@ -35,6 +36,7 @@ class SourceDescription:
         has_coordinates: Whether the locations have coordinates.
         hash: Of readings, mask, time stamps and location ids.
         filled_steps: Steps for which the source has no row; all their entries are missing.
+        reading: How it was read, e.g. its layout and which column held the times.
     """
 
     source: str
@@ -51,6 +53,7 @@ class SourceDescription:
     has_coordinates: bool
     hash: str
     filled_steps: int = 0
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def missing_rows(self) -> str:
@@ -130,4 +133,5 @@ def describe_blocks(
         has_coordinates=like.coordinates is not None,
         hash=content_hash(shape, values, masks, stamps, (*like.location_ids, *like.feature_names)),
         filled_steps=filled,
+        reading=like.attributes.get(READING, {}),
     )

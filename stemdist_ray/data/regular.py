@@ -15,6 +15,7 @@ import pandas as pd
 
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
+from stemdist_ray.system.free_memory import MemoryBudget
 
 FILLED = "filled_steps"
 """Attribute of a series: steps for which its source has no row."""
@@ -26,7 +27,9 @@ _CLOCK_CHANGE = 2 * 3600 * 10**9  # nanoseconds
 _LEAST_PRESENT = 0.05
 
 
-def regular(series: SpatioTemporalSeries) -> SpatioTemporalSeries:
+def regular(
+    series: SpatioTemporalSeries, budget: MemoryBudget | None = None
+) -> SpatioTemporalSeries:
     """The series on the grid of its sampling step; as it is where no step is missing.
 
     The step is the commonest distance between times; months and years count as steps, too.
@@ -37,6 +40,8 @@ def regular(series: SpatioTemporalSeries) -> SpatioTemporalSeries:
     if series.times is None or series.num_steps < 3:
         return series
     place = _places(series.times, _common_step(series.times), series.name)
+    shape = (int(place[-1]) + 1, series.num_locations, series.num_features)
+    (budget or MemoryBudget()).check_readings(series.name, shape)
     return _on_grid(series, place)
 
 
@@ -103,8 +108,8 @@ def _places(
         row = int(np.flatnonzero(rest)[0])
         raise DataError(
             f"{name}: steps are {pd.Timedelta(size)} apart, but step {row} ({times[row]}) lies "
-            "between two of them; bring the readings to common steps first, e.g. by the mean of "
-            "every hour"
+            "between two of them; bring the readings to common steps, e.g. by data.read.resample: "
+            "[mean, 1h]"
         )
     return np.asarray(place, np.int64)
 
@@ -128,7 +133,8 @@ def _on_grid(series: SpatioTemporalSeries, place: npt.NDArray[np.int64]) -> Spat
     if series.num_steps < _LEAST_PRESENT * steps:
         raise DataError(
             f"{series.name}: {series.num_steps:,} rows would be {steps:,} steps of the commonest "
-            "distance between times; bring the readings to common steps first"
+            "distance between times; bring the readings to common steps, e.g. by "
+            "data.read.resample: [mean, 1h]"
         )
     values = np.full((steps, series.num_locations, series.num_features), np.nan, np.float32)
     values[place] = series.values

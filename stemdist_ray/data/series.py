@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,7 +57,7 @@ class SpatioTemporalSeries:
         mask = _resolve_mask(values, self.mask, self.name)
         if mask is not None and not self.part_of_more and not mask.any():
             raise DataError(f"{self.name}: every entry is missing; nothing can be learned from it")
-        if mask is not None:
+        if self.mask is not None and mask is not None:  # else all that is missing is NaN
             values = np.where(mask, values, np.float32(np.nan))
         _, locations, features = values.shape
         ids = tuple(str(i) for i in self.location_ids) or tuple(map(str, range(locations)))
@@ -132,13 +132,31 @@ def content_hash(
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr(tuple(shape)).encode())
     for block in values:
-        digest.update(np.ascontiguousarray(np.nan_to_num(block, nan=0.0)).data)
+        for rows in row_blocks(block.shape):
+            digest.update(np.ascontiguousarray(np.nan_to_num(block[rows], nan=0.0)).data)
     for mask in masks:
-        digest.update(np.packbits(mask).data)
+        for rows in row_blocks(mask.shape):
+            digest.update(np.packbits(mask[rows]).data)
     if times is not None:
         digest.update(np.ascontiguousarray(times.astype(np.int64)).data)
     digest.update("\0".join(names).encode())
     return digest.hexdigest()
+
+
+def row_blocks(shape: Sequence[int]) -> Iterator[slice]:
+    """Cut steps into blocks of some million readings, so that work on them needs little memory.
+
+    Args:
+        shape: (T, ...) of readings; blocks but the last have a multiple of 8 steps, so that the
+            bits of their masks fill whole bytes.
+    """
+    per_step = max(1, int(np.prod(shape[1:], dtype=np.int64)))
+    steps = max(8, _READINGS_PER_BLOCK // per_step // 8 * 8)
+    for first in range(0, shape[0], steps):
+        yield slice(first, min(shape[0], first + steps))
+
+
+_READINGS_PER_BLOCK = 2**21
 
 
 def sampling_step(times: npt.NDArray[np.datetime64] | None) -> np.timedelta64 | None:

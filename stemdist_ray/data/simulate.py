@@ -19,6 +19,7 @@ from stemdist_ray.data.covariates import day_of_week, time_of_day
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.seeding import numpy_generator
+from stemdist_ray.system.free_memory import MemoryBudget
 
 Array = npt.NDArray[np.float64]
 
@@ -26,6 +27,8 @@ Array = npt.NDArray[np.float64]
 DEMO_SOURCE = "sim:traffic?locations=120,steps=2016,seed=0,start=2024-01-04"
 _START = "2024-01-01"  # a Monday
 _STEPS_PER_HOUR = 12
+_LOCATIONS = 300
+_HELD_PER_READING = 64  # bytes: demand, congestion and noise are float64
 
 
 @dataclass(frozen=True)
@@ -110,14 +113,20 @@ def parse_simulation(source: str) -> TrafficParameters:
     return TrafficParameters(**values)  # type: ignore[arg-type]
 
 
-def simulate_traffic(parameters: TrafficParameters) -> SpatioTemporalSeries:
+def simulate_traffic(
+    parameters: TrafficParameters, budget: MemoryBudget | None = None
+) -> SpatioTemporalSeries:
     """Simulate road speeds (km/h) every 5 minutes, starting on a Monday unless told otherwise.
 
     Returns:
         A series of shape (steps, locations, 1) with time stamps, coordinates
         (latitude, longitude) and a mask where ``missing`` > 0.
     """
+    if parameters.meta is None:
+        # Before anything is laid out for each location.
+        _check_size(parameters.locations or _LOCATIONS, parameters, budget)
     network = _network(parameters)
+    _check_size(len(network.ids), parameters, budget)
     steps, count = parameters.steps, len(network.ids)
     times = np.datetime64(parameters.start, "ns") + np.arange(steps) * np.timedelta64(5, "m")
     rng = numpy_generator(parameters.seed, "traffic", "dynamics")
@@ -142,10 +151,15 @@ def simulate_traffic(parameters: TrafficParameters) -> SpatioTemporalSeries:
     )
 
 
+def _check_size(locations: int, parameters: TrafficParameters, budget: MemoryBudget | None) -> None:
+    shape = (parameters.steps, locations)
+    (budget or MemoryBudget()).check_readings("sim:traffic", shape, _HELD_PER_READING)
+
+
 def _network(parameters: TrafficParameters) -> _Network:
     if parameters.meta is not None:
         return _network_from_metadata(Path(parameters.meta), parameters.locations)
-    count = parameters.locations or 300
+    count = parameters.locations or _LOCATIONS
     rng = numpy_generator(parameters.seed, "traffic", "network")
     length = 20
     ids, points, corridors = [], [], []

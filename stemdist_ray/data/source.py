@@ -9,35 +9,39 @@ import numpy as np
 import pandas as pd
 
 from stemdist_ray.config import DataConfig
+from stemdist_ray.data.files import source_files
+from stemdist_ray.data.joined import read_files
 from stemdist_ray.data.locations import with_coordinates
-from stemdist_ray.data.readers import find_reader
 from stemdist_ray.data.regular import regular
+from stemdist_ray.data.resample import resampled
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.simulate import DEMO_SOURCE, parse_simulation, simulate_traffic
 from stemdist_ray.errors import DataError
+from stemdist_ray.system.free_memory import MemoryBudget
 
 
 def read_series(source: str | Path, config: DataConfig | None = None) -> SpatioTemporalSeries:
     """Read a source and apply what the configuration says about its readings.
 
     Args:
-        source: A path, ``demo`` or ``sim:traffic?...``.
+        source: A path (a file, a folder, a pattern of files), ``demo`` or ``sim:traffic?...``.
         config: Missing values, start and step, locations file; defaults when None.
 
     Raises:
         DataError: It cannot be read; the message is one line.
     """
     config = config or DataConfig()
+    budget = MemoryBudget(config.memory_budget)
     if is_simulated(source):
         text = DEMO_SOURCE if str(source) == "demo" else str(source)
-        series = simulate_traffic(parse_simulation(text))
+        series = simulate_traffic(parse_simulation(text), budget)
     else:
-        path = Path(source)
-        reader = find_reader(path)
-        reader.check(path, config.read)
-        series = reader.read(path, config.read)
+        series = read_files(source_files(source), config.read, budget)
     series = with_missing_values(series, config.missing_values)
-    series = regular(with_time_stamps(series, config.start, config.sampling_step))
+    series = with_time_stamps(series, config.start, config.sampling_step)
+    if config.read.resample is not None:
+        series = resampled(series, config.read.resample)
+    series = regular(series, budget)
     if config.locations_file is not None:
         series = with_coordinates(series, Path(config.locations_file))
     return series
@@ -54,7 +58,7 @@ def source_format(source: str | Path) -> str:
     Raises:
         DataError: Nothing is there, or no reader knows it.
     """
-    return "simulation" if is_simulated(source) else find_reader(Path(source)).name
+    return "simulation" if is_simulated(source) else source_files(source).reader.name
 
 
 def with_missing_values(

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,9 +22,10 @@ import pandas as pd
 
 from stemdist_ray.config import DataConfig
 from stemdist_ray.data.describe import SourceDescription, describe_blocks
+from stemdist_ray.data.files import source_files
 from stemdist_ray.data.mapped import open_mapped, rewrite
 from stemdist_ray.data.prepared import PreparedSource, Source, assemble, prepare_source
-from stemdist_ray.data.readers import READERS, find_reader
+from stemdist_ray.data.readers import READERS
 from stemdist_ray.data.regular import FILLED, regular_blocks
 from stemdist_ray.data.scaler import Moments, Scaler
 from stemdist_ray.data.series import SpatioTemporalSeries
@@ -82,15 +84,22 @@ def stream_source(source: str | Path, config: DataConfig, folder: Path) -> Prepa
     path = Path(source)
     if is_simulated(source):
         raise DataError(f"{source} is simulated in memory; streaming is for files")
-    reader = find_reader(path)
-    if reader.stream is None:
+    files = source_files(source)
+    reader, stream = files.reader, files.reader.stream
+    if stream is None:
         known = ", ".join(sorted(r.name for r in READERS.values() if r.stream is not None))
         raise DataError(
             f"{path}: {reader.name} cannot be read in blocks; formats that can: {known}. Leave "
             "streaming out to read it into memory"
         )
     reader.check(path, config.read)
-    blocks = regular_blocks(_configured(reader.stream(path, config.read, BLOCK), config))
+    if config.read.resample is not None:
+        raise DataError(
+            f"{path}: a series is not brought to common steps while it is streamed; leave "
+            "data.read.resample or streaming out"
+        )
+    following = chain.from_iterable(stream(file, config.read, BLOCK) for file in files.paths)
+    blocks = regular_blocks(_configured(following, config))
     raw = _write_blocks(blocks, folder)
     description = _describe(raw, str(source), reader.name)  # before they are scaled in place
     return _scale(raw, config, description)

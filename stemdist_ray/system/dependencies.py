@@ -7,6 +7,14 @@ from importlib.util import find_spec
 from stemdist_ray.errors import DependencyError
 
 
+def is_installed(module: str) -> bool:
+    """Whether a module can be imported; a module inside a package that is missing can not."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def need(what: str, extra: str, *modules: str) -> None:
     """Make sure that packages of an extra are installed.
 
@@ -18,7 +26,7 @@ def need(what: str, extra: str, *modules: str) -> None:
     Raises:
         DependencyError: Some are not; the message says how to install them.
     """
-    missing = [name for name in modules if find_spec(name) is None]
+    missing = [name for name in modules if not is_installed(name)]
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         raise DependencyError(

@@ -7,13 +7,11 @@ from rich.console import Console
 from stemdist_ray.baselines import ROWS
 from stemdist_ray.cli.tables import (
     cross_table,
-    description_lines,
     evaluation_table,
     forecaster_table,
 )
 from stemdist_ray.comparison.rows import CurvePoint, RowResult
 from stemdist_ray.comparison.table import CrossEvaluation, Evaluation
-from stemdist_ray.data.describe import SourceDescription
 from stemdist_ray.evaluation.metrics import METRIC_NAMES, Summary
 
 
@@ -87,24 +85,3 @@ def test_forecaster_table():
     text = printed(forecaster_table(rows))
     for words in ("1,234", "where", "cannot be loaded"):
         assert words in text
-
-
-def test_description():
-    about = SourceDescription(
-        source="x.csv", format="csv", name="x", steps=10, locations=2, features=("v",),
-        units=("",), first_time=None, last_time=None, sampling_seconds=900.0,
-        missing_share=0.25, has_coordinates=False, hash="abc",
-    )  # fmt: skip
-    statistics = [{"mean": 1.0, "std": 1.0, "min": 0.0, "max": 2.0, "zero_share": 0.5}]
-    season = {"unit": "none", "slots": 1, "proposed_period": 96, "autocorrelation": 0.8}
-    text = "\n".join(description_lines(about, statistics, season))
-    assert "step 15 min" in text
-    assert "25.00 %" in text
-    assert "--missing-value 0" in text
-    assert "--season 96" in text
-    known = {**season, "unit": "day", "slots": 96}
-    line = next(x for x in description_lines(about, statistics, known) if x.startswith("season"))
-    assert "96 steps a day; a period of 96 steps in the autocorrelation (0.80)" in line
-    nothing = {**known, "proposed_period": None, "autocorrelation": None}
-    line = next(x for x in description_lines(about, statistics, nothing) if x.startswith("season"))
-    assert line.endswith("96 steps a day; none found in the autocorrelation")

@@ -6,7 +6,7 @@ from stemdist_ray.errors import ConfigError
 
 def test_nothing_is_said_by_default():
     assert build_config("standard").data.read == ReadConfig()
-    said = {**ReadConfig().model_dump(), "layout": None}
+    said = {**ReadConfig().model_dump(), "layout": None, "duplicates": None}
     assert not any(said.values())
 
 

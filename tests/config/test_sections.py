@@ -104,7 +104,9 @@ def test_every_setting_decides_or_is_known_not_to():
     settings = set(flatten(config.model_dump(mode="json")))
     left_out = settings - set(config.deciding())
     kept_of_worker = {"worker.threads", "worker.coordinator_threads"}
-    assert left_out == {"rounds", "validation.patience", "data.locations_file"} | {
+    assert left_out == {
+        *("rounds", "validation.patience", "data.locations_file", "data.memory_budget")
+    } | {
         name
         for name in settings - kept_of_worker
         if name.split(".")[0] in ("evaluation", "tracking", "worker")

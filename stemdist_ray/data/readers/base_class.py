@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.text import COMPRESSED
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
+from stemdist_ray.system.free_memory import MemoryBudget
 
-GRID_SETTINGS = frozenset({"select"})
+GRID_SETTINGS = frozenset({"select", "group", "duplicates"})
+_ALL_FORMATS = frozenset({"resample"})  # for any series with time stamps
 
 
 @dataclass(frozen=True)
@@ -23,22 +27,25 @@ class Reader:
         suffixes: File endings it claims.
         magic: First bytes it recognises where the ending says nothing.
         recognises_folder: Whether a folder is in this format, None = it reads files only.
-        read: Turns a path into a series.
+        read: Turns a path into a series; asks the budget before it allocates.
         stream: Turns a path into consecutive blocks of steps of at most that many bytes, for
             files larger than memory; None = the format cannot be read in blocks.
         settings: Those of :class:`stemdist_ray.config.ReadConfig` that it heeds; any other is
             refused rather than overlooked.
         compressed: Whether it reads files with a second ending of a compression, as in .csv.gz.
+        frames: Turns a path into the rows of its table, in parts, so that those of several files
+            can be one table; None = its files hold no tables.
     """
 
     name: str
     suffixes: tuple[str, ...]
     magic: tuple[bytes, ...]
-    read: Callable[[Path, ReadConfig], SpatioTemporalSeries]
+    read: Callable[[Path, ReadConfig, MemoryBudget], SpatioTemporalSeries]
     recognises_folder: Callable[[Path], bool] | None = None
     stream: Callable[[Path, ReadConfig, int], Iterator[SpatioTemporalSeries]] | None = None
     settings: frozenset[str] = frozenset()
     compressed: bool = False
+    frames: Callable[[Path, ReadConfig, MemoryBudget], Iterator[pd.DataFrame]] | None = None
 
     def check(self, path: Path, options: ReadConfig) -> None:
         """Refuse settings that say nothing about this format.
@@ -46,7 +53,7 @@ class Reader:
         Raises:
             DataError: Names the first of them.
         """
-        for name in sorted(options.model_fields_set - self.settings):
+        for name in sorted(options.model_fields_set - self.settings - _ALL_FORMATS):
             if getattr(options, name) != getattr(ReadConfig(), name):
                 raise DataError(
                     f"{path}: data.read.{name} says nothing about the format {self.name}; leave it "
@@ -77,24 +84,33 @@ def find_reader(path: Path) -> Reader:
         for reader in READERS.values():
             if reader.recognises_folder is not None and reader.recognises_folder(path):
                 return reader
-        raise DataError(f"{path}: a folder of no known format; {_known()}")
+        raise DataError(f"{path}: a folder of no known format, nor of files of one; {_known()}")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty")
     suffix = path.suffix.lower()
-    inner = Path(path.stem).suffix.lower() if suffix in COMPRESSED else ""
-    for reader in READERS.values():
-        if reader.recognises_folder is None and suffix in reader.suffixes:
-            return reader
-        if inner and inner in reader.suffixes:
-            if reader.compressed:
-                return reader
-            raise DataError(f"{path}: files of the format {reader.name} are not read compressed")
+    known = format_of_ending(path)
+    if known is not None:
+        if suffix not in known.suffixes and not known.compressed:
+            raise DataError(f"{path}: files of the format {known.name} are not read compressed")
+        return known
     with path.open("rb") as file:
         head = file.read(16)
     for reader in READERS.values():
         if any(head.startswith(magic) for magic in reader.magic):
             return reader
     raise DataError(f"{path}: unknown format (ending {suffix or 'none'!s}); {_known()}")
+
+
+def format_of_ending(path: Path) -> Reader | None:
+    """The reader that claims the ending of a file, or the one before that of a compression."""
+    suffix = path.suffix.lower()
+    inner = Path(path.stem).suffix.lower() if suffix in COMPRESSED else None
+    for reader in READERS.values():
+        if reader.recognises_folder is None and (
+            suffix in reader.suffixes or inner in reader.suffixes
+        ):
+            return reader
+    return None
 
 
 def _known() -> str:

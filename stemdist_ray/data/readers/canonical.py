@@ -14,6 +14,7 @@ from stemdist_ray.data.readers.base_class import Reader, register_reader, steps_
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.files import read_json
+from stemdist_ray.system.free_memory import MemoryBudget
 
 DESCRIPTION = "series.json"
 VERSION = 1
@@ -24,7 +25,7 @@ def is_canonical(path: Path) -> bool:
     return (path / DESCRIPTION).exists()
 
 
-def read_canonical(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
+def read_canonical(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTemporalSeries:
     """Read a canonical folder.
 
     It holds ``series.json``, ``values.arrow`` (one row per step, columns ``value``, ``observed``
@@ -33,7 +34,7 @@ def read_canonical(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
     Raises:
         DataError: A file is missing, damaged or of another version.
     """
-    return next(_parts(path, None))
+    return next(_parts(path, None, budget))
 
 
 def stream_canonical(
@@ -43,7 +44,9 @@ def stream_canonical(
     return _parts(path, block_bytes)
 
 
-def _parts(path: Path, block_bytes: int | None) -> Iterator[SpatioTemporalSeries]:
+def _parts(
+    path: Path, block_bytes: int | None, budget: MemoryBudget | None = None
+) -> Iterator[SpatioTemporalSeries]:
     """Blocks of the folder, or all of it as one."""
     try:
         meta = read_json(path / DESCRIPTION)
@@ -54,6 +57,8 @@ def _parts(path: Path, block_bytes: int | None) -> Iterator[SpatioTemporalSeries
         with pa.memory_map(str(path / "locations.arrow")) as file:
             places = pa.ipc.open_file(file).read_all()
         sizes = (len(places), len(meta["feature_names"]))
+        if budget is not None:
+            budget.check_readings(path, (len(steps), *sizes))
         count = len(steps) if block_bytes is None else steps_per_block(block_bytes, *sizes)
         coordinates = None
         if "coordinate_0" in places.column_names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -12,31 +13,91 @@ import pandas as pd
 
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import Reader, register_reader
-from stemdist_ray.data.readers.tables import TABLE_SETTINGS, frame_to_series
+from stemdist_ray.data.readers.clocks import with_clock
+from stemdist_ray.data.readers.parts import frames_to_series
+from stemdist_ray.data.readers.structure import as_columns, recognised
+from stemdist_ray.data.readers.tables import TABLE_SETTINGS
 from stemdist_ray.data.readers.text import commonest_separator, opened_text
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
+from stemdist_ray.system.free_memory import MemoryBudget
 
 _FIRST_ROWS = 20  # that tell what a header is
+_CELLS = 4_000_000  # of a part of a table
 
 
-def read_csv(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
+def read_csv(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTemporalSeries:
     """Read a CSV file, separated by comma, semicolon or tab unless something else is said.
 
     Args:
         path: The file.
         options: Whether there is a header; how times are written; whether rows are locations.
+        budget: For its table.
 
     Raises:
         DataError: The file is not such a table.
     """
+    return frames_to_series(csv_frames(path, options, budget), path, options, budget)
+
+
+def csv_frames(path: Path, options: ReadConfig, budget: MemoryBudget) -> Iterator[pd.DataFrame]:
+    """The rows of a CSV file, some million cells at a time; see :func:`read_csv`."""
     try:
         separator = _separator(path, options)
-        names = _column_names(path, separator, options)
-        with opened_text(path, options) as file:
-            table = pd.read_csv(
+        names, rows = _column_names(path, separator, options)
+        budget.check_readings(path, (rows, len(names)))
+        file = _Rows(path, separator, names, options)
+        first = next(iter(file), None)
+        if first is None or len(first) == 0:
+            raise DataError(f"{path}: expected a row per step below the header row; found none")
+        if options.header is None:
+            _check_header(first, path)
+        ids = None if options.transpose else _column_of_ids(first, path, options)
+        if ids is not None:
+            # As they are written: 007 is another name than 7, and NA may be one.
+            file = _Rows(path, separator, names, options, names.index(ids))
+        yield from file
+    except (OSError, ValueError, csv.Error) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: cannot be read as CSV: {reason}") from error
+
+
+def _column_of_ids(table: pd.DataFrame, path: Path, options: ReadConfig) -> str | None:
+    """The column of location ids, where they were read as numbers or as missing."""
+    ready = with_clock(as_columns(table), path)
+    layout = recognised(ready, options, path)
+    if layout is None or layout.location not in table.columns:
+        return None
+    column = table[layout.location]
+    changed = pd.api.types.is_numeric_dtype(column) or bool(column.isna().any())
+    return str(layout.location) if changed else None
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a file as tables of some million cells.
+
+    Args:
+        path: The file.
+        separator: Between fields.
+        names: Of the columns, "" for those without.
+        options: How numbers are written.
+        as_text: Position of the column that is read as it is written.
+    """
+
+    path: Path
+    separator: str
+    names: list[str]
+    options: ReadConfig
+    as_text: int | None = None
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        options, names = self.options, self.names
+        kept: list[int] = []
+        with opened_text(self.path, options) as file:
+            tables = pd.read_csv(
                 file,
-                sep=separator,
+                sep=self.separator,
                 decimal=options.decimal or ".",
                 thousands=options.thousands,
                 names=range(len(names)),
@@ -44,16 +105,23 @@ def read_csv(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
                 skiprows=0 if options.header is False else 1,
                 index_col=False,
                 skip_blank_lines=len(names) > 1,  # in a single column they are missing readings
+                converters=None if self.as_text is None else {self.as_text: str.strip},
+                chunksize=max(1, _CELLS // len(names)),
             )
-    except (OSError, ValueError, csv.Error) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: cannot be read as CSV: {reason}") from error
-    # Columns without a name and without readings come of delimiters at the ends of rows.
-    kept = [i for i, name in enumerate(names) if name or table.iloc[:, i].notna().any()]
-    table = table.iloc[:, kept].set_axis([names[i] or f"Unnamed: {i}" for i in kept], axis=1)
-    if options.header is None:
-        _check_header(table, path)
-    return frame_to_series(table, path, options)
+            for table in tables:
+                filled = table.notna().any()
+                if not kept:
+                    # Columns without a name and without readings come of delimiters at the ends.
+                    kept = [i for i, name in enumerate(names) if name or filled[i]]
+                lost = [i for i in range(len(names)) if filled[i] and i not in kept]
+                if lost:
+                    raise DataError(
+                        f"{self.path}: column {lost[0] + 1} has no name and is empty at first, "
+                        "but not in all rows; name it in the header row"
+                    )
+                yield table.iloc[:, kept].set_axis(
+                    [names[i] or f"Unnamed: {i}" for i in kept], axis=1
+                )
 
 
 def _separator(path: Path, options: ReadConfig) -> str:
@@ -64,8 +132,8 @@ def _separator(path: Path, options: ReadConfig) -> str:
         return commonest_separator(file.readline())
 
 
-def _column_names(path: Path, separator: str, options: ReadConfig) -> list[str]:
-    """Names of the columns, one per field of a row.
+def _column_names(path: Path, separator: str, options: ReadConfig) -> tuple[list[str], int]:
+    """Names of the columns, one per field of a row, and the number of rows.
 
     Raises:
         DataError: Rows differ in their number of fields, or a name occurs twice.
@@ -85,7 +153,7 @@ def _column_names(path: Path, separator: str, options: ReadConfig) -> list[str]:
                 labels_last = all(row and row[-1].strip() == "" for row in rows)
                 names = [*names, ""] if labels_last else ["Unnamed: 0", *names]
                 width = first
-    _check_widths(path, separator, width, options)
+    count = _check_widths(path, separator, width, options)
     counted = Counter(name for name in names if name)
     twice = [name for name, count in counted.items() if count > 1]
     if twice:
@@ -93,7 +161,7 @@ def _column_names(path: Path, separator: str, options: ReadConfig) -> list[str]:
             f"{path}: two columns are called {twice[0]!r}; expected a header row of location ids, "
             "each once. Where the file has no header row, say data.read.header: false"
         )
-    return names if options.header is False else _unnamed(names)
+    return names if options.header is False else _unnamed(names), count
 
 
 def _unnamed(names: list[str]) -> list[str]:
@@ -111,9 +179,9 @@ def _widths(lines: Iterator[str], separator: str) -> Iterator[int]:
                 yield line.count(separator) + 1
 
 
-def _check_widths(path: Path, separator: str, width: int, options: ReadConfig) -> None:
-    """What pandas does not do: it fills short rows with gaps and cuts long ones."""
-    skipped = 0 if options.header is False else 1
+def _check_widths(path: Path, separator: str, width: int, options: ReadConfig) -> int:
+    """What pandas does not do: it fills short rows with gaps and cuts long ones. Counts them."""
+    row, skipped = 0, 0 if options.header is False else 1
     with opened_text(path, options) as file:
         for row, found in enumerate(islice(_widths(file, separator), skipped, None), 1):
             if found != width:
@@ -121,6 +189,7 @@ def _check_widths(path: Path, separator: str, width: int, options: ReadConfig) -
                     f"{path}: data row {row} has {found} fields, the others have {width}; cannot "
                     "be read as CSV"
                 )
+    return row
 
 
 def _check_header(table: pd.DataFrame, path: Path) -> None:
@@ -157,5 +226,6 @@ register_reader(
         read_csv,
         settings=TABLE_SETTINGS | {"header", "separator", "decimal", "thousands", "encoding"},
         compressed=True,
+        frames=csv_frames,
     )
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,121 +14,37 @@ import xarray as xr
 
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import steps_per_block
+from stemdist_ray.data.readers.reading import reading
+from stemdist_ray.data.readers.selection import (
+    TIME,
+    dimensions_of_readings,
+    has_stamps,
+    is_reading,
+    labels_of,
+    taken,
+    without_others,
+)
 from stemdist_ray.data.readers.times import to_datetime64
+from stemdist_ray.data.resample import one_per_time
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
+from stemdist_ray.system.free_memory import HELD_PER_READING, MemoryBudget
 
 ORDER = "feature_names"
-_TIME = ("time", "valid_time", "datetime", "date", "t")
 _LATITUDE = ("latitude", "lat", "y")
 _LONGITUDE = ("longitude", "lon", "lng", "x")
-# Dimensions that are neither time nor place, as ECMWF, CMIP and WRF call them: members of an
-# ensemble, lead times, heights, bounds.
-_OTHER = frozenset(
-    (
-        *("number", "realization", "realisation", "member", "ensemble", "ens", "quantile"),
-        *("step", "lead_time", "leadtime", "forecast_period", "forecast_reference_time"),
-        *("level", "lev", "plev", "pressure", "pressure_level", "isobaricinhpa", "model_level"),
-        *("height", "depth", "altitude", "hybrid", "soil_layer", "band", "wavelength"),
-        *("bnds", "bounds", "nbnds", "nv"),
-    )
-)
-_EXPVER = "expver"
-_NUMBERS = "fiu"  # kinds of dtypes; no dates, no durations, no complex numbers
 
 
-def selected(dataset: xr.Dataset, options: ReadConfig, path: Path) -> xr.Dataset:
-    """Leave time and place: one entry of every other dimension.
-
-    ``expver`` tells final from preliminary readings of ERA5 and is no choice: where the one is
-    missing the other holds.
-
-    Args:
-        dataset: As it was opened.
-        options: ``select`` names entries.
-        path: For messages.
-
-    Raises:
-        DataError: A dimension that is neither time nor place has several entries and none is
-            selected, or what is selected is not there.
-    """
-    for name, label in options.select.items():
-        dimension = _dimension(dataset, name, path)
-        dataset = dataset.isel({dimension: _entry(dataset, dimension, label, path)})
-    for name in _dimensions_of_readings(dataset):
-        if name.lower() == _EXPVER:
-            dataset = _merged(dataset, name)
-        elif _is_other(dataset, name):
-            if dataset.sizes[name] > 1:
-                labels = _labels(dataset, name)
-                shown = ", ".join(labels[:6]) + (", ..." if len(labels) > 6 else "")
-                raise DataError(
-                    f"{path}: dimension {name!r} is neither time nor place and has "
-                    f"{len(labels)} entries ({shown}); take one by data.read.select, e.g. "
-                    f"{name}={labels[0]}"
-                )
-            dataset = dataset.isel({name: 0})
-    return dataset
-
-
-def _dimensions_of_readings(dataset: xr.Dataset) -> list[str]:
-    """Dimensions of all numeric variables; bounds of cells and the like have others besides."""
-    found: dict[str, None] = {}
-    for name, variable in dataset.data_vars.items():
-        if _is_reading(str(name), variable) and any(_is_time(dataset, d) for d in variable.dims):
-            found |= dict.fromkeys(map(str, variable.dims))
-    return list(found)
-
-
-def _is_reading(name: str, variable: xr.DataArray) -> bool:
-    bounds = name.lower().endswith(("_bnds", "_bounds", "_bound"))
-    return variable.dtype.kind in _NUMBERS and not bounds
-
-
-def _dimension(dataset: xr.Dataset, name: str, path: Path) -> str:
-    found = {str(n).lower(): str(n) for n in dataset.sizes}
-    if name.lower() not in found:
-        raise DataError(
-            f"{path}: data.read.select names the dimension {name!r}; there are "
-            f"{', '.join(sorted(found.values()))}"
-        )
-    return found[name.lower()]
-
-
-def _entry(dataset: xr.Dataset, name: str, label: str | float, path: Path) -> int:
-    """Position of a label; numbers are compared as numbers."""
-    labels = _labels(dataset, name)
-    for position, own in enumerate(labels):
-        if own == str(label) or _number(own) == _number(label) is not None:
-            return position
-    shown = ", ".join(labels[:12]) + (", ..." if len(labels) > 12 else "")
-    raise DataError(f"{path}: {name} has no entry {_plain(label)}; there are {shown}")
-
-
-def _plain(label: str | float) -> str:
-    return label if isinstance(label, str) else f"{label:g}"
-
-
-def _number(text: str | float) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _is_other(dataset: xr.Dataset, name: str) -> bool:
-    """By its name, or by what the CF conventions say of a vertical axis."""
-    if name.lower() in _OTHER:
-        return True
-    attributes = dataset[name].attrs if name in dataset.coords else {}
-    return attributes.get("axis") == "Z" or "positive" in attributes
-
-
-def _merged(dataset: xr.Dataset, name: str) -> xr.Dataset:
-    merged = dataset.isel({name: 0}, drop=True)
-    for position in range(1, dataset.sizes[name]):
-        merged = merged.fillna(dataset.isel({name: position}, drop=True))
-    return merged
+def loaded(
+    dataset: xr.Dataset, path: Path, options: ReadConfig, budget: MemoryBudget
+) -> SpatioTemporalSeries:
+    """Load a lazily opened data set, if there is enough memory; see :func:`dataset_to_series`."""
+    chosen = taken(dataset, options, path)
+    readings = [v for n, v in chosen.data_vars.items() if is_reading(str(n), v)]
+    shapes = " + ".join(" x ".join(f"{size:,}" for size in v.shape) for v in readings[:4])
+    size = sum(v.size * (v.dtype.itemsize + HELD_PER_READING) for v in readings)
+    budget.check(path, size, shapes)
+    return dataset_to_series(without_others(chosen, path).load(), path, options)
 
 
 def dataset_blocks(
@@ -144,7 +60,10 @@ def dataset_blocks(
 
 
 def dataset_to_series(
-    dataset: xr.Dataset, path: Path, part_of_more: bool = False
+    dataset: xr.Dataset,
+    path: Path,
+    options: ReadConfig | None = None,
+    part_of_more: bool = False,
 ) -> SpatioTemporalSeries:
     """Turn variables over time into features, and all other dimensions into locations.
 
@@ -155,7 +74,7 @@ def dataset_to_series(
     """
     time = time_dimension(dataset, path)
     names = [
-        str(n) for n, v in dataset.data_vars.items() if time in v.dims and _is_reading(str(n), v)
+        str(n) for n, v in dataset.data_vars.items() if time in v.dims and is_reading(str(n), v)
     ]
     if not names:
         raise DataError(
@@ -171,18 +90,29 @@ def dataset_to_series(
                 f"{path}: variables {names[0]!r} and {name!r} lie on different grids ({space}, "
                 f"{others}); keep variables of one grid in the file"
             )
-    layers = [dataset[n].transpose(time, *space).to_numpy() for n in names]
-    steps = layers[0].shape[0]
-    values = np.stack([a.reshape(steps, -1) for a in layers], axis=2).astype(np.float32)
+    steps = dataset.sizes[time]
+    values = np.empty((steps, dataset[names[0]].size // max(1, steps), len(names)), np.float32)
+    for layer, name in enumerate(names):
+        values[:, :, layer] = dataset[name].transpose(time, *space).to_numpy().reshape(steps, -1)
+    times = _times(dataset, time, path)
+    if times is not None and options is not None and options.duplicates != "error":
+        values, times = one_per_time(values, times, options.duplicates)
     return SpatioTemporalSeries(
         values=values,
-        times=_times(dataset, time, path),
+        times=times,
         location_ids=_location_ids(dataset, space),
         coordinates=_coordinates(dataset, space),
         feature_names=tuple(names),
         units=tuple(str(dataset[n].attrs.get("units", "")) for n in names),
         name=path.name,
         part_of_more=part_of_more,
+        attributes=reading(
+            layout="grid",
+            time_dimension=time,
+            location_dimensions=space,
+            group=None if options is None else options.group,
+            selected=None if options is None else dict(options.select) or None,
+        ),
     )
 
 
@@ -199,7 +129,7 @@ def time_dimension(dataset: xr.Dataset, path: Path) -> str:
         DataError: There is none, or there are two.
     """
     stamped = [
-        d for d in _dimensions_of_readings(dataset) or dataset.sizes if _has_stamps(dataset, d)
+        d for d in dimensions_of_readings(dataset) or dataset.sizes if has_stamps(dataset, d)
     ]
     if len(stamped) > 1:
         raise DataError(
@@ -209,24 +139,13 @@ def time_dimension(dataset: xr.Dataset, path: Path) -> str:
     if stamped:
         return str(stamped[0])
     by_name = {str(name).lower(): str(name) for name in dataset.sizes}
-    for wanted in _TIME:
+    for wanted in TIME:
         if wanted in by_name:
             return by_name[wanted]
     raise DataError(
         f"{path}: no time dimension; expected one with time stamps or called one of "
-        f"{', '.join(_TIME)}; found {sorted(map(str, dataset.sizes))}"
+        f"{', '.join(TIME)}; found {sorted(map(str, dataset.sizes))}"
     )
-
-
-def _is_time(dataset: xr.Dataset, name: Hashable) -> bool:
-    return str(name).lower() in _TIME or _has_stamps(dataset, name)
-
-
-def _has_stamps(dataset: xr.Dataset, name: Hashable) -> bool:
-    if name not in dataset.coords or dataset[name].ndim != 1 or not dataset.sizes[name]:
-        return False
-    values = dataset[name].to_numpy()
-    return values.dtype.kind == "M" or hasattr(values[0], "calendar")
 
 
 def _times(dataset: xr.Dataset, time: str, path: Path) -> npt.NDArray[np.datetime64] | None:
@@ -268,22 +187,13 @@ def _own_date(value: Any) -> np.datetime64:
     return day
 
 
-def _labels(dataset: xr.Dataset, dimension: str) -> list[str]:
-    if dimension not in dataset.coords:
-        return [str(i) for i in range(dataset.sizes[dimension])]
-    values = dataset[dimension].to_numpy()
-    if np.issubdtype(values.dtype, np.floating):
-        return [f"{v:g}" if float(f"{v:g}") == v else repr(float(v)) for v in values]
-    return [v.decode() if isinstance(v, bytes) else str(v) for v in values]
-
-
 def _location_ids(dataset: xr.Dataset, space: list[str]) -> tuple[str, ...]:
     if not space:
         return ("0",)
     ids = [""]
     for position, dimension in enumerate(space):
         joint = "," if position else ""
-        ids = [f"{head}{joint}{tail}" for head in ids for tail in _labels(dataset, dimension)]
+        ids = [f"{head}{joint}{tail}" for head in ids for tail in labels_of(dataset, dimension)]
     return tuple(ids)
 
 

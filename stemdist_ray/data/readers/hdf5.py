@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import Reader, register_reader
-from stemdist_ray.data.readers.pandas_hdf import is_pandas, read_pandas
-from stemdist_ray.data.readers.tables import TABLE_SETTINGS, frame_to_series
+from stemdist_ray.data.readers.pandas_hdf import declared_size, is_pandas, read_pandas
+from stemdist_ray.data.readers.parts import frames_to_series
+from stemdist_ray.data.readers.tables import TABLE_SETTINGS
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.dependencies import need
+from stemdist_ray.system.free_memory import MemoryBudget
+
+_HELD = 3  # times the bytes of a table: as stored, in pandas, and as readings
 
 
-def read_hdf5(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
+def read_hdf5(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTemporalSeries:
     """Read a pandas table of an HDF5 file, in whatever group it is.
 
     Args:
         path: The file.
         options: ``key`` names the table where there are several.
+        budget: For its table.
 
     Raises:
         DataError: The file is damaged, or which table is meant is not clear.
         DependencyError: The extra ``formats`` is not installed.
     """
+    return frames_to_series(hdf5_frames(path, options, budget), path, options, budget)
+
+
+def hdf5_frames(path: Path, options: ReadConfig, budget: MemoryBudget) -> Iterator[pd.DataFrame]:
+    """A pandas table of an HDF5 file."""
     need("reading HDF5", "formats", "h5py")
     import h5py
 
@@ -37,10 +50,12 @@ def read_hdf5(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
                     tables.append(name)
 
             file.visititems(note)
-            table = read_pandas(file[_chosen(tables, sorted(file), options.key, path)], path)
+            group = file[_chosen(tables, sorted(file), options.key, path)]
+            budget.check(path, _HELD * declared_size(group))
+            table = read_pandas(group, path)
     except (OSError, RuntimeError) as error:
         raise DataError(f"{path}: cannot be read as HDF5: {error}") from error
-    return frame_to_series(table, path, options)
+    yield table
 
 
 def _chosen(tables: list[str], groups: list[str], key: str | None, path: Path) -> str:
@@ -67,5 +82,6 @@ register_reader(
         (b"\x89HDF",),
         read_hdf5,
         settings=TABLE_SETTINGS | {"key"},
+        frames=hdf5_frames,
     )
 )

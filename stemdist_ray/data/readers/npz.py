@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import Reader, register_reader
+from stemdist_ray.data.readers.reading import reading
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
+from stemdist_ray.system.free_memory import HELD_PER_READING, MemoryBudget
 
 _PARTS = ("train", "val", "test")
 
 
-def read_npz(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
+def read_npz(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTemporalSeries:
     """Read an array ``data`` of shape (T, N) or (T, N, F).
 
     Arrays ``times``, ``location_ids``, ``coordinates``, ``mask``, ``feature_names`` and ``units``
@@ -27,7 +31,7 @@ def read_npz(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
     Raises:
         DataError: The file is damaged or holds no such array.
     """
-    arrays = _load(path)
+    arrays = _load(path, budget)
     if isinstance(arrays, np.ndarray):
         arrays = {"data": arrays}
     name = "data" if "data" in arrays else _only_array(arrays, path)
@@ -47,18 +51,44 @@ def read_npz(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
     for field in ("location_ids", "feature_names", "units"):
         if field in known:
             known[field] = tuple(str(v) for v in known[field])
-    return SpatioTemporalSeries(values=values, name=path.name, **known)
+    facts = reading(layout="array", array=name, other_arrays=sorted(known) or None)
+    return SpatioTemporalSeries(values=values, name=path.name, attributes=facts, **known)
 
 
-def _load(path: Path) -> dict[str, npt.NDArray[Any]] | npt.NDArray[Any]:
+def _declared(path: Path) -> list[tuple[int, int]]:
+    """Entries and bytes per entry of every array, by the headers alone."""
+
+    def header(file: IO[bytes]) -> tuple[int, int]:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0
+        shape, _, kind = (read if version == (1, 0) else np.lib.format.read_array_header_2_0)(file)
+        return prod(shape), kind.itemsize
+
+    with path.open("rb") as file:
+        if file.read(2) != b"PK":
+            file.seek(0)
+            return [header(file)]
+    found = []
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith(".npy"):
+                with archive.open(name) as member:
+                    found.append(header(member))
+    return found
+
+
+def _load(path: Path, budget: MemoryBudget) -> dict[str, npt.NDArray[Any]] | npt.NDArray[Any]:
     try:
         # Pickled objects are refused: opening a data file must never run code.
+        for entries, size in _declared(path):
+            held = size + HELD_PER_READING if entries > 1 else 0
+            budget.check(path, float(entries) * held, f"an array of {entries:,} entries")
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 return loaded
             return {key: loaded[key] for key in loaded.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DataError(f"{path}: cannot be read as NumPy data: {error}") from error
 
 
@@ -91,7 +121,9 @@ def is_window_folder(path: Path) -> bool:
     return all((path / f"{part}.npz").exists() for part in _PARTS)
 
 
-def read_window_folder(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
+def read_window_folder(
+    path: Path, options: ReadConfig, budget: MemoryBudget
+) -> SpatioTemporalSeries:
     """Put the series back together from windows ``x`` (S, L, N, F) and ``y`` (S, H, N, F).
 
     Consecutive samples must be one step apart, as the DCRNN preparation writes
@@ -104,7 +136,7 @@ def read_window_folder(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
     samples = 0
     for part in _PARTS:
         file = path / f"{part}.npz"
-        x, y = _load_windows(file)
+        x, y = _load_windows(file, budget)
         _check_consecutive(x, file)
         steps = _steps(x, y)
         if series is None:
@@ -122,8 +154,10 @@ def read_window_folder(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
     return SpatioTemporalSeries(values=np.asarray(series), name=path.name)
 
 
-def _load_windows(file: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    arrays = _load(file)
+def _load_windows(
+    file: Path, budget: MemoryBudget
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    arrays = _load(file, budget)
     if isinstance(arrays, np.ndarray) or not {"x", "y"} <= arrays.keys():
         raise DataError(f"{file}: expected arrays x and y")
     x, y = (arrays[k].astype(np.float32) for k in ("x", "y"))

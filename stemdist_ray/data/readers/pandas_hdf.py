@@ -47,6 +47,11 @@ def is_pandas(item: h5py.Group | h5py.Dataset) -> bool:
     return "pandas_type" in item.attrs
 
 
+def declared_size(group: h5py.Group) -> int:
+    """Bytes that the arrays of a table would take, by what the file says of their shapes."""
+    return sum(item.size * item.dtype.itemsize for item in group.values() if hasattr(item, "dtype"))
+
+
 def read_pandas(group: h5py.Group, path: Path) -> pd.DataFrame:
     """Read one table.
 

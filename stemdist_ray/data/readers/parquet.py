@@ -13,32 +13,41 @@ import pyarrow.parquet as pq
 
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import Reader, register_reader, steps_per_block
+from stemdist_ray.data.readers.long import long_to_series
+from stemdist_ray.data.readers.parts import frames_to_series
 from stemdist_ray.data.readers.structure import LongTable, as_columns, check_plain, recognised
-from stemdist_ray.data.readers.tables import (
-    TABLE_SETTINGS,
-    frame_to_series,
-    long_to_series,
-    wide_to_series,
-)
+from stemdist_ray.data.readers.tables import TABLE_SETTINGS
+from stemdist_ray.data.readers.wide import wide_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
+from stemdist_ray.system.free_memory import MemoryBudget
+
+_HELD_PER_CELL = 28  # bytes: as stored, in pandas, and three times as a float32 reading
 
 
-def read_parquet(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
+def read_parquet(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTemporalSeries:
     """Read a Parquet file.
 
     Raises:
         DataError: It is damaged or neither wide nor long.
     """
+    return frames_to_series(parquet_frames(path, options, budget), path, options, budget)
+
+
+def parquet_frames(path: Path, options: ReadConfig, budget: MemoryBudget) -> Iterator[pd.DataFrame]:
+    """The table of a Parquet file."""
     try:
-        stored = pq.read_table(path)
+        about = pq.read_metadata(path)
+        budget.check_readings(path, (about.num_rows, about.num_columns), _HELD_PER_CELL)
+        # Names of folders are heeded where several files are one table.
+        stored = pq.read_table(path, partitioning=None)
         try:
             table = stored.to_pandas()
         except TypeError:  # of what pandas says of the types of column names
             table = stored.to_pandas(ignore_metadata=True)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {_line(error)}") from error
-    return frame_to_series(table, path, options)
+    yield table
 
 
 def stream_parquet(
@@ -137,5 +146,6 @@ register_reader(
         read_parquet,
         stream=stream_parquet,
         settings=TABLE_SETTINGS,
+        frames=parquet_frames,
     )
 )

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.times import TIME_NAMES, are_dates
+from stemdist_ray.data.readers.times import TIME_NAMES, are_dates, number_format
 from stemdist_ray.errors import DataError
 
 LOCATION_NAMES = (
@@ -119,13 +119,15 @@ def time_column(table: pd.DataFrame, options: ReadConfig, path: Path) -> Hashabl
     """
     if options.time_column is not None:
         return _column(table, options.time_column, path)
-    found = [c for c in table.columns if _is_dated(table[c]) or _text_of_times(table[c])]
+    others = [c for c, kind in table.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
+    found = [c for c in others if _is_dated(table[c]) or are_dates(table[c].head(5))]
     found += [
         c
         for place, c in enumerate(table.columns)
         # A temperature may be called t; numbers are times there in front only.
         if c not in found and is_time_name(c) and (place == 0 or str(c).strip().lower() != "t")
     ]
+    found = found or _epochs(table)
     named = [c for c in found if is_time_name(c)]
     if len(named or found) > 1 and len(named) != 1:
         first, second = (named or found)[:2]
@@ -136,6 +138,21 @@ def time_column(table: pd.DataFrame, options: ReadConfig, path: Path) -> Hashabl
     return next(iter([*named, *found]), None)
 
 
+def _epochs(table: pd.DataFrame) -> list[Hashable]:
+    """Columns of whole numbers that are steps of time since 1970, whatever they are called."""
+    found: list[Hashable] = []
+    for column, kind in table.dtypes.items():
+        if not pd.api.types.is_integer_dtype(kind) or table[column].isna().any():
+            continue
+        different = np.unique(table[column].to_numpy(np.float64))
+        ahead = np.diff(different)
+        if len(ahead) < 2 or (ahead % ahead.min()).any() or (ahead == ahead.min()).mean() < 0.5:
+            continue  # readings of that size hardly lie at equal distances
+        if (number_format(different, str(column)) or "").startswith("epoch"):
+            found.append(column)
+    return found
+
+
 def is_time_name(column: Hashable) -> bool:
     """Whether a column is called like times."""
     return str(column).strip().lower() in TIME_NAMES
@@ -143,10 +160,6 @@ def is_time_name(column: Hashable) -> bool:
 
 def _is_dated(column: pd.Series) -> bool:
     return bool(pd.api.types.is_datetime64_any_dtype(column))
-
-
-def _text_of_times(column: pd.Series) -> bool:
-    return not pd.api.types.is_numeric_dtype(column) and are_dates(column.head(5))
 
 
 def _by_name(table: pd.DataFrame, time: Hashable | None) -> Hashable | None:
@@ -266,7 +279,9 @@ def _counts_rows(table: pd.DataFrame, column: Hashable) -> bool:
 def _counts(column: pd.Series) -> bool:
     if len(column) < 3 or not pd.api.types.is_integer_dtype(column):
         return False
-    return bool((column.diff().iloc[1:] == 1).fillna(False).all())
+    # It may begin anew: tables of several files, one after the other.
+    following = (column.diff() == 1) | (column == column.iloc[0])
+    return bool(following.fillna(False).all() and (column.diff() == 1).sum() >= 0.5 * len(column))
 
 
 _COUNTERS = frozenset({"id", "index", "idx", "no", "nr", "row"})

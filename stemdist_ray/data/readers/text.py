@@ -5,18 +5,22 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any, TextIO
 
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.errors import DataError
+from stemdist_ray.system.dependencies import need
 
 UTF_8 = "utf-8-sig"  # with or without a mark in front
-COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
+COMPRESSED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -62,7 +66,7 @@ def opened_text(path: Path, options: ReadConfig) -> Iterator[TextIO]:
             f"{path}: not a text file in {wanted}: {error.reason}; say which encoding it has by "
             "data.read.encoding, e.g. latin-1"
         ) from error
-    except (EOFError, lzma.LZMAError, zipfile.BadZipFile) as error:
+    except (EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: is damaged: {' '.join(str(error).split())}") from error
 
 
@@ -78,6 +82,13 @@ def _binary(path: Path) -> Iterator[IO[bytes]]:
                 yield file
         return
     openers: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-    opener = openers.get(ending, open)
+    opener = _zstd_open() if ending == ".zst" else openers.get(ending, open)
     with opener(path, "rb") as file:
         yield file
+
+
+def _zstd_open() -> Any:
+    if sys.version_info >= (3, 14):
+        return import_module("compression.zstd").open
+    need("reading .zst", "formats", "backports.zstd")
+    return import_module("backports.zstd").open

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
+from stemdist_ray.data.readers.zones import of_local_clocks
 from stemdist_ray.errors import DataError
 
 TIME_NAMES = frozenset(
@@ -46,15 +47,21 @@ NAMED_FORMATS = ("epoch-s", "epoch-ms", "epoch-us", "epoch-ns", "excel")
 
 
 def to_datetime64(
-    values: Any, path: Path, options: ReadConfig | None = None, column: str = "time"
+    values: Any,
+    path: Path,
+    options: ReadConfig | None = None,
+    column: str = "time",
+    places: npt.NDArray[np.int64] | None = None,
 ) -> Stamps:
     """Parse the time stamps of a column; zones are converted to UTC.
 
     Args:
         values: A column, an index or an array: dates, text or numbers.
         path: For messages.
-        options: ``time_format`` and ``dayfirst`` say how to read them.
+        options: ``time_format`` and ``dayfirst`` say how to read them, ``timezone`` whose clocks
+            show them.
         column: For messages.
+        places: (T,) whose time it is in a long table, for the hour that clocks show twice a year.
 
     Returns:
         (T,) datetime64[ns].
@@ -63,8 +70,22 @@ def to_datetime64(
         DataError: One of them is not a time, or they can be read in two ways.
     """
     options = options or ReadConfig()
+    stamps, in_utc = read_times(values, path, options, column)
+    if options.timezone is None:
+        return stamps
+    return of_local_clocks(stamps, in_utc, options.timezone, places, f"{path}: column {column!r}")
+
+
+def read_times(values: Any, path: Path, options: ReadConfig, column: str) -> tuple[Stamps, bool]:
+    """:func:`to_datetime64` before local clocks become UTC, and whether there is nothing to do.
+
+    Raises:
+        DataError: One of them is not a time, or they can be read in two ways.
+    """
     where = f"{path}: column {column!r}"
     plain = pd.Series(np.asarray(values)) if isinstance(values, list) else pd.Series(values)
+    if isinstance(plain.dtype, pd.PeriodDtype):
+        plain = pd.Series(plain.dt.to_timestamp())
     if pd.api.types.is_datetime64_any_dtype(plain):
         return _nanoseconds(pd.DatetimeIndex(plain), where)
     if pd.api.types.is_numeric_dtype(plain):
@@ -117,7 +138,7 @@ def number_format(values: npt.NDArray[np.float64], column: str) -> str | None:
 
 def _of_numbers(
     values: npt.NDArray[np.float64], column: str, where: str, options: ReadConfig
-) -> Stamps:
+) -> tuple[Stamps, bool]:
     if np.isnan(values).any():
         row = int(np.flatnonzero(np.isnan(values))[0])
         raise DataError(f"{where}: the time stamp of data row {row + 1} is missing")
@@ -141,14 +162,16 @@ def _of_numbers(
             stamps = values.astype(np.int64).astype(f"datetime64[{unit}]")
         else:
             stamps = np.round(values * 1e6 / _EPOCH_UNITS[unit]).astype("datetime64[us]")
-        return _nanoseconds(pd.DatetimeIndex(stamps), where)
+        return _nanoseconds(pd.DatetimeIndex(stamps).tz_localize("UTC"), where)
     if (values != np.floor(values)).any():
         raise DataError(f"{where}: {values[0]:g} is no whole number; {found} needs one")
     text = pd.Series(values.astype(np.int64).astype(str))
     return _parsed(text, where, format=found)
 
 
-def _of_text(values: pd.Series, column: str, where: str, options: ReadConfig) -> Stamps:
+def _of_text(
+    values: pd.Series, column: str, where: str, options: ReadConfig
+) -> tuple[Stamps, bool]:
     empty = values.isna().to_numpy() | (values.astype(str).str.strip() == "").to_numpy()
     if empty.any():
         row = int(np.flatnonzero(empty)[0])
@@ -204,7 +227,7 @@ def _day_first(parts: pd.Series, where: str, options: ReadConfig) -> bool:
     return day
 
 
-def _parsed(text: pd.Series, where: str, **how: Any) -> Stamps:
+def _parsed(text: pd.Series, where: str, **how: Any) -> tuple[Stamps, bool]:
     arguments = {"format": "mixed", **how}
     try:
         stamps = pd.DatetimeIndex(pd.to_datetime(text, **arguments))
@@ -220,12 +243,13 @@ def _parsed(text: pd.Series, where: str, **how: Any) -> Stamps:
     return _nanoseconds(stamps, where)
 
 
-def _nanoseconds(stamps: pd.DatetimeIndex, where: str) -> Stamps:
-    """In UTC; years that nanoseconds cannot hold would come out as others."""
-    if stamps.tz is not None:
+def _nanoseconds(stamps: pd.DatetimeIndex, where: str) -> tuple[Stamps, bool]:
+    """In UTC, and whether they were that; years beyond nanoseconds would come out as others."""
+    in_utc = stamps.tz is not None
+    if in_utc:
         stamps = stamps.tz_convert("UTC").tz_localize(None)
     if len(stamps) and not (stamps.min().year > 1677 and stamps.max().year < 2262):
         raise DataError(
             f"{where}: times from {stamps.min()} to {stamps.max()}; expected years 1678 to 2261"
         )
-    return np.asarray(stamps.to_numpy().astype("datetime64[ns]"))
+    return np.asarray(stamps.to_numpy().astype("datetime64[ns]")), in_utc

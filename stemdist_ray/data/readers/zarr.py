@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from stemdist_ray.data.readers.base_class import GRID_SETTINGS, Reader, register
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.dependencies import need
+from stemdist_ray.system.free_memory import MemoryBudget
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,37 +23,51 @@ def is_zarr(path: Path) -> bool:
     return any((path / name).exists() for name in (".zgroup", "zarr.json", ".zmetadata"))
 
 
-def read_zarr(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
+def read_zarr(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTemporalSeries:
     """Read a Zarr group written by xarray.
 
     Raises:
         DataError: The group is damaged or holds no variable over time.
         DependencyError: The extra ``formats`` is not installed.
     """
-    with _opened(path) as dataset:
-        from stemdist_ray.data.readers.gridded import dataset_to_series, selected
+    with _opened(path, options.group) as dataset:
+        from stemdist_ray.data.readers.gridded import loaded
 
-        return dataset_to_series(selected(dataset, options, path).load(), path)
+        return loaded(dataset, path, options, budget)
 
 
 def stream_zarr(
     path: Path, options: ReadConfig, block_bytes: int
 ) -> Iterator[SpatioTemporalSeries]:
     """Read a Zarr group in blocks of steps; see :func:`read_zarr`."""
-    with _opened(path) as dataset:
-        from stemdist_ray.data.readers.gridded import dataset_blocks, selected
+    with _opened(path, options.group) as dataset:
+        from stemdist_ray.data.readers.gridded import dataset_blocks
+        from stemdist_ray.data.readers.selection import selected
 
         yield from dataset_blocks(selected(dataset, options, path), path, block_bytes)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[xr.Dataset]:
+def _opened(path: Path, group: str | None) -> Iterator[xr.Dataset]:
     need("reading Zarr", "formats", "xarray", "zarr", "cftime")
     import xarray as xr
     from zarr.errors import BaseZarrError
 
+    from stemdist_ray.data.readers.groups import of_group
+
     try:
-        with xr.open_zarr(path, consolidated=False, chunks=None, decode_timedelta=False) as dataset:
+        with ExitStack() as stack:
+
+            def tree() -> xr.DataTree:
+                opened = xr.open_datatree(
+                    path, engine="zarr", consolidated=False, chunks=None, decode_timedelta=False
+                )
+                return stack.enter_context(opened)
+
+            root = stack.enter_context(
+                xr.open_zarr(path, consolidated=False, chunks=None, decode_timedelta=False)
+            )
+            dataset = of_group(root, group, tree, path)
             # Variables are listed in no particular order; make it one.
             yield dataset[sorted(map(str, dataset.data_vars))]
     except (OSError, TypeError, ValueError, KeyError, BaseZarrError) as error:

@@ -5,7 +5,8 @@ import pytest
 import xarray as xr
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.gridded import dataset_to_series, selected
+from stemdist_ray.data.readers.gridded import dataset_to_series
+from stemdist_ray.data.readers.selection import selected
 from stemdist_ray.data.source import read_series
 from stemdist_ray.errors import DataError
 

@@ -206,3 +206,14 @@ def test_columns_of_other_things(value):
     ):
         check_plain(table, PATH)
     check_plain(wide_days(), PATH)
+
+
+def test_seconds_since_1970_whatever_their_column_is_called():
+    stamps = np.delete(np.arange(1.7e9, 1.7e9 + 3600 * 20, 3600).astype(np.int64), [3, 4])
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"a": rng.integers(1e9, 2e9, 18), "when": stamps, "b": rng.normal(size=18)}
+    )
+    assert time_column(table, ReadConfig(), PATH) == "when"
+    assert time_column(table.drop(columns="when"), ReadConfig(), PATH) is None
+    assert seen(long_table(times=stamps, ids=(7, 8, 9))).location == "who"

@@ -123,7 +123,7 @@ def test_times_of_their_own_at_every_location(monkeypatch):
         }
     )
     assert frame_to_series(table, PATH, ReadConfig()).num_steps == 4000  # 8 MB do no harm
-    monkeypatch.setattr("stemdist_ray.data.readers.tables._LARGE", 2**20)
+    monkeypatch.setattr("stemdist_ray.data.readers.long._LARGE", 2**20)
     with pytest.raises(DataError, match=r"would fill 0.2 % of 4,000 steps x 500 locations"):
         frame_to_series(table, PATH, ReadConfig())
 
