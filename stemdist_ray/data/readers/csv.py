@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from stemdist_ray.errors import DataError
 from stemdist_ray.system.free_memory import MemoryBudget
 
 _FIRST_ROWS = 20  # that tell what a header is
-_CELLS = 4_000_000  # of a part of a table
+_CELLS, _ROWS = 4_000_000, 250_000  # of a part of a table, at most
 
 
 def read_csv(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTemporalSeries:
@@ -37,16 +38,22 @@ def read_csv(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTem
     Raises:
         DataError: The file is not such a table.
     """
-    return frames_to_series(csv_frames(path, options, budget), path, options, budget)
+    rows = _rows_of(path, options, budget)
+    return frames_to_series(iter(rows), path, options, budget, rows.count)
 
 
 def csv_frames(path: Path, options: ReadConfig, budget: MemoryBudget) -> Iterator[pd.DataFrame]:
     """The rows of a CSV file, some million cells at a time; see :func:`read_csv`."""
-    try:
+    return iter(_rows_of(path, options, budget))
+
+
+def _rows_of(path: Path, options: ReadConfig, budget: MemoryBudget) -> _Rows:
+    """Find out what the columns are."""
+    with _as_data_errors(path):
         separator = _separator(path, options)
-        names, rows = _column_names(path, separator, options)
-        budget.check_readings(path, (rows, len(names)))
-        file = _Rows(path, separator, names, options)
+        names, count = _column_names(path, separator, options)
+        budget.check_readings(path, (count, len(names)))
+        file = _Rows(path, separator, names, options, count)
         first = next(iter(file), None)
         if first is None or len(first) == 0:
             raise DataError(f"{path}: expected a row per step below the header row; found none")
@@ -55,8 +62,14 @@ def csv_frames(path: Path, options: ReadConfig, budget: MemoryBudget) -> Iterato
         ids = None if options.transpose else _column_of_ids(first, path, options)
         if ids is not None:
             # As they are written: 007 is another name than 7, and NA may be one.
-            file = _Rows(path, separator, names, options, names.index(ids))
-        yield from file
+            file = replace(file, as_text=names.index(ids))
+        return file
+
+
+@contextmanager
+def _as_data_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError, csv.Error) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read as CSV: {reason}") from error
@@ -82,6 +95,7 @@ class _Rows:
         separator: Between fields.
         names: Of the columns, "" for those without.
         options: How numbers are written.
+        count: Of the rows, less those that are blank.
         as_text: Position of the column that is read as it is written.
     """
 
@@ -89,12 +103,15 @@ class _Rows:
     separator: str
     names: list[str]
     options: ReadConfig
+    count: int
     as_text: int | None = None
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         options, names = self.options, self.names
         kept: list[int] = []
-        with opened_text(self.path, options) as file:
+        named = [i for i, name in enumerate(names) if name]
+        unnamed = [i for i, name in enumerate(names) if not name]
+        with _as_data_errors(self.path), opened_text(self.path, options) as file:
             tables = pd.read_csv(
                 file,
                 sep=self.separator,
@@ -106,22 +123,22 @@ class _Rows:
                 index_col=False,
                 skip_blank_lines=len(names) > 1,  # in a single column they are missing readings
                 converters=None if self.as_text is None else {self.as_text: str.strip},
-                chunksize=max(1, _CELLS // len(names)),
+                chunksize=min(_ROWS, max(1, _CELLS // len(names))),
+                low_memory=False,  # a part is parsed at once, not again in parts of its own
             )
             for table in tables:
-                filled = table.notna().any()
+                filled = [i for i in unnamed if table[i].notna().any()]
                 if not kept:
                     # Columns without a name and without readings come of delimiters at the ends.
-                    kept = [i for i, name in enumerate(names) if name or filled[i]]
-                lost = [i for i in range(len(names)) if filled[i] and i not in kept]
+                    kept = sorted({*named, *filled})
+                lost = sorted({*filled} - {*kept})
                 if lost:
                     raise DataError(
                         f"{self.path}: column {lost[0] + 1} has no name and is empty at first, "
                         "but not in all rows; name it in the header row"
                     )
-                yield table.iloc[:, kept].set_axis(
-                    [names[i] or f"Unnamed: {i}" for i in kept], axis=1
-                )
+                table = table if len(kept) == len(names) else table.iloc[:, kept]
+                yield table.set_axis([names[i] or f"Unnamed: {i}" for i in kept], axis=1)
 
 
 def _separator(path: Path, options: ReadConfig) -> str:

@@ -105,12 +105,11 @@ def rows_to_series(
             memory.
     """
     times, steps, known = _stamps(rows, layout, path, options)
-    rows = _one_row_each(rows, times, steps, known, layout, path, options)
-    times, steps = np.unique(rows.times[rows.steps], return_inverse=True)
+    rows = _one_row_each(rows, times, steps, known, layout, path, options, budget)
+    times, steps = rows.times, rows.steps
     if not known:
         times, steps = _with_left_out(times, steps, layout, path)
     shape = (len(times), len(rows.ids), len(layout.features))
-    _check_filling(len(steps), shape, path)
     budget.check_readings(path, shape)
     values = np.full(shape, np.nan, np.float32)
     values[steps, rows.places] = rows.values
@@ -158,8 +157,9 @@ def _one_row_each(
     layout: LongTable,
     path: Path,
     options: ReadConfig,
+    budget: MemoryBudget,
 ) -> LongRows:
-    """Rows of which no two have the same step and location."""
+    """Rows of which no two have the same step and location; steps in order of time."""
     method: str | None = None if options.duplicates == "error" else options.duplicates
     if options.resample is not None:
         if not known:
@@ -171,12 +171,18 @@ def _one_row_each(
         times = beginnings(times, step, path.name)
         steps = steps[order]
         rows = LongRows(rows.times, steps, rows.ids, rows.places[order], rows.values[order])
-        times, again = np.unique(times, return_inverse=True)
-        steps = again[steps]
+    # Two texts of one time are one step.
+    times, again = np.unique(np.asarray(times), return_inverse=True)
+    steps = again[steps]
+    shape = (len(times), len(rows.ids), len(layout.features))
+    _check_filling(len(steps), shape, path)
+    budget.check_readings(path, shape)
     where = steps.astype(np.int64) * len(rows.ids) + rows.places
-    twice = pd.Series(where).duplicated().to_numpy()
-    if not twice.any():
+    seen = np.zeros(shape[0] * shape[1], bool)
+    seen[where] = True
+    if np.count_nonzero(seen) == len(where):
         return LongRows(times, steps, rows.ids, rows.places, rows.values)
+    twice = pd.Series(where).duplicated().to_numpy()
     if method is None:
         row = int(np.flatnonzero(twice)[0])
         raise DataError(

@@ -25,7 +25,11 @@ from stemdist_ray.system.free_memory import MemoryBudget
 
 
 def frames_to_series(
-    frames: Iterator[pd.DataFrame], path: Path, options: ReadConfig, budget: MemoryBudget
+    frames: Iterator[pd.DataFrame],
+    path: Path,
+    options: ReadConfig,
+    budget: MemoryBudget,
+    rows: int = 0,
 ) -> SpatioTemporalSeries:
     """Turn consecutive rows of one table into a series; what its columns are, the first part tells.
 
@@ -34,6 +38,7 @@ def frames_to_series(
         path: For messages and the name.
         options: What the user says of the table.
         budget: For the readings at all steps and locations.
+        rows: How many there are in all parts, as far as that is known; saves memory.
 
     Raises:
         DataError: As for the whole table.
@@ -49,8 +54,8 @@ def frames_to_series(
     layout = recognised(ready(first), options, path)
     parts = map(ready, chain([first, second], frames))
     if layout is None:
-        return _wide(parts, ready(first), path, options)
-    return _long(parts, layout, path, options, budget)
+        return _wide(parts, ready(first), path, options, rows)
+    return _long(parts, layout, path, options, budget, rows)
 
 
 class _Ready:
@@ -71,24 +76,26 @@ class _Ready:
 
 
 def _wide(
-    parts: Iterator[pd.DataFrame], first: pd.DataFrame, path: Path, options: ReadConfig
+    parts: Iterator[pd.DataFrame],
+    first: pd.DataFrame,
+    path: Path,
+    options: ReadConfig,
+    rows: int,
 ) -> SpatioTemporalSeries:
     time = column_of_times(first, path, options)
     columns = first.columns if time is None else first.columns.drop([time])
     if not len(columns):
         raise DataError(f"{path}: expected a row per step and a column per location; found none")
     stamps: list[pd.Series] = []
-    values: list[np.ndarray] = []
-    row = 0
+    values = _Rows((len(columns),), np.float32, rows)
     for part in parts:
         if time is not None:
             stamps.append(part[time])
-        values.append(numeric(part[columns], path, row))
-        row += len(part)
+        values.add(numeric(part[columns], path, values.count))
     times = None
     if time is not None:
         times = times_of(pd.concat(stamps, ignore_index=True), path, options, str(time))
-    return series_of(np.concatenate(values), times, columns, time, path, options)
+    return series_of(values.all(), times, columns, time, path, options)
 
 
 def _long(
@@ -97,39 +104,36 @@ def _long(
     path: Path,
     options: ReadConfig,
     budget: MemoryBudget,
+    rows: int,
 ) -> SpatioTemporalSeries:
-    times, ids = _Codes(), _Codes()
-    steps: list[np.ndarray] = []
-    places: list[np.ndarray] = []
-    values: list[np.ndarray] = []
-    row = 0
+    times, ids = _Codes(), _Codes(as_text=True)
+    steps, places = (_Rows((), np.int32, rows) for _ in range(2))
+    values = _Rows((len(layout.features),), np.float32, rows)
     for part in parts:
         check_keys(part, layout, path)
-        steps.append(times.of(part[layout.time]))
-        places.append(ids.of(part[layout.location].map(str)))
-        values.append(numeric(part[list(layout.features)], path, row))
-        row += len(part)
-    rows = LongRows(
-        times=times.entries(),
-        steps=np.concatenate(steps),
-        ids=tuple(ids.entries()),
-        places=np.concatenate(places),
-        values=np.concatenate(values),
+        steps.add(times.of(part[layout.time]))
+        places.add(ids.of(part[layout.location]))
+        values.add(numeric(part[list(layout.features)], path, values.count))
+    entries = LongRows(
+        times.entries(), steps.all(), tuple(ids.entries()), places.all(), values.all()
     )
-    return rows_to_series(rows, layout, path, options, budget)
+    return rows_to_series(entries, layout, path, options, budget)
 
 
 class _Codes:
     """Numbers for the entries of a column, in order of appearance over all parts."""
 
-    def __init__(self) -> None:
+    def __init__(self, as_text: bool = False) -> None:
+        self._as_text = as_text
         self._known: dict[Hashable, int] = {}
         self._kinds: list[Any] = []
 
     def of(self, column: pd.Series) -> np.ndarray:
         """(rows,) int32."""
         codes, entries = pd.factorize(column)
+        entries = pd.Index(entries)
         self._kinds.append(entries[:0])
+        entries = entries.map(str) if self._as_text else entries
         own = [self._known.setdefault(entry, len(self._known)) for entry in entries]
         return np.asarray(own, np.int32)[codes]
 
@@ -140,3 +144,25 @@ class _Codes:
         if all(entries.dtype == kind for entries in self._kinds):
             return pd.Series(found, dtype=kind)
         return pd.Series(list(map(str, found)))
+
+
+class _Rows:
+    """An array that is filled part by part; pieces to be joined later would be held twice."""
+
+    def __init__(self, shape: tuple[int, ...], kind: type[np.generic], expected: int) -> None:
+        self._held = np.empty((expected, *shape), kind)
+        self.count = 0
+
+    def add(self, rows: np.ndarray) -> None:
+        """Take further rows."""
+        end = self.count + len(rows)
+        if end > len(self._held):
+            more = np.empty((max(end, 3 * len(self._held) // 2), *rows.shape[1:]), self._held.dtype)
+            more[: self.count] = self._held[: self.count]
+            self._held = more
+        self._held[self.count : end] = rows
+        self.count = end
+
+    def all(self) -> np.ndarray:
+        """Those that were taken."""
+        return self._held[: self.count]

@@ -168,6 +168,8 @@ def numeric(table: pd.DataFrame, path: Path, first_row: int = 0) -> npt.NDArray[
     Raises:
         DataError: Names the first column and row that is not a number.
     """
+    if all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in table.dtypes):
+        return table.to_numpy(np.float32)
     out = np.empty(table.shape, np.float32)
     for place, (name, column) in enumerate(table.items()):
         if column.dtype.kind in "mMc":
