@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from stemdist_ray.config.section import Section
 
@@ -53,3 +53,15 @@ class ReadConfig(Section):
     dayfirst: bool | None = Field(
         None, description="whether 3/4/2021 is the third of April; null = where only one fits"
     )
+    _step: str | None = PrivateAttr(None)
+
+    @property
+    def step(self) -> str | None:
+        """``data.sampling_step``, for sources that say when they start and not how they go on."""
+        return self._step
+
+    def with_step(self, step: str | None) -> ReadConfig:
+        """The same settings and the time between steps."""
+        changed = self.model_copy()
+        changed._step = step
+        return changed

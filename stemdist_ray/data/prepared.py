@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stemdist_ray.config import DataConfig
+from stemdist_ray.data.as_series import InMemory, as_series
 from stemdist_ray.data.covariates import CalendarRule
 from stemdist_ray.data.describe import SourceDescription, describe_series
 from stemdist_ray.data.scaler import Scaler
@@ -28,8 +29,8 @@ from stemdist_ray.data.windows import (
 )
 from stemdist_ray.errors import ConfigError, DataError
 
-Source = str | Path | SpatioTemporalSeries
-"""What a user may give: a path, ``demo``, ``sim:...``, or a series in memory."""
+Source = str | Path | SpatioTemporalSeries | InMemory
+"""What a user may give: a path, ``demo``, ``sim:...``, or what ``as_series`` takes."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,9 @@ def prepare_source(source: Source | PreparedSource, config: DataConfig) -> Prepa
         _check_same_settings(source, config)
         return source
     if isinstance(source, SpatioTemporalSeries):
-        return prepare(source, config)
+        return prepare(source, config)  # as it is: its settings were applied when it was read
+    if not isinstance(source, str | Path):
+        return prepare(as_series(source, config), config)
     return prepare(read_series(source, config), config, str(source), source_format(source))
 
 

@@ -29,6 +29,7 @@ class Reader:
         settings: Those of :class:`stemdist_ray.config.ReadConfig` that it heeds; any other is
             refused rather than overlooked.
         compressed: Whether it reads files with a second ending of a compression, as in .csv.gz.
+        file_names: Names of files it claims whatever their endings are.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Reader:
     stream: Callable[[Path, ReadConfig, int], Iterator[SpatioTemporalSeries]] | None = None
     settings: frozenset[str] = frozenset()
     compressed: bool = False
+    file_names: tuple[str, ...] = ()
 
     def check(self, path: Path, options: ReadConfig) -> None:
         """Refuse settings that say nothing about this format.
@@ -83,6 +85,9 @@ def find_reader(path: Path) -> Reader:
     suffix = path.suffix.lower()
     inner = Path(path.stem).suffix.lower() if suffix in COMPRESSED else ""
     for reader in READERS.values():
+        if path.name in reader.file_names:
+            return reader
+    for reader in READERS.values():
         if reader.recognises_folder is None and suffix in reader.suffixes:
             return reader
         if inner and inner in reader.suffixes:
@@ -101,7 +106,7 @@ def _known() -> str:
     endings = sorted({s for r in READERS.values() for s in r.suffixes})
     return (
         f"known file endings: {' '.join(endings)}; known folders: Zarr, train/val/test.npz "
-        "windows, and what stemdist convert writes"
+        "windows, BasicTS, LibCity, datasets.save_to_disk, and what stemdist convert writes"
     )
 
 

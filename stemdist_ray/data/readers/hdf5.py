@@ -1,4 +1,4 @@
-"""HDF5 with a pandas table, as METR-LA, PEMS-BAY and LargeST ship it."""
+"""HDF5 with a pandas table, as METR-LA, PEMS-BAY and LargeST ship it, or with plain arrays."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import Reader, register_reader
 from stemdist_ray.data.readers.pandas_hdf import is_pandas, read_pandas
+from stemdist_ray.data.readers.plain_hdf import read_plain
 from stemdist_ray.data.readers.tables import TABLE_SETTINGS, frame_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
@@ -15,11 +16,11 @@ from stemdist_ray.system.dependencies import need
 
 
 def read_hdf5(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
-    """Read a pandas table of an HDF5 file, in whatever group it is.
+    """Read a pandas table of an HDF5 file, in whatever group it is; without one, an array.
 
     Args:
         path: The file.
-        options: ``key`` names the table where there are several.
+        options: ``key`` names the table or the array where there are several.
 
     Raises:
         DataError: The file is damaged, or which table is meant is not clear.
@@ -37,19 +38,16 @@ def read_hdf5(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
                     tables.append(name)
 
             file.visititems(note)
-            table = read_pandas(file[_chosen(tables, sorted(file), options.key, path)], path)
+            if not tables:
+                return read_plain(file, path, options)
+            table = read_pandas(file[_chosen(tables, options.key, path)], path)
     except (OSError, RuntimeError) as error:
         raise DataError(f"{path}: cannot be read as HDF5: {error}") from error
     return frame_to_series(table, path, options)
 
 
-def _chosen(tables: list[str], groups: list[str], key: str | None, path: Path) -> str:
+def _chosen(tables: list[str], key: str | None, path: Path) -> str:
     """Name of the table that is meant."""
-    if not tables:
-        raise DataError(
-            f"{path}: expected a pandas table (as METR-LA, PEMS-BAY or LargeST ship it); found "
-            f"{', '.join(groups) or 'nothing'}. NetCDF files should end in .nc"
-        )
     if key is not None and key.strip("/") not in tables:
         raise DataError(f"{path}: holds no table {key!r}; found {', '.join(sorted(tables))}")
     if key is None and len(tables) > 1:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
+from stemdist_ray.data.readers.series_rows import has_series_rows, series_rows_to_series
 from stemdist_ray.data.readers.structure import (
     LongTable,
     as_columns,
@@ -42,6 +43,8 @@ def frame_to_series(table: pd.DataFrame, path: Path, options: ReadConfig) -> Spa
     Raises:
         DataError: It is neither, or can be read in two ways.
     """
+    if has_series_rows(table, options):
+        return series_rows_to_series(table, path, options)
     check_plain(table, path)
     table = transposed(table, path) if options.transpose else with_clock(as_columns(table))
     layout = recognised(table, options, path)
