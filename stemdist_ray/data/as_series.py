@@ -1,4 +1,4 @@
-"""Arrays and tables in memory as a series: NumPy, torch, pandas, polars, xarray, Arrow, ``datasets``.
+"""Arrays and tables in memory as a series: NumPy, torch, pandas, polars, xarray, Arrow, datasets.
 
 Packages that are not at hand cannot have made an object, so an object is recognised by where its
 type comes from, and none of them is imported to find out. Axis letters: T steps, N locations, F
@@ -8,7 +8,7 @@ features.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from stemdist_ray.config import DataConfig, ReadConfig
-from stemdist_ray.data.readers.base_class import GRID_SETTINGS, Reader
+from stemdist_ray.data.readers.base_class import GRID_SETTINGS, check_settings
 from stemdist_ray.data.readers.tables import TABLE_SETTINGS, frame_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.source import as_configured
@@ -38,19 +38,13 @@ if TYPE_CHECKING:
         def with_format(self, type: str) -> Any:
             """The same rows in other containers."""
 
-    InMemory = (
-        npt.NDArray[Any]
-        | torch.Tensor
-        | pd.DataFrame
-        | pd.Series
-        | pa.Table
-        | xr.Dataset
-        | xr.DataArray
-        | PolarsFrame
-        | HuggingFaceDataset
-    )
-else:
-    InMemory = Any
+
+# In quotes, for none of these packages needs to be there.
+InMemory: TypeAlias = (
+    "npt.NDArray[Any] | torch.Tensor | pd.DataFrame | pd.Series | pa.Table | xr.Dataset | "
+    "xr.DataArray | PolarsFrame | HuggingFaceDataset"
+)
+"""What :func:`as_series` takes besides a series."""
 
 _TAKEN = (
     "a NumPy array or torch tensor (T, N) or (T, N, F), a pandas or polars data frame, a pandas "
@@ -79,17 +73,12 @@ def as_series(
     """
     config = config or DataConfig()
     if isinstance(data, SpatioTemporalSeries):
-        _check("series", frozenset(), config)
+        check_settings(config.read, frozenset(), data.name, "a series in memory")
         return as_configured(data.with_changes(name=name) if name else data, config)
     kind, settings, read = _way(data)
-    _check(kind, settings, config)
+    check_settings(config.read, settings, name or kind, f"{kind} in memory")
     series = read(data, Path(name or kind), config.reading)
     return as_configured(series, config)
-
-
-def _check(kind: str, settings: frozenset[str], config: DataConfig) -> None:
-    """Settings of files that say nothing about what is in memory."""
-    Reader(kind, (), (), frame_to_series, settings=settings).check(Path(kind), config.read)  # type: ignore[arg-type]
 
 
 def _way(data: Any) -> tuple[str, frozenset[str], Any]:
@@ -140,9 +129,9 @@ def _frame(data: Any) -> pd.DataFrame:
 def _of_grid(data: Any, path: Path, options: ReadConfig) -> SpatioTemporalSeries:
     from stemdist_ray.data.readers.gridded import dataset_to_series, selected
 
-    grid = data.to_dataset(name=data.name or "value") if hasattr(data, "to_dataset") else data
     try:
-        return dataset_to_series(selected(grid, options, path).load(), path)
+        grid = data.to_dataset(name=data.name or "value") if hasattr(data, "to_dataset") else data
+        return dataset_to_series(selected(grid, options, path).compute(), path)
     except (TypeError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read as a grid: {reason}") from error

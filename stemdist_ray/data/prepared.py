@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ from stemdist_ray.data.windows import (
 )
 from stemdist_ray.errors import ConfigError, DataError
 
-Source = str | Path | SpatioTemporalSeries | InMemory
+Source: TypeAlias = "str | Path | SpatioTemporalSeries | InMemory"
 """What a user may give: a path, ``demo``, ``sim:...``, or what ``as_series`` takes."""
 
 

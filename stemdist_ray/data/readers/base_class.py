@@ -48,12 +48,26 @@ class Reader:
         Raises:
             DataError: Names the first of them.
         """
-        for name in sorted(options.model_fields_set - self.settings):
-            if getattr(options, name) != getattr(ReadConfig(), name):
-                raise DataError(
-                    f"{path}: data.read.{name} says nothing about the format {self.name}; leave it "
-                    "out"
-                )
+        check_settings(options, self.settings, path, f"the format {self.name}")
+
+
+def check_settings(
+    options: ReadConfig, heeded: frozenset[str], path: Path | str, what: str
+) -> None:
+    """Refuse settings that say nothing about what is read.
+
+    Args:
+        options: As they were given.
+        heeded: Names of those that matter.
+        path: For messages.
+        what: What is read, for messages.
+
+    Raises:
+        DataError: Names the first of them.
+    """
+    for name in sorted(options.model_fields_set - heeded):
+        if getattr(options, name) != getattr(ReadConfig(), name):
+            raise DataError(f"{path}: data.read.{name} says nothing about {what}; leave it out")
 
 
 READERS: dict[str, Reader] = {}

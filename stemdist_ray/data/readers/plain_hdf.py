@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
+from stemdist_ray.data.readers.base_class import check_settings
 from stemdist_ray.data.readers.structure import is_time_name
 from stemdist_ray.data.readers.times import are_dates, number_format, to_datetime64
 from stemdist_ray.data.series import SpatioTemporalSeries
@@ -40,7 +41,7 @@ def read_plain(file: h5py.File, path: Path, options: ReadConfig) -> SpatioTempor
     Raises:
         DataError: It is neither, or several data sets may be the readings.
     """
-    _check_settings(path, options)
+    check_settings(options, _HEEDED, path, "arrays (and there is no pandas table)")
     found = _data_sets(file)
     if _is_flow(found, options):
         return _flows(found["data"], found["date"], path)
@@ -53,16 +54,6 @@ def read_plain(file: h5py.File, path: Path, options: ReadConfig) -> SpatioTempor
 def count_readings(data: h5py.Dataset) -> int:
     """T x N x F from the header of a data set."""
     return int(np.prod(data.shape, dtype=object))
-
-
-def _check_settings(path: Path, options: ReadConfig) -> None:
-    """Those of tables say nothing here."""
-    for name in sorted(options.model_fields_set - _HEEDED):
-        if getattr(options, name) != getattr(ReadConfig(), name):
-            raise DataError(
-                f"{path}: data.read.{name} says nothing about arrays, and the file holds no pandas "
-                "table; leave it out"
-            )
 
 
 def _data_sets(file: h5py.File) -> dict[str, h5py.Dataset]:

@@ -199,6 +199,8 @@ def _places(starts: npt.NDArray[np.datetime64], step: _Step | None, path: Path) 
         at_end = (last == last[0]) & (last <= np.timedelta64(1, "D"))
         on_grid = (rest == 0) & ((in_month == in_month[0]) | at_end)
     else:
+        if int(starts.max().astype(np.int64)) - int(first.astype(np.int64)) >= 2**63:
+            raise DataError(f"{path}: rows start at {first} to {starts.max()}: centuries apart")
         place, rest = np.divmod((starts - first).astype(np.int64), step.nanoseconds)
         on_grid = rest == 0
     if not on_grid.all():
