@@ -77,7 +77,8 @@ def as_series(
         return as_configured(data.with_changes(name=name) if name else data, config)
     kind, settings, read = _way(data)
     check_settings(config.read, settings, name or kind, f"{kind} in memory")
-    series = read(data, Path(name or kind), config.reading)
+    with np.errstate(over="ignore"):  # an infinite reading is told of by the series
+        series = read(data, Path(name or kind), config.reading)
     return as_configured(series, config)
 
 
@@ -85,7 +86,7 @@ def _way(data: Any) -> tuple[str, frozenset[str], Any]:
     """What a thing is called, which settings of reading it heeds, and how it becomes a series."""
     origin = type(data).__module__.partition(".")[0]
     kind = type(data).__name__
-    if isinstance(data, pd.DataFrame | pd.Series | pa.Table):
+    if isinstance(data, pd.DataFrame | pd.Series | pa.Table | pa.RecordBatch):
         return kind, TABLE_SETTINGS, _of_table
     if origin == "polars" and hasattr(data, "to_arrow") and kind in ("DataFrame", "Series"):
         return kind, TABLE_SETTINGS, _of_table
@@ -101,7 +102,7 @@ def _way(data: Any) -> tuple[str, frozenset[str], Any]:
     elif origin == "polars" and hasattr(data, "collect"):
         hint = "; call collect() first"
     whose = "" if origin == "builtins" else f" of {origin}"
-    raise DataError(f"a {kind}{whose} is no series{hint}; expected {_TAKEN}")
+    raise DataError(f"{kind}{whose} is no series{hint}; expected {_TAKEN}")
 
 
 def _of_table(data: Any, path: Path, options: ReadConfig) -> SpatioTemporalSeries:
@@ -150,10 +151,14 @@ def _of_array(data: Any, path: Path, options: ReadConfig) -> SpatioTemporalSerie
 
 def _of_tensor(data: Any) -> npt.NDArray[Any]:
     """As an array, whatever its device, its precision, and whether it has a gradient."""
-    tensor = data.detach()
-    if tensor.is_sparse:
-        tensor = tensor.to_dense()
-    if tensor.is_floating_point():
-        tensor = tensor.float()
-    values: npt.NDArray[Any] = tensor.cpu().resolve_conj().numpy()
+    try:
+        tensor = data.detach()
+        if tensor.is_sparse:
+            tensor = tensor.to_dense()
+        if tensor.is_floating_point():
+            tensor = tensor.float()
+        values: npt.NDArray[Any] = tensor.cpu().resolve_conj().numpy()
+    except (RuntimeError, TypeError, ValueError) as error:  # nested, quantised, without storage
+        reason = str(error).strip().partition("\n")[0]
+        raise DataError(f"the tensor cannot become an array: {reason}") from error
     return values

@@ -42,6 +42,7 @@ TABLES = {
     "columns of two levels": lambda: pd.concat({"v": wide()}, axis=1).swaplevel(axis=1),
     "row per series": lambda: pd.DataFrame(ROWS),
     "arrow": lambda: pa.table(LONG),
+    "a batch of arrow": lambda: pa.table(LONG).to_batches()[0],
     "arrow, row per series": lambda: pa.table(ROWS),
 }
 
@@ -152,9 +153,9 @@ class Strange:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([[1, 2]], "a list is no series; expected a NumPy array"),
-        (None, "a NoneType is no series"),
-        (Strange(), "a Strange of .* is no series"),
+        ([[1, 2]], "list is no series; expected a NumPy array"),
+        (None, "NoneType is no series"),
+        (Strange(), "Strange of .* is no series"),
         (np.ones(3), r"found float64 of shape \(3,\)"),
         (np.ones((3, 2), bool), "found bool of shape"),
         (np.ones((3, 2), complex), "found complex128 of shape"),
@@ -164,7 +165,10 @@ class Strange:
         (np.empty((0, 2)), "none of them empty"),
         (torch.ones(2, 2, 2, 2), r"of shape \(2, 2, 2, 2\)"),
         (torch.ones(3, 2, dtype=torch.complex64), "found complex64"),
+        (torch.ones(3, 2, device="meta"), "the tensor cannot become an array"),
+        (np.array([[1e300, 1]]), "infinite reading"),
         (pd.DataFrame(), "found none"),
+        (pd.DataFrame(VALUES, columns=["a", "a"]), "two columns are called 'a'"),
         (pd.DataFrame({"a": ["x", "y"]}), "expected a number, found 'x'"),
         (pd.DataFrame({"a": [object(), object()]}), "expected a number"),
         (pa.table({"a": pa.array([b"x"])}), "values of the type bytes"),

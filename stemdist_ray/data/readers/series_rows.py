@@ -47,8 +47,7 @@ class _Step(NamedTuple):
 
 def has_series_rows(table: pd.DataFrame, options: ReadConfig) -> bool:
     """Whether a table has a row per series, by its columns ``start`` and ``target``."""
-    known = table.columns.is_unique and {_START, _TARGET} <= set(table.columns)
-    if options.layout != "auto" or not known:
+    if options.layout != "auto" or not {_START, _TARGET} <= set(table.columns):
         return False
     return table[_TARGET].dtype == object and any(isinstance(v, _LISTS) for v in table[_TARGET])
 
@@ -90,7 +89,7 @@ def series_rows_to_series(
     for row, (target, place) in enumerate(zip(targets, places, strict=True)):
         values[place : place + target.shape[1], row] = target.T
     times = None if step is None else _stamps_of(starts.min(), step, shape[0], path)
-    own = {OWN_START: str(starts.min())} if said is None else {OWN_STEP: said}
+    own = {OWN_START: _shown(starts.min())} if said is None else {OWN_STEP: said}
     return SpatioTemporalSeries(
         values=values,
         times=times,
@@ -187,8 +186,9 @@ def _places(starts: npt.NDArray[np.datetime64], step: _Step | None, path: Path) 
         other = int(np.argmax(starts))
         if starts[other] != first:
             raise DataError(
-                f"{path}: rows start at {first} to {starts[other]}, and no column {_STEP} says how "
-                "far apart their readings are; say so by data.sampling_step"
+                f"{path}: rows start from {_shown(first)} to {_shown(starts[other])}, and no "
+                f"column {_STEP} says how far apart their readings are; say so by "
+                "data.sampling_step"
             )
         return np.zeros(len(starts), np.int64)
     if step.months:
@@ -200,16 +200,23 @@ def _places(starts: npt.NDArray[np.datetime64], step: _Step | None, path: Path) 
         on_grid = (rest == 0) & ((in_month == in_month[0]) | at_end)
     else:
         if int(starts.max().astype(np.int64)) - int(first.astype(np.int64)) >= 2**63:
-            raise DataError(f"{path}: rows start at {first} to {starts.max()}: centuries apart")
+            raise DataError(
+                f"{path}: rows start from {_shown(first)} to {_shown(starts.max())}, centuries "
+                "apart"
+            )
         place, rest = np.divmod((starts - first).astype(np.int64), step.nanoseconds)
         on_grid = rest == 0
     if not on_grid.all():
         row = int(np.flatnonzero(~on_grid)[0])
         raise DataError(
-            f"{path}: data row {row + 1} starts at {starts[row]}, which lies between two steps of "
-            f"the grid from {first} on; bring the rows to common steps first"
+            f"{path}: data row {row + 1} starts at {_shown(starts[row])}, which lies between two "
+            f"steps of the grid from {_shown(first)} on; bring the rows to common steps first"
         )
     return place
+
+
+def _shown(stamp: np.datetime64) -> str:
+    return str(pd.Timestamp(stamp))
 
 
 def _stamps_of(
@@ -232,7 +239,7 @@ def _stamps_of(
         return np.asarray(stamps.as_unit("ns").to_numpy())
     except (OverflowError, ValueError) as error:
         raise DataError(
-            f"{path}: {count:,} steps from {first} on lead out of all calendars"
+            f"{path}: {count:,} steps from {_shown(first)} on lead out of all calendars"
         ) from error
 
 

@@ -43,6 +43,9 @@ def frame_to_series(table: pd.DataFrame, path: Path, options: ReadConfig) -> Spa
     Raises:
         DataError: It is neither, or can be read in two ways.
     """
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"{path}: two columns are called {twice[0]!r}; expected each name once")
     if has_series_rows(table, options):
         return series_rows_to_series(table, path, options)
     check_plain(table, path)
