@@ -193,6 +193,11 @@ def assemble(
 def prepare_source(source: Source | PreparedSource, config: DataConfig) -> PreparedSource:
     """Read and prepare a source, unless that was done already.
 
+    Args:
+        source: Path, ``demo``, ``sim:...``, what ``as_series`` takes, or one already prepared.
+        config: How it is read, split and cut into windows. A :class:`SpatioTemporalSeries` is taken
+            as it is; settings of reading do not change it.
+
     Raises:
         DataError: It cannot be read.
         ConfigError: It was prepared with other data settings.

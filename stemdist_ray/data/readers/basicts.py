@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -156,7 +157,7 @@ def _array(file: Path) -> npt.NDArray[Any]:
     try:
         # Mapped, so that nothing is read before it is asked for; pickled objects are refused.
         array: npt.NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, OverflowError, EOFError, TokenError) as error:
         raise DataError(f"{file}: cannot be read as NumPy data: {error}") from error
     if array.ndim not in (2, 3) or array.dtype.kind not in "fiu":
         raise DataError(

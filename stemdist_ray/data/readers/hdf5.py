@@ -41,8 +41,9 @@ def read_hdf5(path: Path, options: ReadConfig) -> SpatioTemporalSeries:
             if not tables:
                 return read_plain(file, path, options)
             table = read_pandas(file[_chosen(tables, options.key, path)], path)
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"{path}: cannot be read as HDF5: {error}") from error
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: cannot be read as HDF5: {reason}") from error
     return frame_to_series(table, path, options)
 
 

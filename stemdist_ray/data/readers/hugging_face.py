@@ -71,7 +71,9 @@ def _files(path: Path) -> list[str]:
 def _table(file: Path) -> pa.Table:
     try:
         with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as reader:
-            return reader.read_all()
+            table = reader.read_all()
+            table.validate(full=True)  # text that is none would be met much later
+            return table
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(f"{file}: cannot be read as Arrow: {_line(error)}") from error
 

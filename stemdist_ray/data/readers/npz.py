@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def _load(path: Path) -> dict[str, npt.NDArray[Any]] | npt.NDArray[Any]:
             if isinstance(loaded, np.ndarray):
                 return loaded
             return {key: loaded[key] for key in loaded.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError, TokenError) as error:
         raise DataError(f"{path}: cannot be read as NumPy data: {error}") from error
 
 

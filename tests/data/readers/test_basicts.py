@@ -154,6 +154,10 @@ def test_damaged_splits(tmp_path, values):
     (folder / "val_data.npy").write_bytes(b"\x93NUMPY")
     with pytest.raises(DataError, match="cannot be read as NumPy data"):
         read_series(folder)
+    header = b"{'shape': (3, \n"
+    (folder / "val_data.npy").write_bytes(b"\x93NUMPY\x01\x00" + bytes([len(header), 0]) + header)
+    with pytest.raises(DataError, match="cannot be read as NumPy data"):
+        read_series(folder)
     np.save(folder / "val_data.npy", np.array(["a"]))
     with pytest.raises(DataError, match="expected numbers of shape"):
         read_series(folder)
