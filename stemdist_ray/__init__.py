@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stemdist_ray.artifact.dataset import SyntheticDataset
     from stemdist_ray.artifact.trained import TrainedForecaster
     from stemdist_ray.config import DistillConfig, TrainConfig, build_config
+    from stemdist_ray.data.as_series import as_series
     from stemdist_ray.data.prepared import PreparedSource, prepare_source
     from stemdist_ray.data.series import SpatioTemporalSeries
     from stemdist_ray.data.source import read_series
@@ -57,6 +58,7 @@ __all__ = [
     "TrainResult",
     "TrainedForecaster",
     "WindowShape",
+    "as_series",
     "build_config",
     "distill",
     "evaluate",
@@ -72,6 +74,7 @@ _HOMES = {
     "SyntheticDataset": "artifact.dataset",
     "DistillConfig": "config",
     "build_config": "config",
+    "as_series": "data.as_series",
     "SpatioTemporalSeries": "data.series",
     "PreparedSource": "data.prepared",
     "prepare_source": "data.prepared",

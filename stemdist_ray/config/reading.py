@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from stemdist_ray.config.section import Section
 
@@ -78,3 +78,15 @@ class ReadConfig(Section):
         description="bring readings to common steps, e.g. [mean, 5min]: the mean, last or sum of "
         "what was observed in each; a step is named by its beginning",
     )
+    _step: str | None = PrivateAttr(None)
+
+    @property
+    def step(self) -> str | None:
+        """``data.sampling_step``, for sources that say when they start and not how they go on."""
+        return self._step
+
+    def with_step(self, step: str | None) -> ReadConfig:
+        """The same settings and the time between steps."""
+        changed = self.model_copy()
+        changed._step = step
+        return changed

@@ -49,10 +49,14 @@ class DataConfig(Section):
         (), description="readings that mean 'missing'; zero is a reading unless named here"
     )
     start: str | None = Field(
-        None, description="time of the first step, for sources that carry no time stamps"
+        None,
+        description="time of the first step, for sources that carry no time stamps; goes with "
+        "sampling_step unless the source says that itself",
     )
     sampling_step: str | None = Field(
-        None, description="time between steps (e.g. 5min), for sources without time stamps"
+        None,
+        description="time between steps (e.g. 5min), for sources without time stamps; goes with "
+        "start unless the source says that itself",
     )
     locations_file: str | None = Field(
         None, description="CSV with a location id and two coordinates per row"
@@ -68,9 +72,12 @@ class DataConfig(Section):
     def _check(self) -> DataConfig:
         if abs(sum(self.split) - 1.0) > 1e-6:
             raise ValueError(f"split must add up to 1, found {self.split}")
-        if (self.start is None) != (self.sampling_step is None):
-            raise ValueError("start and sampling_step go together: give both or neither")
         return self
+
+    @property
+    def reading(self) -> ReadConfig:
+        """What readers are told: ``read``, and the time between steps."""
+        return self.read.with_step(self.sampling_step)
 
 
 class ClusteringConfig(Section):

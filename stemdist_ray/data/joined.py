@@ -13,9 +13,9 @@ from stemdist_ray.data.merge import merged
 from stemdist_ray.data.readers.clocks import with_clock
 from stemdist_ray.data.readers.parts import frames_to_series
 from stemdist_ray.data.readers.reading import with_facts
+from stemdist_ray.data.readers.series_rows import has_series_rows
 from stemdist_ray.data.readers.structure import as_columns, check_plain, recognised
 from stemdist_ray.data.series import SpatioTemporalSeries
-from stemdist_ray.errors import DataError
 from stemdist_ray.system.free_memory import MemoryBudget
 
 _ROWS_OF_EACH = 2_000  # of each file, that tell what its columns are
@@ -60,8 +60,8 @@ def _are_long(files: SourceFiles, options: ReadConfig, budget: MemoryBudget) -> 
     heads: list[pd.DataFrame] = []
     for path in files.paths:
         first = next(files.reader.frames(path, options, budget), None)
-        if first is None:
-            raise DataError(f"{path}: the table has no rows")
+        if first is None or has_series_rows(first, options):
+            return False
         check_plain(first, path)
         head = with_clock(as_columns(_with_keys(first.head(_ROWS_OF_EACH), files, path)), path)
         if heads and list(head.columns) != list(heads[0].columns):

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from stemdist_ray.config import DataConfig
+from stemdist_ray.data.as_series import InMemory, as_series
 from stemdist_ray.data.covariates import CalendarRule
 from stemdist_ray.data.describe import SourceDescription, describe_series
 from stemdist_ray.data.scaler import Scaler
@@ -28,8 +30,8 @@ from stemdist_ray.data.windows import (
 )
 from stemdist_ray.errors import ConfigError, DataError
 
-Source = str | Path | SpatioTemporalSeries
-"""What a user may give: a path, ``demo``, ``sim:...``, or a series in memory."""
+Source: TypeAlias = "str | Path | SpatioTemporalSeries | InMemory"
+"""What a user may give: a path, ``demo``, ``sim:...``, or what ``as_series`` takes."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,11 @@ def assemble(
 def prepare_source(source: Source | PreparedSource, config: DataConfig) -> PreparedSource:
     """Read and prepare a source, unless that was done already.
 
+    Args:
+        source: Path, ``demo``, ``sim:...``, what ``as_series`` takes, or one already prepared.
+        config: How it is read, split and cut into windows. A :class:`SpatioTemporalSeries` is taken
+            as it is; settings of reading do not change it.
+
     Raises:
         DataError: It cannot be read.
         ConfigError: It was prepared with other data settings.
@@ -199,7 +206,9 @@ def prepare_source(source: Source | PreparedSource, config: DataConfig) -> Prepa
         _check_same_settings(source, config)
         return source
     if isinstance(source, SpatioTemporalSeries):
-        return prepare(source, config)
+        return prepare(source, config)  # as it is: its settings were applied when it was read
+    if not isinstance(source, str | Path):
+        return prepare(as_series(source, config), config)
     return prepare(read_series(source, config), config, str(source), source_format(source))
 
 

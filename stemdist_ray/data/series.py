@@ -12,6 +12,11 @@ import numpy.typing as npt
 
 from stemdist_ray.errors import DataError
 
+OWN_START = "start"
+"""Attribute of a series without time stamps: time of its first step, as its source says."""
+OWN_STEP = "sampling_step"
+"""Attribute of a series: time between steps, as its source or ``data.sampling_step`` says."""
+
 
 @dataclass(frozen=True)
 class SpatioTemporalSeries:

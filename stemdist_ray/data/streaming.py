@@ -28,7 +28,7 @@ from stemdist_ray.data.prepared import PreparedSource, Source, assemble, prepare
 from stemdist_ray.data.readers import READERS
 from stemdist_ray.data.regular import FILLED, regular_blocks
 from stemdist_ray.data.scaler import Moments, Scaler
-from stemdist_ray.data.series import SpatioTemporalSeries
+from stemdist_ray.data.series import OWN_STEP, SpatioTemporalSeries
 from stemdist_ray.data.source import is_simulated, with_missing_values, with_time_stamps
 from stemdist_ray.data.windows import WindowedSeries, resolve_target, split_starts
 from stemdist_ray.errors import DataError
@@ -61,8 +61,9 @@ def opened_source(
     if not streaming or isinstance(source, PreparedSource):
         yield prepare_source(source, config)
         return
-    if isinstance(source, SpatioTemporalSeries):
-        raise DataError(f"{source.name} is in memory already; leave streaming out")
+    if not isinstance(source, str | Path):
+        name = source.name if isinstance(source, SpatioTemporalSeries) else type(source).__name__
+        raise DataError(f"{name} is in memory already; leave streaming out")
     folder.absolute().parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f"{folder.name}.series-", dir=folder.absolute().parent) as files:
         reporter.say(f"streaming {source} into {files}")
@@ -156,7 +157,8 @@ def _configured(
         ready = with_missing_values(block, config.missing_values)
         ready = with_time_stamps(ready, start, config.sampling_step)
         if start is not None and ready.times is not None:
-            following = pd.date_range(ready.times[-1], periods=2, freq=config.sampling_step)
+            step = config.sampling_step or block.attributes[OWN_STEP]
+            following = pd.date_range(ready.times[-1], periods=2, freq=step)
             start = str(following[1])
         yield ready
 

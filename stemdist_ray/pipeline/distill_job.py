@@ -76,7 +76,7 @@ def distill(
     """Distil a source into a folder.
 
     Args:
-        source: Path, ``demo``, ``sim:...``, a series, or one that was prepared for many runs.
+        source: Path, ``demo``, ``sim:...``, what ``as_series`` takes, or one already prepared.
         out: Folder of the artifact; its checkpoint lives there while the run goes on.
         config: Settings; with ``resume`` and None, those of the checkpoint.
         resume: Go on from the checkpoint in ``out``. More rounds and more patience may be asked

@@ -60,7 +60,7 @@ def search(
     """Search settings of a distillation with Ray Tune.
 
     Args:
-        source: Path, ``demo``, ``sim:...``, a series, or one that was prepared already.
+        source: Path, ``demo``, ``sim:...``, what ``as_series`` takes, or one already prepared.
         out: Output folder; with several machines one that all of them see.
         sweep: Settings; with ``resume`` those that the sweep was begun with.
         resume: Go on with the sweep in ``out``: trials that are over are kept, others go on from

@@ -30,7 +30,7 @@ def test_options(tmp_path):
     [
         (["nowhere.csv"], "no such file"),
         (["sim:rain"], "unknown simulation"),
-        (["demo", "--start", "2024-01-01"], "give both or neither"),
+        (["demo", "--start", "2024-01-01"], "leave out data.start"),
         (["demo", "--missing-value", "inf"], "finite"),
     ],
 )

@@ -83,7 +83,7 @@ def test_file_then_flags_then_assignments(asked, tmp_path):
         (["--resume"], "nothing to resume"),
         (["--resume"], "leave out --resume"),
         (["--lookback", "9999"], "one window needs"),
-        (["--start", "2012-03-01"], "give both or neither"),
+        (["--start", "2012-03-01"], "leave out data.start"),
     ],
 )
 def test_bad_input_leaves_nothing_behind(tmp_path, options, words):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from stemdist_ray.config import DataConfig
-from stemdist_ray.data.source import read_series, source_format
+from stemdist_ray.data.series import OWN_START, OWN_STEP, SpatioTemporalSeries
+from stemdist_ray.data.source import read_series, source_format, with_time_stamps
 from stemdist_ray.errors import DataError
 
 
@@ -40,6 +41,28 @@ def test_time_stamps_from_start_and_step(csv):
 def test_time_stamps_are_not_replaced():
     with pytest.raises(DataError, match="leave out data.start and data.sampling_step"):
         read_series("demo", DataConfig(start="2012-03-01", sampling_step="5min"))
+
+
+@pytest.mark.parametrize(
+    ("given", "other"),
+    [({"start": "2012-03-01"}, "data.sampling_step"), ({"sampling_step": "5min"}, "data.start")],
+)
+def test_start_and_step_go_together(csv, given, other):
+    with pytest.raises(DataError, match=f"go together; give {other}, too"):
+        read_series(csv, DataConfig(**given))
+
+
+def test_one_of_them_is_enough_where_the_source_says_the_other():
+    series = SpatioTemporalSeries(np.ones((3, 2)), attributes={OWN_STEP: "5min"})
+    assert with_time_stamps(series, None, None).times is None
+    stamps = with_time_stamps(series, "2012-03-01", None).times
+    assert stamps[1] == np.datetime64("2012-03-01T00:05")
+    with pytest.raises(DataError, match="5min apart by its own account and 0 days 00:15:00 by"):
+        with_time_stamps(series, "2012-03-01", "15min")
+    series = SpatioTemporalSeries(np.ones((3, 2)), attributes={OWN_START: "2012-03-01"})
+    assert with_time_stamps(series, None, "1h").times[0] == np.datetime64("2012-03-01")
+    with pytest.raises(DataError, match="starts at 2012-03-01 by its own account"):
+        with_time_stamps(series, "2012-03-02", "1h")
 
 
 def test_bad_step(csv):

@@ -91,7 +91,7 @@ def test_blocks_without_any_reading(tmp_path, traffic):
     ("source", "words"),
     [
         ("demo", "simulated in memory"),
-        ("table.csv", "csv cannot be read in blocks; formats that can: canonical, netcdf, parquet"),
+        ("table.csv", "csv cannot be read in blocks; formats that can: basicts, canonical, netcdf"),
         ("nothing.parquet", "no such file"),
     ],
 )

@@ -35,6 +35,7 @@ class Reader:
         compressed: Whether it reads files with a second ending of a compression, as in .csv.gz.
         frames: Turns a path into the rows of its table, in parts, so that those of several files
             can be one table; None = its files hold no tables.
+        file_names: Names of files it claims whatever their endings are.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Reader:
     settings: frozenset[str] = frozenset()
     compressed: bool = False
     frames: Callable[[Path, ReadConfig, MemoryBudget], Iterator[pd.DataFrame]] | None = None
+    file_names: tuple[str, ...] = ()
 
     def check(self, path: Path, options: ReadConfig) -> None:
         """Refuse settings that say nothing about this format.
@@ -53,12 +55,26 @@ class Reader:
         Raises:
             DataError: Names the first of them.
         """
-        for name in sorted(options.model_fields_set - self.settings - _ALL_FORMATS):
-            if getattr(options, name) != getattr(ReadConfig(), name):
-                raise DataError(
-                    f"{path}: data.read.{name} says nothing about the format {self.name}; leave it "
-                    "out"
-                )
+        check_settings(options, self.settings, path, f"the format {self.name}")
+
+
+def check_settings(
+    options: ReadConfig, heeded: frozenset[str], path: Path | str, what: str
+) -> None:
+    """Refuse settings that say nothing about what is read.
+
+    Args:
+        options: As they were given.
+        heeded: Names of those that matter.
+        path: For messages.
+        what: What is read, for messages.
+
+    Raises:
+        DataError: Names the first of them.
+    """
+    for name in sorted(options.model_fields_set - heeded - _ALL_FORMATS):
+        if getattr(options, name) != getattr(ReadConfig(), name):
+            raise DataError(f"{path}: data.read.{name} says nothing about {what}; leave it out")
 
 
 READERS: dict[str, Reader] = {}
@@ -90,7 +106,8 @@ def find_reader(path: Path) -> Reader:
     suffix = path.suffix.lower()
     known = format_of_ending(path)
     if known is not None:
-        if suffix not in known.suffixes and not known.compressed:
+        named = path.name in known.file_names or suffix in known.suffixes
+        if not named and not known.compressed:
             raise DataError(f"{path}: files of the format {known.name} are not read compressed")
         return known
     with path.open("rb") as file:
@@ -103,6 +120,9 @@ def find_reader(path: Path) -> Reader:
 
 def format_of_ending(path: Path) -> Reader | None:
     """The reader that claims the ending of a file, or the one before that of a compression."""
+    for reader in READERS.values():
+        if path.name in reader.file_names:
+            return reader
     suffix = path.suffix.lower()
     inner = Path(path.stem).suffix.lower() if suffix in COMPRESSED else None
     for reader in READERS.values():
@@ -117,7 +137,7 @@ def _known() -> str:
     endings = sorted({s for r in READERS.values() for s in r.suffixes})
     return (
         f"known file endings: {' '.join(endings)}; known folders: Zarr, train/val/test.npz "
-        "windows, and what stemdist convert writes"
+        "windows, BasicTS, LibCity, datasets.save_to_disk, and what stemdist convert writes"
     )
 
 

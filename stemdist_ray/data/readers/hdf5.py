@@ -1,10 +1,11 @@
-"""HDF5 with a pandas table, as METR-LA, PEMS-BAY and LargeST ship it."""
+"""HDF5 with a pandas table, as METR-LA, PEMS-BAY and LargeST ship it, or with plain arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -12,32 +13,51 @@ from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import Reader, register_reader
 from stemdist_ray.data.readers.pandas_hdf import declared_size, is_pandas, read_pandas
 from stemdist_ray.data.readers.parts import frames_to_series
+from stemdist_ray.data.readers.plain_hdf import read_plain
 from stemdist_ray.data.readers.tables import TABLE_SETTINGS
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.dependencies import need
 from stemdist_ray.system.free_memory import MemoryBudget
 
+if TYPE_CHECKING:
+    import h5py
+
 _HELD = 3  # times the bytes of a table: as stored, in pandas, and as readings
 
 
 def read_hdf5(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTemporalSeries:
-    """Read a pandas table of an HDF5 file, in whatever group it is.
+    """Read a pandas table of an HDF5 file, in whatever group it is; without one, an array.
 
     Args:
         path: The file.
-        options: ``key`` names the table where there are several.
-        budget: For its table.
+        options: ``key`` names the table or the array where there are several.
+        budget: For either.
 
     Raises:
         DataError: The file is damaged, or which table is meant is not clear.
         DependencyError: The extra ``formats`` is not installed.
     """
+    with _opened(path) as (file, tables):
+        if not tables:
+            return read_plain(file, path, options, budget)
     return frames_to_series(hdf5_frames(path, options, budget), path, options, budget)
 
 
 def hdf5_frames(path: Path, options: ReadConfig, budget: MemoryBudget) -> Iterator[pd.DataFrame]:
-    """A pandas table of an HDF5 file."""
+    """A pandas table of an HDF5 file, nothing where it has none."""
+    with _opened(path) as (file, tables):
+        if not tables:
+            return
+        group = file[_chosen(tables, options.key, path)]
+        budget.check(path, _HELD * declared_size(group))
+        table = read_pandas(group, path)
+    yield table
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[h5py.File, list[str]]]:
+    """The file, and the names of its pandas tables."""
     need("reading HDF5", "formats", "h5py")
     import h5py
 
@@ -50,21 +70,14 @@ def hdf5_frames(path: Path, options: ReadConfig, budget: MemoryBudget) -> Iterat
                     tables.append(name)
 
             file.visititems(note)
-            group = file[_chosen(tables, sorted(file), options.key, path)]
-            budget.check(path, _HELD * declared_size(group))
-            table = read_pandas(group, path)
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"{path}: cannot be read as HDF5: {error}") from error
-    yield table
+            yield file, tables
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: cannot be read as HDF5: {reason}") from error
 
 
-def _chosen(tables: list[str], groups: list[str], key: str | None, path: Path) -> str:
+def _chosen(tables: list[str], key: str | None, path: Path) -> str:
     """Name of the table that is meant."""
-    if not tables:
-        raise DataError(
-            f"{path}: expected a pandas table (as METR-LA, PEMS-BAY or LargeST ship it); found "
-            f"{', '.join(groups) or 'nothing'}. NetCDF files should end in .nc"
-        )
     if key is not None and key.strip("/") not in tables:
         raise DataError(f"{path}: holds no table {key!r}; found {', '.join(sorted(tables))}")
     if key is None and len(tables) > 1:

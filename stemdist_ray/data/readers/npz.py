@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from math import prod
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from stemdist_ray.errors import DataError
 from stemdist_ray.system.free_memory import HELD_PER_READING, MemoryBudget
 
 _PARTS = ("train", "val", "test")
+_DAMAGED = (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, TokenError)
 
 
 def read_npz(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTemporalSeries:
@@ -88,7 +90,7 @@ def _load(path: Path, budget: MemoryBudget) -> dict[str, npt.NDArray[Any]] | npt
             if isinstance(loaded, np.ndarray):
                 return loaded
             return {key: loaded[key] for key in loaded.files}
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except _DAMAGED as error:
         raise DataError(f"{path}: cannot be read as NumPy data: {error}") from error
 
 

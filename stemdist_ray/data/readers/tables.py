@@ -9,6 +9,7 @@ import pandas as pd
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.clocks import with_clock
 from stemdist_ray.data.readers.long import long_to_series
+from stemdist_ray.data.readers.series_rows import has_series_rows, series_rows_to_series
 from stemdist_ray.data.readers.structure import as_columns, check_plain, recognised
 from stemdist_ray.data.readers.wide import wide_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
@@ -37,6 +38,11 @@ def frame_to_series(
     Raises:
         DataError: It is neither, or can be read in two ways.
     """
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"{path}: two columns are called {twice[0]!r}; expected each name once")
+    if has_series_rows(table, options):
+        return series_rows_to_series(table, path, options, budget)
     check_plain(table, path)
     table = transposed(table, path) if options.transpose else with_clock(as_columns(table), path)
     layout = recognised(table, options, path)

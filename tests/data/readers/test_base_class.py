@@ -4,13 +4,31 @@ import pytest
 
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers import READERS, find_reader
+from stemdist_ray.data.readers.base_class import check_settings
 from stemdist_ray.data.readers.tables import frame_to_series
 from stemdist_ray.errors import DataError
 
 
 def test_every_format_is_registered():
-    expected = {"arrow", "canonical", "csv", "hdf5", "netcdf", "npz", "parquet", "windows", "zarr"}
-    assert set(READERS) == expected
+    files = {"arrow", "csv", "hdf5", "libcity", "netcdf", "npz", "parquet"}
+    folders = {"basicts", "canonical", "hugging_face", "libcity_folder", "windows", "zarr"}
+    assert set(READERS) == files | folders
+
+
+def test_some_names_decide_whatever_the_ending(tmp_path):
+    (tmp_path / "desc.json").write_text("{}")
+    (tmp_path / "other.json").write_text("{}")
+    assert find_reader(tmp_path / "desc.json").name == "basicts"
+    with pytest.raises(DataError, match="unknown format"):
+        find_reader(tmp_path / "other.json")
+
+
+def test_settings_that_are_not_heeded():
+    options = ReadConfig(key="df")
+    check_settings(options, frozenset({"key"}), "x", "it")
+    check_settings(ReadConfig(layout="auto"), frozenset(), "x", "it")  # what it is anyway
+    with pytest.raises(DataError, match="x: data.read.key says nothing about it; leave it out"):
+        check_settings(options, frozenset(), "x", "it")
 
 
 def test_content_decides_where_the_ending_says_nothing(tmp_path):

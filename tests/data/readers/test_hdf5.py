@@ -2,6 +2,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from stemdist_ray.data.source import read_series
 from stemdist_ray.errors import DataError
@@ -35,7 +36,17 @@ def test_several_tables(tmp_path, table):
 def test_hdf5_without_a_pandas_table(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["readings"] = np.ones((3, 2))
+    assert read_series(tmp_path / "x.h5").values.shape == (3, 2, 1)
+    with h5py.File(tmp_path / "y.h5", "w") as file:
+        file["readings"] = np.ones(3)
     with pytest.raises(DataError, match=r"expected a pandas table.*readings"):
+        read_series(tmp_path / "y.h5")
+
+
+def test_netcdf_of_another_name(tmp_path):
+    data = xr.Dataset({"v": (("time", "s"), np.ones((3, 2)))})
+    data.to_netcdf(tmp_path / "x.h5", engine="h5netcdf")
+    with pytest.raises(DataError, match=r"NetCDF files should end in \.nc"):
         read_series(tmp_path / "x.h5")
 
 

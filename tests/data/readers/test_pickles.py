@@ -123,11 +123,54 @@ def plant_canonical(path, payload, traffic):
     return folder
 
 
+def plant_basicts(path, payload, traffic):
+    folder = path / "basicts"
+    folder.mkdir()
+    for split in ("train", "val", "test"):
+        np.save(folder / f"{split}_data.npy", objects(payload), allow_pickle=True)
+        np.save(folder / f"{split}_timestamps.npy", objects(payload), allow_pickle=True)
+    (folder / "meta.json").write_bytes(b"{}")
+    return folder
+
+
+def plant_libcity(path, payload, traffic):
+    name = path / "x.dyna"
+    name.write_bytes(b"type,time,entity_id,v\nstate,2024-01-01T00:00:00Z,a,")
+    with name.open("ab") as file:
+        file.write(pickle.dumps(payload, 0))
+    return name
+
+
+def plant_libcity_folder(path, payload, traffic):
+    folder = path / "libcity"
+    folder.mkdir()
+    rows = [f"state,2024-01-01T0{hour}:00:00Z,a,1\n" for hour in range(3)]
+    (folder / "x.dyna").write_text("type,time,entity_id,v\n" + "".join(rows))
+    (folder / "x.geo").write_bytes(b'geo_id,coordinates\na,"' + pickle.dumps(payload, 0) + b'"')
+    return folder
+
+
+def plant_hugging_face(path, payload, traffic):
+    folder = path / "saved"
+    folder.mkdir()
+    table = pa.table({"start": ["2024-01-01"], "target": [[pickle.dumps(payload)]]})
+    file = str(folder / "x.arrow")
+    with pa.OSFile(file, "wb") as sink, pa.ipc.new_stream(sink, table.schema) as out:
+        out.write_table(table)
+    (folder / "state.json").write_text('{"_data_files": [{"filename": "x.arrow"}]}')
+    (folder / "dataset_info.json").write_bytes(pickle.dumps(payload))
+    return folder
+
+
 PLANTED = {
     "arrow": plant_arrow,
+    "basicts": plant_basicts,
     "canonical": plant_canonical,
     "csv": plant_csv,
     "hdf5": plant_hdf5,
+    "hugging_face": plant_hugging_face,
+    "libcity": plant_libcity,
+    "libcity_folder": plant_libcity_folder,
     "netcdf": plant_netcdf,
     "npz": plant_npz,
     "parquet": plant_parquet,
@@ -146,6 +189,18 @@ def test_planted_pickles_stay_bytes(tmp_path, traffic, name):
     refused = name not in ("hdf5", "netcdf")  # those two are read, without what was planted
     with pytest.raises(DataError, match=path.name) if refused else nullcontext():
         read_series(path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_plain_arrays_of_hdf5(tmp_path):
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w") as file:
+        file["data"] = np.ones((3, 2, 1, 2))
+        file["date"] = np.array([b"2013070101", b"2013070102", b"2013070103"])
+        file["more"] = np.array([np.void(pickle.dumps(Payload(tmp_path / "ran")))])
+        for item in (file, file["data"], file["date"]):
+            item.attrs["note"] = np.bytes_(pickle.dumps(Payload(tmp_path / "ran"), 0))
+    assert read_series(path).num_steps == 3
     assert not (tmp_path / "ran").exists()
 
 
