@@ -179,12 +179,19 @@ def propose_period(values: npt.NDArray[np.float32], most: int = 2000) -> tuple[i
     peaks = inner[(here > before) & (here >= after)]
     if len(peaks) == 0 or correlation[peaks].max() < _STANDS_OUT:
         return None
-    period = int(peaks[correlation[peaks] >= 0.9 * correlation[peaks].max()][0])
+    first = int(peaks[correlation[peaks] >= 0.9 * correlation[peaks].max()][0])
+    period = first
     # Noise moves a single peak by a step or so; the peaks of its multiples tell it finer.
     for multiple in range(2, longest // period + 1):
-        near = np.arange(multiple * (period - 1), multiple * (period + 1) + 1)
+        # Never as far as halfway to the next one, which would pull short periods down to nothing.
+        far = max(1, min(multiple, period // 3))
+        near = np.arange(multiple * period - far, multiple * period + far + 1)
         near = near[near <= longest]
+        if not len(near):
+            break
         period = round(int(near[correlation[near].argmax()]) / multiple)
+    if correlation[period] < 0.9 * correlation[first]:
+        period = first  # between two short periods
     return period, float(correlation[period])
 
 

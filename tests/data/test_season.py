@@ -117,3 +117,13 @@ def test_what_is_said_of_a_season(rng):
     assert (hours["unit"], hours["slots"], hours["proposed_period"]) == ("day", 24, 24)
     nothing = describe_season(rng.normal(size=(480, 3)).astype(np.float32), None)
     assert (nothing["proposed_period"], nothing["autocorrelation"]) == (None, None)
+
+
+@pytest.mark.parametrize("period", [2, 3, 4, 5, 7, 12])
+@pytest.mark.parametrize("seed", range(4))
+def test_short_periods_are_not_pulled_down(period, seed):
+    rng = np.random.default_rng(seed)
+    wave = np.tile(rng.normal(size=period), 400 // period)[:, None]
+    wave = wave + 0.2 * rng.normal(size=(len(wave), 3))
+    found = propose_period(wave.astype(np.float32))
+    assert found is None or (found[0] > 1 and found[0] % period == 0)

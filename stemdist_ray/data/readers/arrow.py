@@ -39,6 +39,7 @@ def arrow_frames(path: Path, options: ReadConfig, budget: MemoryBudget) -> Itera
         else:
             table = _table(path, head == b"ARROW1", budget)
         budget.check(path, _HELD * table.nbytes)
+        table.validate(full=True)  # text that is none would be met much later
         frame = table.to_pandas()
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())

@@ -41,6 +41,7 @@ def parquet_frames(path: Path, options: ReadConfig, budget: MemoryBudget) -> Ite
         budget.check_readings(path, (about.num_rows, about.num_columns), _HELD_PER_CELL)
         # Names of folders are heeded where several files are one table.
         stored = pq.read_table(path, partitioning=None)
+        stored.validate(full=True)  # text that is none would be met much later
         try:
             table = stored.to_pandas()
         except TypeError:  # of what pandas says of the types of column names
@@ -87,11 +88,18 @@ def _frames(file: pq.ParquetFile, rows: int) -> Iterator[pd.DataFrame]:
     held: list[pa.RecordBatch] = []
     for batch in file.iter_batches(rows):
         if held and len(batch) > 1:
-            yield as_columns(pa.Table.from_batches(held).to_pandas())
+            yield as_columns(_frame(held))
             held = []
         held.append(batch)
     if held:
-        yield as_columns(pa.Table.from_batches(held).to_pandas())
+        yield as_columns(_frame(held))
+
+
+def _frame(batches: list[pa.RecordBatch]) -> pd.DataFrame:
+    table = pa.Table.from_batches(batches)
+    table.validate(full=True)
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
 
 
 def _long_blocks(

@@ -50,9 +50,9 @@ def libcity_folder(folder, traffic):
 
 def hugging_face(folder, traffic):
     table = pa.table({"start": ["2024-01-01"] * 2, "target": [[1.0] * 300] * 2})
-    with pa.OSFile(str(folder / "data.arrow"), "wb") as file:
-        with pa.ipc.new_stream(file, table.schema) as out:
-            out.write_table(table)
+    path = str(folder / "data.arrow")
+    with pa.OSFile(path, "wb") as file, pa.ipc.new_stream(file, table.schema) as out:
+        out.write_table(table)
     (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": "data.arrow"}]}))
     (folder / "dataset_info.json").write_text("{}")
     return folder
@@ -98,11 +98,12 @@ def test_more_than_the_budget(tmp_path, traffic, name):
 
 
 def bomb_npz(path):
+    header = {"descr": "<f8", "fortran_order": False, "shape": (10**6, 10**5)}
     with zipfile.ZipFile(path / "x.npz", "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("data.npy", "w") as file:
-            header = {"descr": "<f8", "fortran_order": False, "shape": (10**6, 10**5)}
-            np.lib.format.write_array_header_1_0(file, header)
-            file.write(bytes(2**20))
+        file = archive.open("data.npy", "w")
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(bytes(2**20))
+        file.close()
     return path / "x.npz"
 
 
@@ -151,7 +152,6 @@ def long_without_overlap(path):
     """Forty thousand locations, each at a time of its own."""
     seconds = pd.to_timedelta(np.arange(40_000), unit="s")
     table = pd.DataFrame({"time": pd.Timestamp("2024-01-01") + seconds, "id": range(40_000)})
-    pd.concat([table, table.iloc[:2].assign(time=table["time"].iloc[:2] + pd.Timedelta("1D"))])
     table.assign(v=1.0).to_parquet(path / "x.parquet")
     return path / "x.parquet"
 

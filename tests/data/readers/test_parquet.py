@@ -1,6 +1,9 @@
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 from stemdist_ray.data.source import read_series
 from stemdist_ray.errors import DataError
@@ -42,3 +45,15 @@ def test_bus_boardings():
     assert series.values.shape == (744, 675, 1)
     assert series.mask is None
     assert (series.values == 0).mean() == pytest.approx(0.8, abs=0.02)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_text_that_is_none(tmp_path, ending):
+    """Bytes that are no UTF-8, in a column that says it is text."""
+    bad = pa.array([b"a", b"\xff\xfe", b"c"]).cast(pa.binary())
+    text = pa.Array.from_buffers(pa.string(), 3, bad.buffers())
+    table = pa.table({"id": text, "time": [1, 2, 3], "v": [1.0, 2, 3]})
+    path = tmp_path / f"x.{ending}"
+    (pq.write_table if ending == "parquet" else feather.write_feather)(table, path)
+    with pytest.raises(DataError, match="cannot be read as"):
+        read_series(path)
