@@ -39,7 +39,7 @@ def doubts(series: SpatioTemporalSeries, season: Mapping[str, Any]) -> list[str]
     lines = [
         *_about_times(series, reading),
         *_about_ids(series.location_ids, reading),
-        *_about_shape(series),
+        *_about_shape(series, reading),
         *_about_readings(series),
     ]
     if season["unit"] == "none" and season["proposed_period"] is not None:
@@ -91,11 +91,14 @@ def _about_ids(ids: Sequence[str], reading: Mapping[str, Any]) -> Iterator[str]:
         yield f"location ids {' and '.join(twice[:2])} are the same number"
 
 
-def _about_shape(series: SpatioTemporalSeries) -> Iterator[str]:
+def _about_shape(series: SpatioTemporalSeries, reading: Mapping[str, Any]) -> Iterator[str]:
     if series.num_locations > series.num_steps:
+        # Rows with time stamps are no locations, and grids name their dimensions.
+        turned = series.times is None and reading.get("layout") == "wide"
+        hint = "; if rows are locations, say data.read.transpose" if turned else ""
         yield (
             f"there are more locations ({series.num_locations:,}) than steps "
-            f"({series.num_steps:,}); if rows are locations, say data.read.transpose"
+            f"({series.num_steps:,}){hint}"
         )
     if series.missing_share > _MOSTLY_MISSING:
         yield f"{100 * series.missing_share:.1f} % of the entries are missing"

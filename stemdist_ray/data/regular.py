@@ -22,6 +22,7 @@ FILLED = "filled_steps"
 
 _MONTH = np.timedelta64(27, "D").astype("timedelta64[ns]")
 _DAY = np.timedelta64(1, "D").astype("timedelta64[ns]")
+_DAYS_OF_A_MONTH = 30.44
 _CLOCK_CHANGE = 2 * 3600 * 10**9  # nanoseconds
 # A file with fewer of its steps than this is no table of regular steps.
 _LEAST_PRESENT = 0.05
@@ -53,7 +54,7 @@ def regular_blocks(blocks: Iterator[SpatioTemporalSeries]) -> Iterator[SpatioTem
     """
     step: np.timedelta64 | None = None
     last: np.datetime64 | None = None
-    for block in blocks:
+    for block in _first_of_some_steps(blocks):
         if block.times is None or (step is None and block.num_steps < 3):
             yield block
             continue
@@ -66,6 +67,24 @@ def regular_blocks(blocks: Iterator[SpatioTemporalSeries]) -> Iterator[SpatioTem
             place = place[1:] - place[1]
         last = block.times[-1]
         yield _on_grid(block, place)
+
+
+def _first_of_some_steps(blocks: Iterator[SpatioTemporalSeries]) -> Iterator[SpatioTemporalSeries]:
+    """The blocks, the first of which has the three steps that tell how long steps are."""
+    first = next(blocks, None)
+    while first is not None and first.num_steps < 3:
+        more = next(blocks, None)
+        if more is None:
+            break
+        times = None
+        if first.times is not None and more.times is not None:
+            times = np.concatenate([first.times, more.times])
+        first = more.with_changes(
+            values=np.concatenate([first.values, more.values]), mask=None, times=times
+        )
+    if first is not None:
+        yield first
+    yield from blocks
 
 
 def _between(
@@ -94,7 +113,7 @@ def _places(
     size = int(step.astype("timedelta64[ns]").astype(np.int64))
     place, rest = np.divmod(ahead, size)
     if rest.any() and step >= _MONTH:
-        return _months(times, name)
+        return _months(times, step, name)
     if rest.any():
         near: npt.NDArray[np.int64] = np.rint(ahead / size).astype(np.int64)
         # Clocks jitter, and days of local time are an hour shorter or longer twice a year.
@@ -114,7 +133,9 @@ def _places(
     return np.asarray(place, np.int64)
 
 
-def _months(times: npt.NDArray[np.datetime64], name: str) -> npt.NDArray[np.int64]:
+def _months(
+    times: npt.NDArray[np.datetime64], step: np.timedelta64, name: str
+) -> npt.NDArray[np.int64]:
     """Positions by the calendar: months, quarters and years are not equally long."""
     stamps = pd.DatetimeIndex(times)
     months = (stamps.year * 12 + stamps.month).to_numpy()
@@ -122,7 +143,14 @@ def _months(times: npt.NDArray[np.datetime64], name: str) -> npt.NDArray[np.int6
     if (apart <= 0).any():
         row = int(np.flatnonzero(apart <= 0)[0])
         raise DataError(f"{name}: steps {row} and {row + 1} are of one month; expected one each")
-    size = int(np.gcd.reduce(apart))
+    # Of the whole series, not of these times: a block may have no two months in a row.
+    size = max(1, round(float(step / _DAY) / _DAYS_OF_A_MONTH))
+    if (apart % size).any():
+        row = int(np.flatnonzero(apart % size)[0]) + 1
+        raise DataError(
+            f"{name}: steps are {size} months apart, but step {row} ({times[row]}) lies between "
+            "two of them"
+        )
     return np.asarray((months - months[0]) // size, np.int64)
 
 

@@ -176,7 +176,9 @@ def propose_period(values: npt.NDArray[np.float32], most: int = 2000) -> tuple[i
     correlation = total / total[0] * len(x) / (len(x) - np.arange(longest + 1))
     inner = np.arange(2, longest)
     before, here, after = (correlation[inner + shift] for shift in (-1, 0, 1))
-    peaks = inner[(here > before) & (here >= after)]
+    # Noise makes peaks on the way down, too; before a period comes round the correlation has fallen.
+    fallen = here - np.minimum.accumulate(correlation)[inner] >= _RISE
+    peaks = inner[(here > before) & (here >= after) & fallen]
     if len(peaks) == 0 or correlation[peaks].max() < _STANDS_OUT:
         return None
     first = int(peaks[correlation[peaks] >= 0.9 * correlation[peaks].max()][0])
@@ -195,4 +197,5 @@ def propose_period(values: npt.NDArray[np.float32], most: int = 2000) -> tuple[i
     return period, float(correlation[period])
 
 
+_RISE = 0.1  # of an autocorrelation above its lowest value at shorter lags
 _STANDS_OUT = 0.5  # autocorrelation below which a season is not worth a proposal

@@ -43,8 +43,9 @@ def test_irregular_steps():
 
 
 def test_more_locations_than_steps():
-    text = about(noise(5, 60), times=stamps(5))
-    assert "there are more locations (60) than steps (5); if rows are locations, say" in text
+    assert about(noise(5, 60), times=stamps(5)) == "there are more locations (60) than steps (5)"
+    text = about(noise(5, 60), attributes=reading(layout="wide"))
+    assert "more locations (60) than steps (5); if rows are locations, say data.read.trans" in text
 
 
 def test_a_location_far_off_the_others():

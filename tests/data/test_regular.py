@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -131,3 +133,36 @@ def test_composites_and_thirds_of_a_month():
     for times in (dekads, eight):
         whole = series(times)
         assert regular(whole) is whole
+
+
+MONTHS = pd.date_range("2001-01-01", periods=40, freq="MS")
+
+
+@pytest.mark.parametrize("first", [1, 2, 3])
+def test_blocks_of_any_size_are_like_the_whole(first):
+    """A first block of one step, and later ones in which no two months follow each other."""
+    rows = np.array([0, 1, 2, 3, 4, 6, 9, 12, 18, 20, 21, 30, 39])
+    whole = kept(MONTHS, rows)
+    cuts = [0, first, 5, 8, 9, len(rows)]
+    blocks = (
+        whole.with_changes(values=whole.values[a:b], times=whole.times[a:b], part_of_more=True)
+        for a, b in itertools.pairwise(cuts)
+        if a < b
+    )
+    parts = list(regular_blocks(blocks))
+    filled = regular(whole)
+    assert filled.num_steps == 40
+    np.testing.assert_array_equal(np.concatenate([p.values for p in parts]), filled.values)
+    ahead = np.concatenate([p.times for p in parts]) - filled.times
+    assert np.abs(ahead).max() < np.timedelta64(3, "D")  # those between are not written down
+
+
+def test_months_between_the_steps_of_quarters():
+    quarters = MONTHS[[0, 3, 6, 9, 11, 12, 15]]
+    with pytest.raises(DataError, match="steps are 3 months apart, but step 4"):
+        regular(series(quarters))
+
+
+def test_fewer_steps_than_tell_their_length():
+    (block,) = regular_blocks(iter([series(HOURS[:2])]))
+    assert block.num_steps == 2

@@ -127,3 +127,12 @@ def test_short_periods_are_not_pulled_down(period, seed):
     wave = wave + 0.2 * rng.normal(size=(len(wave), 3))
     found = propose_period(wave.astype(np.float32))
     assert found is None or (found[0] > 1 and found[0] % period == 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_on_a_slow_wave_is_no_period(seed):
+    noise = np.random.default_rng(seed).normal(0, 0.5, (600, 1))
+    slow = np.sin(np.arange(600) / 288 * 2 * np.pi)[:, None] + noise
+    assert propose_period(slow.astype(np.float32)) is None  # seen twice, not three times
+    longer = np.tile(slow[:288] - noise[:288], (4, 1)) + np.tile(noise, (2, 1))[: 4 * 288]
+    assert propose_period(longer.astype(np.float32))[0] in range(285, 292)

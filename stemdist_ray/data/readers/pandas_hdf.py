@@ -22,7 +22,7 @@ from stemdist_ray.errors import DataError
 if TYPE_CHECKING:
     import h5py
 
-_FIXED, _TABLE = "frame", "frame_table"
+_FIXED, _TABLE, _SERIES, _SERIES_TABLE = "frame", "frame_table", "series", "series_table"
 _LONGEST_LIST = 64 * 2**20  # bytes of a list of column names; longer ones are no list of names
 
 
@@ -56,7 +56,7 @@ def read_pandas(group: h5py.Group, path: Path) -> pd.DataFrame:
     """Read one table.
 
     Args:
-        group: Written by ``DataFrame.to_hdf``.
+        group: Written by ``DataFrame.to_hdf`` or ``Series.to_hdf``.
         path: Of the file, for messages.
 
     Returns:
@@ -69,11 +69,23 @@ def read_pandas(group: h5py.Group, path: Path) -> pd.DataFrame:
     try:
         if kind == _FIXED:
             return _fixed(group, where)
-        if kind == _TABLE:
+        if kind in (_TABLE, _SERIES_TABLE):
             return _table(group, where)
+        if kind == _SERIES:
+            return _series(group, where)
     except (KeyError, IndexError, ValueError, TypeError, OSError) as error:
         raise DataError(f"{where} is damaged: {error}") from error
-    raise DataError(f"{where} is a pandas {kind}; expected a DataFrame")
+    raise DataError(f"{where} is a pandas {kind}; expected a DataFrame or a Series")
+
+
+def _series(group: h5py.Group, where: str) -> pd.DataFrame:
+    data = group["values"]
+    if _holds_objects(data):
+        raise DataError(f"{where} holds Python objects, which are not read: they would run code")
+    name = _text(group.attrs.get("name", b""))
+    values = _typed(data[()], data, where)
+    name = name if name.isprintable() and name not in ("", "N.") else "value"
+    return pd.DataFrame({name: values}, index=_axis(group, "index", where))
 
 
 def _fixed(group: h5py.Group, where: str) -> pd.DataFrame:

@@ -290,6 +290,9 @@ _COUNTERS = frozenset({"id", "index", "idx", "no", "nr", "row"})
 def as_columns(table: pd.DataFrame) -> pd.DataFrame:
     """The table with what its index says as columns in front; an index that counts is dropped."""
     index: Any = table.index
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
+        table = table.set_axis(index)
     if isinstance(index, pd.DatetimeIndex) and table.columns.nlevels > 1:
         return table
     if index.nlevels == 1 and _is_number(index.to_series()):

@@ -11,6 +11,7 @@ from stemdist_ray.data.readers.clocks import with_clock
 from stemdist_ray.data.readers.long import long_to_series
 from stemdist_ray.data.readers.series_rows import has_series_rows, series_rows_to_series
 from stemdist_ray.data.readers.structure import as_columns, check_plain, recognised
+from stemdist_ray.data.readers.times import to_datetime64
 from stemdist_ray.data.readers.wide import wide_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
@@ -44,11 +45,22 @@ def frame_to_series(
     if has_series_rows(table, options):
         return series_rows_to_series(table, path, options, budget)
     check_plain(table, path)
+    table = _with_dated_index(table, path, options)
     table = transposed(table, path) if options.transpose else with_clock(as_columns(table), path)
     layout = recognised(table, options, path)
     if layout is None:
         return wide_to_series(table, path, options)
     return long_to_series(table, layout, path, options, budget)
+
+
+def _with_dated_index(table: pd.DataFrame, path: Path, options: ReadConfig) -> pd.DataFrame:
+    """Times in the index of columns of two levels, which no column can hold."""
+    index = table.index
+    if table.columns.nlevels == 1 or isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
+        return table
+    if pd.api.types.is_numeric_dtype(index.dtype) and options.time_format is None:
+        return table.reset_index(drop=True)
+    return table.set_axis(pd.DatetimeIndex(to_datetime64(index, path, options, "index")))
 
 
 def transposed(table: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 import os
 import pickle
+import warnings
 
 import h5py
 import numpy as np
@@ -99,15 +100,37 @@ def test_a_table_in_a_group_with_a_zone_and_several_types(tmp_path, table, layou
     assert series.times[0] == np.datetime64("2012-02-29T23:00")
 
 
-def test_a_pandas_series(tmp_path, table):
-    table["a"].to_hdf(tmp_path / "x.h5", key="a")
-    with pytest.raises(DataError, match="a pandas series; expected a DataFrame"):
-        read_series(tmp_path / "x.h5")
-
-
 def test_a_damaged_table(tmp_path, table):
     table.to_hdf(tmp_path / "x.h5", key="df")
     with h5py.File(tmp_path / "x.h5", "r+") as file:
         del file["df/block0_values"]
     with pytest.raises(DataError, match="table 'df' is damaged"):
         read_series(tmp_path / "x.h5")
+
+
+@pytest.mark.parametrize("layout", ["fixed", "table"])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_series(tmp_path, table, layout, named):
+    column = table["a"].rename("speed" if named else None)
+    column.to_hdf(tmp_path / "x.h5", key="s", format=layout)
+    series = read_series(tmp_path / "x.h5")
+    np.testing.assert_array_equal(series.values[:, 0, 0], table["a"])
+    np.testing.assert_array_equal(series.times, table.index.to_numpy())
+    if named and layout == "fixed":
+        assert series.location_ids == ("speed",)
+
+
+def test_a_series_of_time_and_location(tmp_path, table):
+    table.stack().rename_axis(["time", "sensor"]).rename("v").to_hdf(tmp_path / "x.h5", key="s")
+    check_table(tmp_path / "x.h5", table)
+
+
+def test_a_series_of_objects(tmp_path, table):
+    column = table["a"].astype(object)
+    column.iloc[0] = Payload(tmp_path / "ran")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTables tells of the pickle
+        column.to_hdf(tmp_path / "x.h5", key="s")
+    with pytest.raises(DataError, match="Python objects, which are not read"):
+        read_series(tmp_path / "x.h5")
+    assert not (tmp_path / "ran").exists()

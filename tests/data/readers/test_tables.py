@@ -177,3 +177,32 @@ def test_an_index_without_names_streamed(tmp_path):
     assert stream_source(tmp_path / "x.parquet", config, tmp_path / "files").location_ids == (
         *("a", "b", "c"),
     )
+
+
+@pytest.mark.parametrize("index", ["dates", "text", "periods", "numbers"])
+def test_the_index_of_columns_of_two_levels(tmp_path, index):
+    days = pd.date_range("2024-01-01", periods=6)
+    kinds = {
+        "dates": days,
+        "text": days.strftime("%Y-%m-%d"),
+        "periods": days.to_period("D"),
+        "numbers": range(6),
+    }
+    columns = pd.MultiIndex.from_product([["a", "b"], ["speed", "flow"]])
+    table = pd.DataFrame(np.arange(24.0).reshape(6, 4), kinds[index], columns)
+    series = frame_to_series(table, PATH, ReadConfig())
+    assert (series.location_ids, series.feature_names) == (("a", "b"), ("speed", "flow"))
+    np.testing.assert_array_equal(series.values[:, 1, 0], table[("b", "speed")])
+    if index == "numbers":
+        assert series.times is None
+    else:
+        np.testing.assert_array_equal(series.times, days)
+
+
+def test_an_index_of_periods():
+    months = pd.period_range("2020-01", periods=8, freq="M")
+    table = pd.DataFrame({"a": np.arange(8.0)}, index=months)
+    series = frame_to_series(table, PATH, ReadConfig())
+    np.testing.assert_array_equal(series.times, months.to_timestamp())
+    column = table.reset_index(names="month")
+    np.testing.assert_array_equal(frame_to_series(column, PATH, ReadConfig()).times, series.times)
