@@ -182,7 +182,9 @@ def propose_period(values: npt.NDArray[np.float32], most: int = 2000) -> tuple[i
     if len(peaks) == 0 or correlation[peaks].max() < _STANDS_OUT:
         return None
     first = int(peaks[correlation[peaks] >= 0.9 * correlation[peaks].max()][0])
-    period = first
+    # On the way up to a flat top noise makes peaks as well; the highest nearby is the top's.
+    top = peaks[(peaks >= first) & (peaks <= first + first // 3)]
+    period = first = int(top[correlation[top].argmax()])
     # Noise moves a single peak by a step or so; the peaks of its multiples tell it finer.
     for multiple in range(2, longest // period + 1):
         # Never as far as halfway to the next one, which would pull short periods down to nothing.
