@@ -176,7 +176,7 @@ def propose_period(values: npt.NDArray[np.float32], most: int = 2000) -> tuple[i
     correlation = total / total[0] * len(x) / (len(x) - np.arange(longest + 1))
     inner = np.arange(2, longest)
     before, here, after = (correlation[inner + shift] for shift in (-1, 0, 1))
-    # Noise makes peaks on the way down, too; before a period comes round the correlation has fallen.
+    # Noise makes peaks on the way down, too; before a period comes round there is a valley.
     fallen = here - np.minimum.accumulate(correlation)[inner] >= _RISE
     peaks = inner[(here > before) & (here >= after) & fallen]
     if len(peaks) == 0 or correlation[peaks].max() < _STANDS_OUT:

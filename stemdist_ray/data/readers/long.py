@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class LongRows:
         ids: Location ids that differ, in order of appearance.
         places: (rows,) which of them.
         values: (rows, F) readings.
+        coordinates: (N, 2) latitude and longitude, or None.
     """
 
     times: Any
@@ -43,6 +44,7 @@ class LongRows:
     ids: tuple[str, ...]
     places: npt.NDArray[np.int64]
     values: npt.NDArray[np.float32]
+    coordinates: npt.NDArray[np.float64] | None = None
 
 
 def long_to_series(
@@ -62,8 +64,19 @@ def long_to_series(
     steps, times = pd.factorize(table[layout.time])
     places, ids = pd.factorize(table[layout.location])
     values = numeric(table[list(layout.features)], path)
-    rows = LongRows(times, steps, tuple(str(i) for i in ids), places, values)
+    pairs = coordinates_of(table, layout)
+    found = np.array([pairs[name] for name in ids]) if pairs else None
+    rows = LongRows(times, steps, tuple(str(i) for i in ids), places, values, found)
     return rows_to_series(rows, layout, path, options, budget or MemoryBudget(), part_of_more)
+
+
+def coordinates_of(table: pd.DataFrame, layout: LongTable) -> dict[Any, tuple[float, float]]:
+    """Latitude and longitude of each location, by its id; empty where the table has none."""
+    if not layout.coordinates:
+        return {}
+    first = table.drop_duplicates(layout.location)
+    pair = (first[name].to_numpy(np.float64, na_value=np.nan) for name in layout.coordinates)
+    return dict(zip(first[layout.location], zip(*pair, strict=True), strict=True))
 
 
 def check_keys(table: pd.DataFrame, layout: LongTable, path: Path) -> None:
@@ -117,6 +130,7 @@ def rows_to_series(
         values=values,
         times=times if known else None,
         location_ids=rows.ids,
+        coordinates=rows.coordinates,
         feature_names=tuple(str(f) for f in layout.features),
         name=path.name,
         part_of_more=part_of_more,
@@ -126,6 +140,7 @@ def rows_to_series(
             not_read=None if known else [str(layout.time)],
             location_column=str(layout.location),
             feature_columns=[str(f) for f in layout.features],
+            coordinate_columns=[str(c) for c in layout.coordinates] or None,
         ),
     )
 
@@ -170,7 +185,7 @@ def _one_row_each(
         order = np.argsort(times[steps], kind="stable")  # for the last one of a step
         times = beginnings(times, step, path.name)
         steps = steps[order]
-        rows = LongRows(rows.times, steps, rows.ids, rows.places[order], rows.values[order])
+        rows = replace(rows, places=rows.places[order], values=rows.values[order])
     # Two texts of one time are one step.
     times, again = np.unique(np.asarray(times), return_inverse=True)
     steps = again[steps]
@@ -181,7 +196,7 @@ def _one_row_each(
     seen = np.zeros(shape[0] * shape[1], bool)
     seen[where] = True
     if np.count_nonzero(seen) == len(where):
-        return LongRows(times, steps, rows.ids, rows.places, rows.values)
+        return replace(rows, times=times, steps=steps)
     twice = pd.Series(where).duplicated().to_numpy()
     if method is None:
         row = int(np.flatnonzero(twice)[0])
@@ -197,12 +212,12 @@ def _one_row_each(
         table = table[~twice]
     else:
         table = resampled_rows(table, ["step", "place"], features, method)
-    return LongRows(
-        times,
-        table["step"].to_numpy(np.int64),
-        rows.ids,
-        table["place"].to_numpy(np.int64),
-        table[features].to_numpy(np.float32),
+    return replace(
+        rows,
+        times=times,
+        steps=table["step"].to_numpy(np.int64),
+        places=table["place"].to_numpy(np.int64),
+        values=table[features].to_numpy(np.float32),
     )
 
 

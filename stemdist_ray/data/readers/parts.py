@@ -15,7 +15,12 @@ import pandas as pd
 
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.clocks import with_clock
-from stemdist_ray.data.readers.long import LongRows, check_keys, rows_to_series
+from stemdist_ray.data.readers.long import (
+    LongRows,
+    check_keys,
+    coordinates_of,
+    rows_to_series,
+)
 from stemdist_ray.data.readers.structure import LongTable, as_columns, check_plain, recognised
 from stemdist_ray.data.readers.tables import frame_to_series
 from stemdist_ray.data.readers.wide import column_of_times, numeric, series_of, times_of
@@ -109,14 +114,16 @@ def _long(
     times, ids = _Codes(), _Codes(as_text=True)
     steps, places = (_Rows((), np.int32, rows) for _ in range(2))
     values = _Rows((len(layout.features),), np.float32, rows)
+    pairs: dict[str, tuple[float, float]] = {}
     for part in parts:
         check_keys(part, layout, path)
+        pairs = {str(name): pair for name, pair in coordinates_of(part, layout).items()} | pairs
         steps.add(times.of(part[layout.time]))
         places.add(ids.of(part[layout.location]))
         values.add(numeric(part[list(layout.features)], path, values.count))
-    entries = LongRows(
-        times.entries(), steps.all(), tuple(ids.entries()), places.all(), values.all()
-    )
+    names = tuple(ids.entries())
+    found = np.array([pairs[name] for name in names]) if pairs else None
+    entries = LongRows(times.entries(), steps.all(), names, places.all(), values.all(), found)
     return rows_to_series(entries, layout, path, options, budget)
 
 

@@ -16,6 +16,13 @@ import numpy as np
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
+from stemdist_ray.data.readers.features import (
+    coordinate_columns,
+    counts,
+    features_of,
+    is_index,
+    is_number,
+)
 from stemdist_ray.data.readers.times import TIME_NAMES, are_dates, number_format
 from stemdist_ray.errors import DataError
 
@@ -35,11 +42,13 @@ class LongTable:
         time: Column of times.
         location: Column of location ids.
         features: Columns of readings.
+        coordinates: Columns of latitude and longitude, where a location has one of each.
     """
 
     time: Hashable
     location: Hashable
     features: tuple[Hashable, ...]
+    coordinates: tuple[Hashable, ...] = ()
 
 
 def recognised(table: pd.DataFrame, options: ReadConfig, path: Path) -> LongTable | None:
@@ -81,7 +90,9 @@ def _recognised(table: pd.DataFrame, options: ReadConfig, path: Path) -> LongTab
     location = _location(table, time, options, path)
     if location is None:
         return None
-    return LongTable(time, location, _features(table, time, location, options, path))
+    named = tuple(_column(table, name, path) for name in options.features)
+    features = named or features_of(table, time, location)
+    return LongTable(time, location, features, coordinate_columns(table, location, features))
 
 
 def check_plain(table: pd.DataFrame, path: Path) -> None:
@@ -201,7 +212,7 @@ def _location(
     crowded = bool(rows[rows > 1].sum() >= 0.5 * len(table))
     named = _by_name(table, time)
     if named is not None and (
-        _comes_back(table, named) or len(rows) == 1 or (crowded and not _is_number(table[named]))
+        _comes_back(table, named) or len(rows) == 1 or (crowded and not is_number(table[named]))
     ):
         return named  # where it repeats at one time, this is told when the table is read
     if not crowded:
@@ -213,25 +224,20 @@ def _location(
     ]
     # Readings that happen to differ at all times have far more values than there are locations.
     few = 3 * float(rows.median())
-    candidates = [c for c in candidates if not _is_number(table[c]) or table[c].nunique() <= few]
+    candidates = [c for c in candidates if not is_number(table[c]) or table[c].nunique() <= few]
     if not candidates:
         raise DataError(
             f"{path}: times repeat in {time!s}, and no column tells the rows of one time apart; "
             f"for a long table {_SEVERAL}"
         )
     others = [c for c in candidates[1:] if not _same_groups(table, candidates[0], c)]
-    text = [c for c in candidates if not _is_number(table[c])]
+    text = [c for c in candidates if not is_number(table[c])]
     if others and len(text) != 1:
         raise DataError(
             f"{path}: either of the columns {candidates[0]!s} and {others[0]!s} may hold the "
             f"locations; {_SEVERAL}"
         )
     return text[0] if others else candidates[0]
-
-
-def is_index(column: Hashable) -> bool:
-    """Whether pandas named a column so that had no name: the index of a data frame."""
-    return str(column).startswith("Unnamed: 0")
 
 
 def _tells(table: pd.DataFrame, time: Hashable, column: Hashable) -> bool:
@@ -247,46 +253,6 @@ def _same_groups(table: pd.DataFrame, one: Hashable, other: Hashable) -> bool:
     return bool(pairs == table[one].nunique() == table[other].nunique())
 
 
-def _is_number(column: pd.Series) -> bool:
-    return bool(pd.api.types.is_numeric_dtype(column))
-
-
-def _features(
-    table: pd.DataFrame, time: Hashable, location: Hashable, options: ReadConfig, path: Path
-) -> tuple[Hashable, ...]:
-    if options.features:
-        return tuple(_column(table, name, path) for name in options.features)
-    rest = [c for c in table.columns if c not in (time, location) and not _counts_rows(table, c)]
-    # What is the same for a location at all times describes it and is no reading: its other
-    # names, its coordinates.
-    varying = [c for c in rest if not _describes(table, location, c)]
-    return tuple(varying or [c for c in rest if _is_number(table[c])])
-
-
-def _describes(table: pd.DataFrame, location: Hashable, column: Hashable) -> bool:
-    different = table[location].nunique()
-    if different == len(table):
-        return False
-    return len(table[[location, column]].drop_duplicates()) == different
-
-
-def _counts_rows(table: pd.DataFrame, column: Hashable) -> bool:
-    """Whether a column numbers the rows, as databases and data frames do."""
-    numbered = column == table.columns[0] or str(column).strip().lower() in _COUNTERS
-    return is_index(column) or (numbered and _counts(table[column]))
-
-
-def _counts(column: pd.Series) -> bool:
-    if len(column) < 3 or not pd.api.types.is_integer_dtype(column):
-        return False
-    # It may begin anew: tables of several files, one after the other.
-    following = (column.diff() == 1) | (column == column.iloc[0])
-    return bool(following.fillna(False).all() and (column.diff() == 1).sum() >= 0.5 * len(column))
-
-
-_COUNTERS = frozenset({"id", "index", "idx", "no", "nr", "row"})
-
-
 def as_columns(table: pd.DataFrame) -> pd.DataFrame:
     """The table with what its index says as columns in front; an index that counts is dropped."""
     index: Any = table.index
@@ -295,9 +261,9 @@ def as_columns(table: pd.DataFrame) -> pd.DataFrame:
         table = table.set_axis(index)
     if isinstance(index, pd.DatetimeIndex) and table.columns.nlevels > 1:
         return table
-    if index.nlevels == 1 and _is_number(index.to_series()):
-        counts = index.name is None or _counts(pd.Series(index))
-        if counts and not is_time_name(index.name):
+    if index.nlevels == 1 and is_number(index.to_series()):
+        numbered = index.name is None or counts(pd.Series(index))
+        if numbered and not is_time_name(index.name):
             return table
     names: list[str] = []
     for level, name in enumerate(index.names):

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
+from stemdist_ray.data.readers.features import is_index
 from stemdist_ray.data.readers.reading import reading
-from stemdist_ray.data.readers.structure import is_index, time_column
+from stemdist_ray.data.readers.structure import time_column
 from stemdist_ray.data.readers.times import are_dates, number_format, to_datetime64
 from stemdist_ray.data.resample import one_per_time
 from stemdist_ray.data.series import SpatioTemporalSeries

@@ -41,6 +41,9 @@ TABLES = {
     "long": long(HOURS, list("abcd")),
     "long, numbers": long(np.arange(1700000000, 1700000060), [7, 8, 9, 10]),
     "long, text": long(HOURS.strftime("%Y-%m-%d %H:%M"), ["007", "8", "NA", "x"]),
+    "long, coordinates": long(HOURS, list("abcd")).assign(
+        lat=np.tile([1.0, 2, 3, 4], 60), lon=np.tile([5.0, 6, 7, 8], 60)
+    ),
     "long, numbered": long(np.arange(60), [7, 8, 9, 10]),
 }
 
@@ -61,6 +64,7 @@ def test_like_the_whole(name, size):
     series = read(TABLES[name], size)
     assert series.content_hash() == whole.content_hash()
     assert series.attributes == whole.attributes
+    np.testing.assert_array_equal(series.coordinates, whole.coordinates)
 
 
 def test_settings_hold_for_all_parts():

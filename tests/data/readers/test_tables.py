@@ -206,3 +206,17 @@ def test_an_index_of_periods():
     np.testing.assert_array_equal(series.times, months.to_timestamp())
     column = table.reset_index(names="month")
     np.testing.assert_array_equal(frame_to_series(column, PATH, ReadConfig()).times, series.times)
+
+
+@pytest.mark.parametrize("names", [("latitude", "longitude"), ("Lat", "Lng")])
+def test_coordinates_in_the_table(tmp_path, names):
+    table = stacked().reset_index()
+    places = {"a": (1.5, 2.5), "b": (3.0, 4.0), "c": (5.0, 6.5)}
+    ids = table.columns[1]
+    for position, name in enumerate(names):
+        table[name] = [places[i][position] for i in table[ids]]
+    series = frame_to_series(table, PATH, ReadConfig())
+    np.testing.assert_array_equal(series.coordinates, [places[i] for i in series.location_ids])
+    assert not set(names) & set(series.feature_names)
+    moving = table.assign(**{names[0]: np.arange(len(table))})
+    assert frame_to_series(moving, PATH, ReadConfig()).coordinates is None
