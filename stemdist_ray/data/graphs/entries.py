@@ -155,7 +155,8 @@ def _of_distances(entries: GraphEntries, path: Path) -> tuple[npt.NDArray[np.flo
         raise DataError(
             f"{path}: the distances of {entries.what} (from {least:g} to {most:g}) differ by "
             f"{sigma:g} (standard deviation), and the Gaussian kernel exp(-(d/{sigma:g})^2) leaves "
-            "no edge between different locations; give weights instead"
+            "no edge between different locations; give weights, or edges alone (from,to)"
         )
-    kernel = f"Gaussian kernel, sigma {sigma:g}, below {SMALLEST_WEIGHT} dropped"
+    dropped = np.count_nonzero(weights[near] == 0)
+    kernel = f"Gaussian kernel, sigma {sigma:g}; {dropped} below {SMALLEST_WEIGHT} dropped"
     return weights, f"weights from distances ({kernel})"

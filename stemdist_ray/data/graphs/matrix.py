@@ -36,7 +36,7 @@ class GraphMatrix:
         if header is None:
             rows, before = itertools.chain([self.first], rows), 0
         matrix, names = self._all_rows(rows, before)
-        if len(names) == count - 1 and self._is_numbers():
+        if header is not None and len(names) == count - 1 and self._is_numbers():
             # Its first row holds numbers that might have been those of the columns.
             return self._again(matrix, names)
         if len(names) != count:
