@@ -59,7 +59,9 @@ def test_zeros_are_no_edges_and_the_hash_is_that_of_the_weights(weights):
     assert LocationGraph.of(weights).digest() == graph.digest()
     assert pickle.loads(pickle.dumps(graph)).digest() == graph.digest()
     assert LocationGraph.of(weights.T).digest() != graph.digest()
-    assert LocationGraph.of(np.zeros((2, 2))).digest() != LocationGraph.of(np.zeros((3, 3))).digest()
+    assert (
+        LocationGraph.of(np.zeros((2, 2))).digest() != LocationGraph.of(np.zeros((3, 3))).digest()
+    )
 
 
 def test_the_kernel_is_as_wide_as_the_distances_vary():

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from stemdist_ray.data.graphs import read_graph
 from stemdist_ray.data.graphs import edges as edges_module
+from stemdist_ray.data.graphs import read_graph
 from stemdist_ray.data.location_graph import gaussian_weights
 from stemdist_ray.errors import DataError
 
@@ -60,7 +60,11 @@ def test_weights_names_in_any_order_and_an_index(read):
 
 
 def test_edges_alone_have_weight_1(read):
-    for text in ("from,to\n0,1\n2,3\n4,0\n", "0,1\n2,3\n4,0\n", "773869,767541\n5,717447\n767542,5\n"):
+    for text in (
+        "from,to\n0,1\n2,3\n4,0\n",
+        "0,1\n2,3\n4,0\n",
+        "773869,767541\n5,717447\n767542,5\n",
+    ):
         graph = read(text)
         assert graph.num_edges == 3
         assert set(graph.weights.data) == {1.0}

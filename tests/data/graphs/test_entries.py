@@ -7,8 +7,15 @@ from stemdist_ray.data.graphs.entries import GraphEntries, told_by
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("Cost", "distances"), (" dist ", "distances"), ("length", "distances"), ("adj_mx", "weights")]
-    + [("weight", "weights"), ("x", None), ("", None)],
+    [
+        ("Cost", "distances"),
+        (" dist ", "distances"),
+        ("length", "distances"),
+        ("adj_mx", "weights"),
+        ("weight", "weights"),
+        ("x", None),
+        ("", None),
+    ],
 )
 def test_what_names_tell(name, told):
     assert told_by(name) == told

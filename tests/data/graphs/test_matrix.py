@@ -43,7 +43,7 @@ def test_with_and_without_ids_in_any_order(tmp_path, weights):
 
 
 def test_numbers_that_could_be_positions(tmp_path):
-    """The first row of steps along a line is 0, 1, 2, ...: numbers of the matrix, by their count."""
+    """The first row of steps along a line is 0, 1, 2, ...: numbers, as their count tells."""
     steps = np.abs(np.subtract.outer(np.arange(5), np.arange(5)))
     np.savetxt(tmp_path / "g.csv", steps, delimiter=",", fmt="%d")
     np.testing.assert_array_equal(read(tmp_path / "g.csv", kind="weights"), steps)
