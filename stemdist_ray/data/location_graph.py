@@ -34,7 +34,7 @@ class LocationGraph:
     @classmethod
     def of(cls, weights: Any, about: str = "") -> LocationGraph:
         """A graph of any (N, N) matrix, dense or sparse; zeros are no edges."""
-        rows = sparse.csr_array(weights, dtype=np.float32)
+        rows = sparse.csr_array(weights, dtype=np.float32, copy=True)
         rows.sum_duplicates()
         rows.eliminate_zeros()
         return cls(rows, about)

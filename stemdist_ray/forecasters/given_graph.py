@@ -138,7 +138,8 @@ class DiffusionGraph(AdaptiveGraph):
 
 def prior_of(graph: LocationGraph, like: Tensor) -> Prior:
     """Strengths of given edges in the type and on the device of ``like``, for MTGNN's learner."""
-    strengths = graph.strengths()
+    single = like.dtype == torch.float32  # blocks of many locations are large
+    strengths = graph.strengths().astype(np.float32 if single else np.float64)
     return lambda first, end: _tensor(strengths[first:end].toarray(), like)
 
 

@@ -137,4 +137,5 @@ class Stgcn(GraphForecaster):
     def activation_floats(self) -> int:
         """The first block dominates."""
         options, steps = self.options, max(self.steps, self.shape.lookback)
-        return steps * options.channels * (6 + 2 * options.order) * options.blocks * 2 // 3
+        terms = options.order * (4 if self.shape.graph else 2)  # of a mixture both parts are kept
+        return steps * options.channels * (6 + terms) * options.blocks * 2 // 3

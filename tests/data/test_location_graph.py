@@ -2,6 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from stemdist_ray.data.location_graph import LocationGraph, gaussian_weights
 
@@ -71,3 +72,19 @@ def test_the_kernel_is_as_wide_as_the_distances_vary():
     np.testing.assert_allclose(weights[:3], np.exp(-((distances[:3] / sigma) ** 2)))
     assert weights[3] == 0  # below 0.1
     assert gaussian_weights(np.full(3, 2.0))[0].tolist() == [0, 0, 0]
+
+
+def test_shared_memory_is_read_only_and_left_as_it_is(weights):
+    given = sparse.csr_array(weights)
+    given.data[0] = 0  # stored, but no edge
+    before = given.copy()
+    graph = LocationGraph.of(given)
+    assert (given.nnz, graph.num_edges) == (before.nnz, before.nnz - 1)
+    for part in (graph.weights.data, graph.weights.indices, graph.weights.indptr):
+        part.flags.writeable = False
+    graph.take(np.array([1, 5]))
+    graph.of_clusters(np.arange(9) % 3)
+    graph.strengths()
+    for direction in ("forward", "backward", "both"):
+        graph.transitions(direction)
+    assert len(graph.digest()) == 32
