@@ -7,6 +7,7 @@ Axis letters: N locations, E edges.
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -45,6 +46,9 @@ _DAMAGE = (
     MemoryError,
     NotImplementedError,
     RuntimeError,
+    SyntaxError,  # as is the next, of the header of an array
+    tokenize.TokenError,
+    TypeError,
     zipfile.BadZipFile,
     zlib.error,
 )

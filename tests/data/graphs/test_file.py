@@ -179,6 +179,8 @@ def test_damage(tmp_path, weights):
     for size in (0, 5, 40, len(whole) - 8):
         (tmp_path / "g.npy").write_bytes(whole[:size])
         refused(tmp_path / "g.npy", "cannot be read")
+    (tmp_path / "g.npy").write_bytes(whole.replace(b"}", b"{"))
+    refused(tmp_path / "g.npy", "cannot be read")
     np.savez_compressed(tmp_path / "g.npz", adj=weights)
     whole = (tmp_path / "g.npz").read_bytes()
     (tmp_path / "g.npz").write_bytes(whole[: len(whole) // 2])
