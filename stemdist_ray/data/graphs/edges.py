@@ -102,12 +102,13 @@ class GraphEdges:
         """Position of every name, -1 where it is none of the locations'."""
         wanted = range(len(self.ids.ids))
         found = [self.ids.place(name) for name in names]
-        if not set(wanted) <= set(found):
+        named = set(found)
+        if not named >= set(wanted):
             numbered = [self.ids.position(name) for name in names]
             if set(numbered) == set(wanted):
                 found = numbered
             else:
-                lacking = [self.ids.ids[at] for at in wanted if at not in set(found)]
+                lacking = [self.ids.ids[at] for at in wanted if at not in named]
                 raise DataError(
                     f"{self.path}: lacks {len(lacking)} of {len(wanted)} locations, e.g. "
                     f"{lacking[0]!r} (it names e.g. {names[0]!r}); a location without neighbours "
