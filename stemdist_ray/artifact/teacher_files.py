@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +45,7 @@ def save_teacher(folder: Path, teacher: Teacher) -> None:
     write_table(folder / WEIGHTS, table)
     about = {
         "forecaster": teacher.forecaster.model_dump(mode="json"),
-        "shape": asdict(teacher.shape),
+        "shape": teacher.shape.to_json(),
     }
     write_json(folder / ABOUT, about)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ import torch
 from torch import Tensor
 
 from stemdist_ray.artifact.base_files import load_base, save_base
+from stemdist_ray.artifact.graph_files import load_graph, save_graph
 from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.config.stored import upgrade_forecaster
 from stemdist_ray.data.covariates import CalendarRule
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.data.scaler import Scaler
 from stemdist_ray.data.season import SeasonRule
 from stemdist_ray.errors import ArtifactError
@@ -31,7 +33,7 @@ from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
 from stemdist_ray.forecasters.closed_form.live import InputRule
 from stemdist_ray.system.files import read_json, replacing_folder
 
-_VERSION = 3
+_VERSION, _VERSION_WITH_GRAPH = 3, 4
 # Parts of the names of weights that were other ones in version 1.
 _RENAMED = {"enter": "input_projection", "leave": "output_projection"}
 _ABOUT, _WEIGHTS, _MEAN_WINDOW = "model.json", "weights.pt", "context.npy"
@@ -49,6 +51,7 @@ class TrainedForecaster:
         location_ids: N ids, in the order of the inputs.
         unit: Unit of the forecasts.
         base: What the network's forecasts are added to, None where it forecasts alone.
+        graph: Between the N locations, None where the model was trained without one.
     """
 
     model: Forecaster
@@ -58,6 +61,7 @@ class TrainedForecaster:
     location_ids: tuple[str, ...]
     unit: str
     base: FittedBase | None = None
+    graph: LocationGraph | None = None
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -88,7 +92,7 @@ class TrainedForecaster:
         if self.base is not None:
             live = live.with_base(self.base)
         batch = live.series.batch(live.starts)
-        scaled = forecast_windows(self.model, batch.x.numpy(), self.mean_window)
+        scaled = forecast_windows(self.model, batch.x.numpy(), self.mean_window, graph=self.graph)
         if batch.base is not None:
             scaled = scaled + batch.base.numpy()
         out = self.rule.scaler.inverse(scaled, self.rule.target)
@@ -98,9 +102,9 @@ class TrainedForecaster:
         """Write a folder; nothing in it is pickled code."""
         rule = self.rule
         about = {
-            "version": _VERSION,
+            "version": _VERSION if self.graph is None else _VERSION_WITH_GRAPH,
             "forecaster": self.config.model_dump(mode="json"),
-            "shape": asdict(self.model.shape),
+            "shape": self.model.shape.to_json(),
             "scaler": {"mean": list(rule.scaler.mean), "std": list(rule.scaler.std)},
             "season": rule.season.to_json(),
             "calendar": list(rule.calendar.columns),
@@ -116,6 +120,8 @@ class TrainedForecaster:
             torch.save(weights, aside / _WEIGHTS)
             if self.base is not None:
                 save_base(aside, self.base)
+            if self.graph is not None:
+                save_graph(aside, self.graph)
 
     @classmethod
     def load(cls, folder: Path) -> TrainedForecaster:
@@ -151,6 +157,7 @@ class TrainedForecaster:
             location_ids=tuple(about["location_ids"]),
             unit=about["unit"],
             base=load_base(folder),
+            graph=load_graph(folder, len(about["location_ids"])) if shape.graph else None,
         )
 
 

@@ -16,7 +16,7 @@ def centroids(material: Material, seed: int) -> RowData:
     series = interpolated(cluster_series(train, clustering))
     batch = series.batch(starts[evenly_spaced(len(starts), len(material.x))])
     sizes = clustering.cluster_size
-    data = material.fixed(batch.x.numpy(), batch.residual().numpy(), sizes)
+    data = material.fixed(batch.x.numpy(), batch.residual().numpy(), sizes, graph=series.graph)
     return RowData(data, material.base)
 
 

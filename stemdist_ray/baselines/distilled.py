@@ -16,6 +16,7 @@ def distilled_data(material: Material, seed: int) -> RowData:
         material.clustering.cluster_size,
         material.config.subsets,
         device=material.device,
+        graph=material.cluster_graph,
     )
     return RowData(data, material.base)
 

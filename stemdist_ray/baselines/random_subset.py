@@ -25,7 +25,8 @@ def random_subset(material: Material, seed: int) -> RowData:
     batch = windows.batch(starts, columns)
     seen = None if batch.observed is None else batch.observed.numpy()
     weights = np.ones(len(columns), np.int64)
-    data = material.fixed(batch.x.numpy(), batch.residual().numpy(), weights, seen)
+    graph = windows.graph_of(columns)
+    data = material.fixed(batch.x.numpy(), batch.residual().numpy(), weights, seen, graph)
     return RowData(data, base)
 
 

@@ -17,7 +17,8 @@ def random_teacher(material: Material, seed: int) -> RowData:
     if material.base is None and material.teacher_base is not None:
         own = x[..., : material.source.windows.own_features]
         y = y + material.teacher_base.forecast(own, starts, columns)
-    data = material.fixed(x, y, np.ones(len(columns), np.int64))
+    graph = material.source.windows.graph_of(columns)
+    data = material.fixed(x, y, np.ones(len(columns), np.int64), graph=graph)
     return RowData(data, material.base)
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import BudgetConfig, EvaluationConfig
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import WindowBase, WindowedSeries
 from stemdist_ray.distillation.members import Teacher
@@ -60,6 +61,12 @@ class Material:
         return self.config.subsets if self.config.protocol == "fair" else 1
 
     @property
+    def cluster_graph(self) -> LocationGraph | None:
+        """The given graph between the clusters, None where none was given."""
+        graph = self.source.windows.graph
+        return None if graph is None else graph.of_clusters(self.clustering.assignment)
+
+    @property
     def windows(self) -> WindowedSeries:
         """The real series with the base of the track."""
         return replace(self.source.windows, base=self.base)
@@ -70,6 +77,7 @@ class Material:
         y: npt.NDArray[np.float32],
         cluster_size: npt.NDArray[np.int64],
         observed: npt.NDArray[np.bool_] | None = None,
+        graph: LocationGraph | None = None,
     ) -> FixedWindows:
         """A data set of the distilled size.
 
@@ -78,8 +86,9 @@ class Material:
             y: (W, H, K) targets, or what a base leaves of them.
             cluster_size: (K,) weights.
             observed: (W, H, K) bool or None.
+            graph: Between the K locations, where one was given.
         """
-        return FixedWindows(x, y, cluster_size, self.subsets, observed, self.device)
+        return FixedWindows(x, y, cluster_size, self.subsets, observed, self.device, graph=graph)
 
 
 @dataclass(frozen=True)

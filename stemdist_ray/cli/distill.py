@@ -69,6 +69,7 @@ def distill(
     forecaster: Annotated[
         str | None, typer.Option(help="Surrogate forecaster." + default_of("forecaster.name"))
     ] = None,
+    graph: Annotated[str | None, typer.Option("--graph", hidden=True)] = None,
     tracking_uri: TrackingOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")
@@ -83,6 +84,11 @@ def distill(
     if budget is not None and (spatial_ratio is not None or temporal_ratio is not None):
         raise ConfigError(
             "--budget picks both ratios; give it, or --spatial-ratio and --temporal-ratio"
+        )
+    if graph is not None:
+        raise ConfigError(
+            f"distill uses no graph, found --graph {graph}: surrogates and teachers learn their "
+            "own; give it to stemdist evaluate or train, where it serves distilled data as well"
         )
     flags: dict[str, Any] = {
         "budget": budget,

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from stemdist_ray.cli.options import (
+    GraphKindOption,
+    GraphOption,
     SetOption,
     SourceArgument,
     TrackingOption,
@@ -61,6 +63,8 @@ def evaluate(
             help="Ray actors that train; 0 = serial, no Ray.  [default: as DIR was distilled]"
         ),
     ] = None,
+    graph: GraphOption = None,
+    graph_kind: GraphKindOption = None,
     settings: SetOption = None,
     tracking_uri: TrackingOption = None,
 ) -> None:
@@ -70,7 +74,13 @@ def evaluate(
     several = forecaster is not None and (forecaster == "all" or "," in forecaster)
     flags: dict[str, Any] = {
         "forecaster": {"name": None if several else forecaster},
-        "evaluation": {"epochs": epochs, "repeats": repeats, "protocol": protocol},
+        "evaluation": {
+            "epochs": epochs,
+            "repeats": repeats,
+            "protocol": protocol,
+            "graph": graph,
+            "graph_kind": graph_kind,
+        },
         "tracking": {"uri": tracking_uri},
         "worker": {"num_workers": workers},
     }

@@ -76,6 +76,20 @@ TrackingOption = Annotated[
         help="MLflow store.  [default: MLFLOW_TRACKING_URI, else mlflow.db beside the run]",
     ),
 ]
+GraphOption = Annotated[
+    str | None,
+    typer.Option(
+        "--graph",
+        help="Graph of the locations, for forecasters that take one: edges or a matrix, .npz, "
+        ".npy or .csv.  [default: none; they learn their own]",
+    ),
+]
+GraphKindOption = Annotated[
+    str | None,
+    typer.Option(
+        "--graph-kind", help="What it holds: weights or distances.  [default: as its names tell]"
+    ),
+]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Move an existing --out aside first.")
 ]

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from stemdist_ray.cli.options import (
+    GraphKindOption,
+    GraphOption,
     HorizonOption,
     LookbackOption,
     OverwriteOption,
@@ -67,6 +69,8 @@ def train(
     register_as: Annotated[
         str | None, typer.Option(help="Name in MLflow's model registry.  [default: none]")
     ] = None,
+    graph: GraphOption = None,
+    graph_kind: GraphKindOption = None,
     lookback: LookbackOption = None,
     horizon: HorizonOption = None,
     tracking_uri: TrackingOption = None,
@@ -94,7 +98,7 @@ def train(
             "seed": seed,
             "streaming": streaming or None,
             "forecaster": {"name": forecaster},
-            "training": {"epochs": epochs},
+            "training": {"epochs": epochs, "graph": graph, "graph_kind": graph_kind},
             "worker": {"num_workers": workers},
             "tracking": {"uri": tracking_uri},
             "data": {**data, "lookback": lookback, "horizon": horizon},

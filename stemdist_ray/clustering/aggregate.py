@@ -32,8 +32,8 @@ def cluster_series(
         block: Steps averaged at a time; bounds the memory.
 
     Returns:
-        Scaled series of K locations, with the mean of the members' base; an entry is observed when
-        any member was.
+        Scaled series of K locations, with the mean of the members' base, and of their edges where
+        a graph was given; an entry is observed when any member was.
     """
     members = membership_matrix(clustering)
     steps, _, features = windows.inputs.shape
@@ -56,7 +56,8 @@ def cluster_series(
     base = windows.base
     if base is not None:
         base = base.average(members / clustering.cluster_size[:, None])
-    return replace(windows, inputs=mean, input_mask=seen, base=base)
+    graph = None if windows.graph is None else windows.graph.of_clusters(clustering.assignment)
+    return replace(windows, inputs=mean, input_mask=seen, base=base, graph=graph)
 
 
 def interpolated(windows: WindowedSeries) -> WindowedSeries:

@@ -42,6 +42,7 @@ class Evaluation:
         distill_seconds: What distilling took, teacher and base included; NaN where not known.
         versions: Of Python and packages.
         hardware: Of the machine.
+        graph: What the given graph is, None where none was given.
     """
 
     tracks: Mapping[str, Rows]
@@ -53,6 +54,7 @@ class Evaluation:
     distill_seconds: float = math.nan
     versions: Mapping[str, str] = field(default_factory=package_versions)
     hardware: Mapping[str, Any] = field(default_factory=hardware)
+    graph: str | None = None
 
     @property
     def track(self) -> str:
@@ -96,6 +98,7 @@ class Evaluation:
             "break_even": break_evens(self.tracks, self.distill_seconds),
             "versions": dict(self.versions),
             "hardware": dict(self.hardware),
+            **_graph_json(self.graph),
         }
 
     @classmethod
@@ -113,7 +116,12 @@ class Evaluation:
             distill_seconds=number(tree.get("distill_seconds")),
             versions=tree["versions"],
             hardware=tree["hardware"],
+            graph=tree.get("graph"),
         )
+
+
+def _graph_json(graph: str | None) -> dict[str, str]:
+    return {} if graph is None else {"graph": graph}
 
 
 def _track_json(rows: Rows) -> dict[str, Any]:
@@ -149,6 +157,7 @@ class CrossEvaluation:
         track: "with_base" or "network_alone".
         versions: Of Python and packages.
         hardware: Of the machine.
+        graph: What the given graph is, for forecasters that take one; None where none was given.
     """
 
     rows: Mapping[str, Mapping[str, RowResult]]
@@ -160,6 +169,7 @@ class CrossEvaluation:
     track: str = "network_alone"
     versions: Mapping[str, str] = field(default_factory=package_versions)
     hardware: Mapping[str, Any] = field(default_factory=hardware)
+    graph: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The table as plain data."""
@@ -176,6 +186,7 @@ class CrossEvaluation:
             "track": self.track,
             "versions": dict(self.versions),
             "hardware": dict(self.hardware),
+            **_graph_json(self.graph),
         }
 
     @classmethod
@@ -194,6 +205,7 @@ class CrossEvaluation:
             track=tree.get("track", "network_alone"),
             versions=tree["versions"],
             hardware=tree["hardware"],
+            graph=tree.get("graph"),
         )
 
     def to_records(self) -> list[dict[str, Any]]:

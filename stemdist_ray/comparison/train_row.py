@@ -13,7 +13,8 @@ from stemdist_ray.data.windows import evenly_spaced
 from stemdist_ray.errors import DivergenceError
 from stemdist_ray.evaluation.metrics import Metrics
 from stemdist_ray.evaluation.predict import EvaluationWindows, score_forecaster
-from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
+from stemdist_ray.forecasters.base_class import Forecaster
+from stemdist_ray.forecasters.catalog import shape_for
 from stemdist_ray.system.memory import PeakMemory
 from stemdist_ray.system.threads import torch_threads
 from stemdist_ray.training.fit import FitResult, fit
@@ -211,7 +212,7 @@ def _fit(data: ComparisonData, task: TrainingTask, material: Material, own: RowD
         own.data,
         validate,
         forecaster=task.forecaster,
-        shape=WindowShape.of(selection.windows),
+        shape=shape_for(task.forecaster, selection.windows),
         budget=budget.model_copy(update={"learning_rate": task.learning_rate}),
         seed=task.seed,
         patience=patience,

@@ -19,7 +19,7 @@ from stemdist_ray.config.layers import (
 )
 from stemdist_ray.config.presets import PRESETS, build_config
 from stemdist_ray.config.reading import ReadConfig
-from stemdist_ray.config.section import Positive, Rate, Ratio, Section
+from stemdist_ray.config.section import GraphKind, Positive, Rate, Ratio, Section
 from stemdist_ray.config.sections import (
     ClusteringConfig,
     DataConfig,
@@ -40,6 +40,7 @@ __all__ = [
     "DistillConfig",
     "EvaluationConfig",
     "ForecasterConfig",
+    "GraphKind",
     "LayerOf",
     "MatchingConfig",
     "Positive",

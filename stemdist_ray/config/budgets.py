@@ -6,7 +6,15 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from stemdist_ray.config.section import Decay, Positive, Rate, Section, Track
+from stemdist_ray.config.section import (
+    Decay,
+    GraphFile,
+    GraphNumbers,
+    Positive,
+    Rate,
+    Section,
+    Track,
+)
 
 
 class BudgetConfig(Section):
@@ -99,6 +107,8 @@ class EvaluationConfig(BudgetConfig):
     validation_windows: Positive = Field(
         32, description="validation windows for choosing rate and epoch, evenly spaced"
     )
+    graph: GraphFile = None
+    graph_kind: GraphNumbers = None
     full_data_batch: Positive = Field(16, description="windows per step of full-data training")
     full_data_epochs: Positive = Field(
         20, description="passes over all train windows at most, for full-data training"

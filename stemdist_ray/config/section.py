@@ -14,6 +14,21 @@ Covariate = Literal["time_of_day", "day_of_week", "month_of_year"]
 Track = Literal["with_base", "network_alone"]
 BaseName = Literal["seasonal_linear", "ridge", "none"]
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
+GraphKind = Literal["weights", "distances"]
+GraphFile = Annotated[
+    str | None,
+    Field(
+        description="graph of the locations for forecasters that take one: edges or a matrix, as "
+        ".npz, .npy or .csv; null = they learn their own alone"
+    ),
+]
+GraphNumbers = Annotated[
+    GraphKind | None,
+    Field(
+        description="what that file holds: weights, or distances, which a Gaussian kernel turns "
+        "into weights; null = what its names and numbers tell"
+    ),
+]
 
 
 class Section(BaseModel):

@@ -8,7 +8,16 @@ from pydantic import Field
 
 from stemdist_ray.config.budgets import BudgetConfig
 from stemdist_ray.config.layers import flatten, without
-from stemdist_ray.config.section import BaseName, Decay, Positive, Rate, Section, Threads
+from stemdist_ray.config.section import (
+    BaseName,
+    Decay,
+    GraphFile,
+    GraphNumbers,
+    Positive,
+    Rate,
+    Section,
+    Threads,
+)
 from stemdist_ray.config.sections import DataConfig, ForecasterConfig, TrackingConfig
 
 
@@ -34,6 +43,8 @@ class TrainingConfig(BudgetConfig):
     validation_windows: Positive = Field(
         64, description="validation windows for choosing the epoch, evenly spaced"
     )
+    graph: GraphFile = None
+    graph_kind: GraphNumbers = None
 
 
 class TrainWorkerConfig(Section):
@@ -62,6 +73,9 @@ _NOT_DECIDING = (
     "tracking",
     "data.locations_file",
     "data.memory_budget",
+    # What they give decides; the loop compares its hash.
+    "training.graph",
+    "training.graph_kind",
 )
 
 

@@ -29,9 +29,9 @@ def with_coordinates(series: SpatioTemporalSeries, path: Path) -> SpatioTemporal
         DataError: The file cannot be read or lacks a location.
     """
     table = _read(path, series.location_ids)
-    wanted = [_plain(name) for name in series.location_ids]
+    wanted = [plain_id(name) for name in series.location_ids]
     column = _ids(table, wanted, series, path)
-    rows = pd.Series(range(len(table)), index=[_plain(name) for name in table[column]])
+    rows = pd.Series(range(len(table)), index=[plain_id(name) for name in table[column]])
     at = rows[~rows.index.duplicated()].loc[wanted].to_numpy()
     lower = {str(c).strip().lower(): c for c in table.columns if c != column}
     following = table.columns[list(table.columns).index(column) + 1 :]
@@ -57,7 +57,7 @@ def _read(path: Path, ids: Sequence[str]) -> pd.DataFrame:
         with path.open(encoding="utf-8-sig") as file:
             separator = commonest_separator(file.readline())
         table = pd.read_csv(path, dtype=str, encoding="utf-8-sig", sep=separator)
-        if {_plain(str(name)) for name in table.columns} & {_plain(name) for name in ids}:
+        if {plain_id(str(name)) for name in table.columns} & {plain_id(name) for name in ids}:
             # Its first row is a location.
             table = pd.read_csv(path, dtype=str, encoding="utf-8-sig", sep=separator, header=None)
     except (OSError, ValueError) as error:
@@ -69,11 +69,11 @@ def _read(path: Path, ids: Sequence[str]) -> pd.DataFrame:
 
 def _ids(table: pd.DataFrame, wanted: list[str], series: SpatioTemporalSeries, path: Path) -> Any:
     """The column that holds most of the ids, all of them if the file is right."""
-    found = {c: set(map(_plain, table[c])) for c in table.columns}
+    found = {c: set(map(plain_id, table[c])) for c in table.columns}
     held = {c: sum(name in names for name in wanted) for c, names in found.items()}
     best = max(held, key=held.__getitem__)
     whole = [c for c in table.columns if held[c] == len(wanted)]
-    if any(not table[c].map(_plain).equals(table[best].map(_plain)) for c in whole):
+    if any(not table[c].map(plain_id).equals(table[best].map(plain_id)) for c in whole):
         named = [c for c in whole if str(c).strip().lower() in LOCATION_NAMES]
         if len(named) != 1:
             raise DataError(
@@ -93,7 +93,8 @@ def _ids(table: pd.DataFrame, wanted: list[str], series: SpatioTemporalSeries, p
     return best
 
 
-def _plain(name: object) -> str:
+def plain_id(name: object) -> str:
+    """An id without leading zeros, as ids are compared."""
     text = str(name).strip()
     return text.lstrip("0") or text[:1]
 

@@ -16,6 +16,7 @@ from stemdist_ray.config import DataConfig
 from stemdist_ray.data.as_series import InMemory, as_series
 from stemdist_ray.data.covariates import CalendarRule
 from stemdist_ray.data.describe import SourceDescription, describe_series
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.data.scaler import Scaler
 from stemdist_ray.data.season import SeasonRule
 from stemdist_ray.data.series import SpatioTemporalSeries
@@ -81,6 +82,10 @@ class PreparedSource:
     def with_base(self, base: WindowBase | None) -> PreparedSource:
         """The same source, whose windows come with the forecasts of a base, or without."""
         return replace(self, windows=replace(self.windows, base=base))
+
+    def with_graph(self, graph: LocationGraph | None) -> PreparedSource:
+        """The same source with a given graph between its locations, or without."""
+        return replace(self, windows=replace(self.windows, graph=graph))
 
     def with_rules(self, calendar: CalendarRule, season: SeasonRule) -> PreparedSource:
         """The same source as one with other rules reads it: an earlier edition, of fewer days.

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from stemdist_ray.config import DataConfig
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
@@ -102,6 +103,7 @@ class WindowedSeries:
         calendar: (T, C) float32 or None: known inputs, the same for every location. They are kept
             once and join the features of every location when a batch is gathered.
         base: Its forecasts come with every batch; None = networks forecast alone.
+        graph: Between the N locations, where one was given.
     """
 
     inputs: npt.NDArray[np.float32]
@@ -111,6 +113,7 @@ class WindowedSeries:
     horizon: int
     calendar: npt.NDArray[np.float32] | None = None
     base: WindowBase | None = None
+    graph: LocationGraph | None = None
 
     @property
     def num_locations(self) -> int:
@@ -150,7 +153,12 @@ class WindowedSeries:
             inputs=self.inputs[:, locations],
             input_mask=mask,
             base=None if self.base is None else self.base.select(locations),
+            graph=self.graph_of(locations),
         )
+
+    def graph_of(self, locations: npt.NDArray[np.int64] | None) -> LocationGraph | None:
+        """The given graph between some of the locations, (n,) positions, None = all of them."""
+        return self.graph if self.graph is None or locations is None else self.graph.take(locations)
 
     def head(self, steps: int) -> WindowedSeries:
         """The first steps only."""

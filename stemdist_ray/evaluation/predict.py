@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.data.scaler import Scaler
 from stemdist_ray.data.windows import WindowBase, WindowedSeries
 from stemdist_ray.evaluation.metrics import ErrorSums, Metrics, TargetBatch, TargetStatistics
@@ -107,6 +108,7 @@ def forecast_windows(
     x: npt.NDArray[np.float32],
     mean_window: npt.NDArray[np.float32],
     device: torch.device | str = "cpu",
+    graph: LocationGraph | None = None,
 ) -> npt.NDArray[np.float32]:
     """Forecast windows that are at hand, in batches that fit the memory budget.
 
@@ -115,13 +117,14 @@ def forecast_windows(
         x: (W, L, N, F) scaled inputs.
         mean_window: (N, L, F) mean windows of the N locations.
         device: Where the model lives.
+        graph: Between the N locations, for a model that was built for one.
 
     Returns:
         (W, H, N) scaled forecasts.
     """
     step = windows_per_batch(model, x.shape[2])
     with torch.no_grad():
-        state = model.encode(torch.tensor(mean_window, device=device))
+        state = model.encode_with(torch.tensor(mean_window, device=device), graph)
         pieces = [
             model.predict(torch.tensor(x[first : first + step], device=device), state).cpu()
             for first in range(0, len(x), step)
@@ -156,7 +159,7 @@ def forecaster_errors(
     model.eval()
     series = windows.windows
     with torch.no_grad():
-        state = model.encode(torch.tensor(mean_window, device=device))
+        state = model.encode_with(torch.tensor(mean_window, device=device), series.graph)
 
         def predict(starts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
             batch = series.batch(starts, device=device)

@@ -11,12 +11,19 @@ from stemdist_ray.forecasters import (
     stid,
     stnorm,
 )
-from stemdist_ray.forecasters.base_class import Forecaster, ForecasterOptions, WindowShape
+from stemdist_ray.forecasters.base_class import (
+    Forecaster,
+    ForecasterOptions,
+    GraphForecaster,
+    WindowShape,
+)
 from stemdist_ray.forecasters.catalog import (
     FORECASTERS,
     build_forecaster,
     check_forecaster,
+    check_takes_graph,
     describe_forecasters,
+    takes_graph,
 )
 
 register_forecaster = FORECASTERS.register
@@ -25,10 +32,12 @@ __all__ = [
     "FORECASTERS",
     "Forecaster",
     "ForecasterOptions",
+    "GraphForecaster",
     "WindowShape",
     "agcrn",
     "build_forecaster",
     "check_forecaster",
+    "check_takes_graph",
     "describe_forecasters",
     "dlinear",
     "fouriergnn",
@@ -39,4 +48,5 @@ __all__ = [
     "stgcn",
     "stid",
     "stnorm",
+    "takes_graph",
 ]

@@ -6,14 +6,16 @@ Axis letters: W windows, L lookback, H horizon, N locations, F features.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.data.windows import WindowedSeries
+from stemdist_ray.errors import ConfigError
 
 
 class ForecasterOptions(BaseModel):
@@ -33,6 +35,7 @@ class WindowShape:
         target: Position of the forecast feature among them.
         num_covariates: C, calendar columns: the last of the F features.
         residual: Whether it forecasts what a base leaves over; its forecasts then start at zero.
+        graph: Whether it is given a graph of the locations.
     """
 
     lookback: int
@@ -41,6 +44,7 @@ class WindowShape:
     target: int = 0
     num_covariates: int = 0
     residual: bool = False
+    graph: bool = False
 
     @classmethod
     def of(cls, windows: WindowedSeries) -> WindowShape:
@@ -52,7 +56,12 @@ class WindowShape:
             target=windows.target,
             num_covariates=windows.num_covariates,
             residual=windows.base is not None,
+            graph=windows.graph is not None,
         )
+
+    def to_json(self) -> dict[str, Any]:
+        """All sizes by name; ``graph`` only where there is one, as before there were any."""
+        return {n: v for n, v in asdict(self).items() if n != "graph" or self.graph}
 
 
 class Forecaster(nn.Module, ABC):
@@ -97,14 +106,24 @@ class Forecaster(nn.Module, ABC):
             (W, H, N) scaled forecasts.
         """
 
-    def forward(self, x: Tensor, mean_window: Tensor) -> Tensor:
+    def encode_with(self, mean_window: Tensor, graph: LocationGraph | None = None) -> Any:
+        """The same with what is given besides, which a forecaster that takes no graph leaves alone.
+
+        Args:
+            mean_window: (N, L, F) mean windows.
+            graph: Between the same N locations; needed where ``shape`` says so.
+        """
+        del graph
+        return self.encode(mean_window)
+
+    def forward(self, x: Tensor, mean_window: Tensor, graph: LocationGraph | None = None) -> Tensor:
         """Encode the locations and forecast: (W, L, N, F) and (N, L, F) to (W, H, N).
 
         This is what training calls. With ``precision`` = "bfloat16" the products of ``predict``
         are computed in bfloat16 (torch's autocast), and with them those of its gradients of any
         order. Which locations are neighbours is decided in float32: close strengths would tie.
         """
-        state = self.encode(mean_window)
+        state = self.encode_with(mean_window, graph)
         if self.precision == "float32":
             return self.predict(x, state)
         with torch.autocast(x.device.type, torch.bfloat16):
@@ -128,3 +147,30 @@ class Forecaster(nn.Module, ABC):
     def num_parameters(self) -> int:
         """Number of trainable numbers."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+
+class GraphForecaster(Forecaster):
+    """A forecaster that can be given a graph of the locations.
+
+    Where ``shape.graph`` is false it is built without one, and learns its own alone.
+    """
+
+    @abstractmethod
+    def encode(self, mean_window: Tensor, graph: LocationGraph | None = None) -> Any:
+        """Turn (N, L, F) mean windows and the graph between them into what ``predict`` needs."""
+
+    def encode_with(self, mean_window: Tensor, graph: LocationGraph | None = None) -> Any:
+        """Encode with the graph where the forecaster was built for one.
+
+        Raises:
+            ConfigError: It was, and there is none, or one of other locations.
+        """
+        if not self.shape.graph:
+            return self.encode(mean_window)
+        if graph is None or graph.num_locations != len(mean_window):
+            found = "none" if graph is None else f"one of {graph.num_locations}"
+            raise ConfigError(
+                f"{type(self).__name__} was built for a graph of its {len(mean_window)} locations; "
+                f"found {found}"
+            )
+        return self.encode(mean_window, graph)

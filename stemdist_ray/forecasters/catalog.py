@@ -8,13 +8,20 @@ A package of its own adds one by an entry point in its pyproject.toml::
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from stemdist_ray.config import ForecasterConfig, describe_validation_error
+from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.errors import ConfigError
-from stemdist_ray.forecasters.base_class import Forecaster, ForecasterOptions, WindowShape
+from stemdist_ray.forecasters.base_class import (
+    Forecaster,
+    ForecasterOptions,
+    GraphForecaster,
+    WindowShape,
+)
 from stemdist_ray.forecasters.modules import as_forecaster
 from stemdist_ray.forecasters.with_base import start_at_zero
 from stemdist_ray.registry import Registry
@@ -38,6 +45,39 @@ def check_forecaster(config: ForecasterConfig) -> ForecasterOptions:
         raise ConfigError(f"forecaster {config.name}: {text}") from error
 
 
+def takes_graph(name: str) -> bool:
+    """Whether a registered forecaster can be given a graph of the locations.
+
+    Raises:
+        ConfigError: Unknown name.
+    """
+    return issubclass(FORECASTERS.get(name), GraphForecaster)
+
+
+def check_takes_graph(name: str, setting: str) -> None:
+    """Refuse a graph for a forecaster that takes none.
+
+    Args:
+        name: Of the forecaster.
+        setting: That names the graph.
+
+    Raises:
+        ConfigError: It takes none; which do.
+    """
+    if not takes_graph(name):
+        some = ", ".join(n for n in FORECASTERS.names() if takes_graph(n))
+        raise ConfigError(
+            f"the forecaster {name} takes no graph ({setting}); {some} do: choose one of them "
+            "(forecaster.name), or leave the graph out"
+        )
+
+
+def shape_for(config: ForecasterConfig, windows: WindowedSeries) -> WindowShape:
+    """The sizes a forecaster is built for; a graph only counts for one that takes it."""
+    shape = WindowShape.of(windows)
+    return replace(shape, graph=shape.graph and takes_graph(config.name))
+
+
 def build_forecaster(config: ForecasterConfig, shape: WindowShape) -> Forecaster:
     """Build a registered forecaster with fresh weights from torch's current random state.
 
@@ -47,6 +87,8 @@ def build_forecaster(config: ForecasterConfig, shape: WindowShape) -> Forecaster
         ConfigError: Unknown name or options.
     """
     options = check_forecaster(config)
+    if shape.graph:
+        check_takes_graph(config.name, "its shape")
     model: Forecaster = FORECASTERS.get(config.name)(shape, options)  # type: ignore[call-arg, arg-type]
     if shape.residual:
         model = start_at_zero(model)

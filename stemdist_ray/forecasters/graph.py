@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,6 +20,9 @@ from stemdist_ray.forecasters.bilinear import Bilinear
 
 _ROWS_PER_BLOCK = 1024
 _DENSE_ON_GPU = 4096  # locations; dense products are as fast there, and repeat to the last bit
+
+Prior = Callable[[int, int], Tensor]
+"""Strengths of given edges, 0 to 1, from the locations of a range to all: (n, N)."""
 
 
 class Graph(ABC):
@@ -99,7 +103,7 @@ class Neighbours:
         else:
             starts = torch.arange(0, count * width + 1, width, device=values.device)
             places, entries = self.columns.flatten(), values.flatten()
-        product: Tensor = _csr(starts, places, entries, count) @ state
+        product: Tensor = csr(starts, places, entries, count) @ state
         return product
 
     def sample(self, rows: Tensor, columns: Tensor) -> Tensor:
@@ -115,7 +119,7 @@ class Neighbours:
         count, width = self.columns.shape
         starts = torch.arange(0, count * width + 1, width, device=rows.device)
         zeros = rows.new_zeros(count * width)
-        pattern = _csr(starts, self.columns.flatten(), zeros, count)
+        pattern = csr(starts, self.columns.flatten(), zeros, count)
         product = torch.sparse.sampled_addmm(pattern, rows, columns.T, beta=0.0)
         entries: Tensor = product.values().view(count, width)
         return entries
@@ -215,10 +219,11 @@ def _normalised(rows: Tensor, columns: Tensor, values: Tensor, count: int, decay
     order = rows.argsort(stable=True)
     starts = functional.pad(torch.bincount(rows, minlength=count).cumsum(0), (1, 0))
     scaled = (values * decay / total[rows])[order]
-    return _csr(starts, columns[order], scaled, count)
+    return csr(starts, columns[order], scaled, count)
 
 
-def _csr(starts: Tensor, columns: Tensor, values: Tensor, count: int) -> Tensor:
+def csr(starts: Tensor, columns: Tensor, values: Tensor, count: int) -> Tensor:
+    """A sparse (N, N) matrix of its rows: where they start, their columns, their values."""
     with warnings.catch_warnings():
         # Some releases of torch warn of unchecked invariants although told not to check them.
         warnings.filterwarnings("ignore", "Sparse (CSR tensor support is|invariant checks are)")
@@ -239,10 +244,18 @@ class GraphLearner(nn.Module):
         saturation: a (paper: 3).
         decay: 1 - alpha of the propagation.
         dense_limit: Up to this many locations the graph is dense; on a GPU up to some thousands.
+        given: Whether a given graph is added to the products before the edges are chosen; its
+            edges count 1 at first, which is much for tanh, and then what is learned.
     """
 
     def __init__(
-        self, embedding: int, top_k: int, saturation: float, decay: float, dense_limit: int = 256
+        self,
+        embedding: int,
+        top_k: int,
+        saturation: float,
+        decay: float,
+        dense_limit: int = 256,
+        given: bool = False,
     ) -> None:
         super().__init__()
         self.source = nn.Linear(embedding, embedding)
@@ -251,34 +264,49 @@ class GraphLearner(nn.Module):
         self.saturation = saturation
         self.decay = decay
         self.dense_limit = dense_limit
+        self.prior_weight = nn.Parameter(torch.ones(())) if given else None
 
-    def forward(self, first: Tensor, second: Tensor) -> Graph:
-        """Build the graph of N locations from two (N, R) embeddings."""
+    def forward(self, first: Tensor, second: Tensor, prior: Prior | None = None) -> Graph:
+        """Build the graph of N locations from two (N, R) embeddings, and a given one."""
         source = torch.tanh(self.saturation * self.source(first))
         target = torch.tanh(self.saturation * self.target(second))
         left = torch.cat([source, target], dim=1)
         right = torch.cat([target, -source], dim=1)
         count = len(left)
         if count <= (max(self.dense_limit, _DENSE_ON_GPU) if left.is_cuda else self.dense_limit):
-            return self._dense(left, right)
-        with torch.no_grad():
-            columns = torch.cat(
-                [
-                    (left[first_row : first_row + _ROWS_PER_BLOCK] @ right.T)
-                    .topk(self.top_k, dim=1)
-                    .indices
-                    for first_row in range(0, count, _ROWS_PER_BLOCK)
-                ]
-            )
+            return self._dense(left, right, prior)
+        parts = [
+            self._strongest(left, right, first_row, prior)
+            for first_row in range(0, count, _ROWS_PER_BLOCK)
+        ]
+        columns = torch.cat([part for part, _ in parts])
         # Not right[columns]: threads would add its gradients in any order.
         strength = torch.einsum("nr,nkr->nk", left, functional.embedding(columns, right))
+        if prior is not None and self.prior_weight is not None:
+            known = torch.cat([part for _, part in parts if part is not None])
+            strength = strength + self.prior_weight * known
         return SparseGraph(Neighbours(columns), self._edge(strength), self.decay)
+
+    @torch.no_grad()
+    def _strongest(
+        self, left: Tensor, right: Tensor, first_row: int, prior: Prior | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Neighbours of a block of locations, (n, k), and what the given graph has there."""
+        rows = left[first_row : first_row + _ROWS_PER_BLOCK]
+        strength = rows @ right.T
+        if prior is None or self.prior_weight is None:
+            return strength.topk(self.top_k, dim=1).indices, None
+        known = prior(first_row, first_row + len(rows))
+        columns = (strength + self.prior_weight * known).topk(self.top_k, dim=1).indices
+        return columns, known.gather(1, columns)
 
     def _edge(self, strength: Tensor) -> Tensor:
         return torch.relu(torch.tanh(self.saturation * strength))
 
-    def _dense(self, left: Tensor, right: Tensor) -> Graph:
+    def _dense(self, left: Tensor, right: Tensor, prior: Prior | None) -> Graph:
         strength = left @ right.T
+        if prior is not None and self.prior_weight is not None:
+            strength = strength + self.prior_weight * prior(0, len(left))
         edges = self._edge(strength)
         if self.top_k < len(left):
             # Chosen before the saturating tanh, which makes many strong edges equal to 1.

@@ -1,7 +1,8 @@
 """Graph WaveNet: dilated convolutions over time, diffusion over a learned graph.
 
 Source: Wu et al., "Graph WaveNet for Deep Spatial-Temporal Graph Modeling", IJCAI 2019
-(arXiv:1906.00121).
+(arXiv:1906.00121). Where a graph is given, values spread along its edges and against them as well,
+as in the paper.
 
 Axis letters: N locations, W windows, T steps, C channels, F features.
 """
@@ -15,9 +16,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.forecasters.adaptive import AdaptiveGraph
-from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
+from stemdist_ray.forecasters.base_class import GraphForecaster, WindowShape
 from stemdist_ray.forecasters.catalog import FORECASTERS
+from stemdist_ray.forecasters.given_graph import DiffusionGraph, Support
 from stemdist_ray.forecasters.layers import (
     DilatedConvolution,
     dropout,
@@ -51,13 +54,13 @@ class GraphWavenetOptions(EncoderOptions):
 class WavenetLayer(nn.Module):
     """Gated dilated convolution, diffusion over the graph, residual, batch norm."""
 
-    def __init__(self, options: GraphWavenetOptions, dilation: int) -> None:
+    def __init__(self, options: GraphWavenetOptions, dilation: int, supports: int) -> None:
         super().__init__()
         channels = options.channels
         self.hops, self.drop = options.hops, options.dropout
         self.convolution = DilatedConvolution(channels, 2 * channels, options.kernel_size, dilation)
         self.skip = nn.Linear(channels, options.skip_channels)
-        self.diffuse = nn.Linear((options.hops + 1) * channels, channels)
+        self.diffuse = nn.Linear((supports * options.hops + 1) * channels, channels)
         self.norm = nn.BatchNorm1d(channels)
 
     def forward(self, x: Tensor, graph: AdaptiveGraph) -> tuple[Tensor, Tensor]:
@@ -71,7 +74,7 @@ class WavenetLayer(nn.Module):
 
 
 @FORECASTERS.register("graph_wavenet")
-class GraphWavenet(Forecaster):
+class GraphWavenet(GraphForecaster):
     """Graph WaveNet with its adaptive graph, on any number of locations.
 
     Args:
@@ -90,13 +93,20 @@ class GraphWavenet(Forecaster):
         self.source_encoder = build_encoder(shape, options)
         self.target_encoder = build_encoder(shape, options)
         self.input_projection = nn.Linear(shape.num_features, options.channels)
-        self.layers = nn.ModuleList(WavenetLayer(options, d) for d in options.dilations)
+        self.supports = 3 if shape.graph else 1  # the adaptive one, and two that are given
+        self.layers = nn.ModuleList(
+            WavenetLayer(options, d, self.supports) for d in options.dilations
+        )
         self.end = nn.Linear(options.skip_channels, options.end_channels)
         self.output_projection = nn.Linear(options.end_channels, shape.horizon)
 
-    def encode(self, mean_window: Tensor) -> AdaptiveGraph:
-        """The adaptive graph of N locations from their (N, L, F) mean windows."""
-        return AdaptiveGraph(self.source_encoder(mean_window), self.target_encoder(mean_window))
+    def encode(self, mean_window: Tensor, graph: LocationGraph | None = None) -> AdaptiveGraph:
+        """The adaptive graph of N locations from their (N, L, F) mean windows, and a given one."""
+        first, second = self.source_encoder(mean_window), self.target_encoder(mean_window)
+        if graph is None:
+            return AdaptiveGraph(first, second)
+        along, against = (Support.of(graph, d, mean_window) for d in ("forward", "backward"))
+        return DiffusionGraph(first, second, (along, against))
 
     def predict(self, x: Tensor, state: AdaptiveGraph) -> Tensor:
         """Forecast (W, H, N) from (W, L, N, F)."""
@@ -115,5 +125,7 @@ class GraphWavenet(Forecaster):
     def activation_floats(self) -> int:
         """Gates, hops and sums of every layer, and the wide end."""
         options, steps = self.options, max(self.steps, self.shape.lookback)
-        layer = steps * options.channels * (8 + options.hops) + options.skip_channels
+        layer = (
+            steps * options.channels * (8 + self.supports * options.hops) + options.skip_channels
+        )
         return len(self.layers) * layer // 2 + 2 * options.end_channels

@@ -1,7 +1,8 @@
 """MTGNN with STemDist's location encoder in place of its node embeddings.
 
 Source: Wu et al., "Connecting the Dots: Multivariate Time Series Forecasting with Graph Neural
-Networks", KDD 2020 (arXiv:2005.11650).
+Networks", KDD 2020 (arXiv:2005.11650). Where a graph is given, it is added to the learned strengths
+before the strongest edges are chosen; how much it counts is learned.
 
 Axis letters: N locations, W windows, L lookback, H horizon, T steps, C channels, F features.
 """
@@ -15,8 +16,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
+from stemdist_ray.data.location_graph import LocationGraph
+from stemdist_ray.forecasters.base_class import GraphForecaster, WindowShape
 from stemdist_ray.forecasters.catalog import FORECASTERS
+from stemdist_ray.forecasters.given_graph import prior_of
 from stemdist_ray.forecasters.graph import Graph, GraphLearner
 from stemdist_ray.forecasters.layers import (
     InceptionKernels,
@@ -56,7 +59,7 @@ class MtgnnOptions(EncoderOptions):
 
 
 @FORECASTERS.register("mtgnn")
-class Mtgnn(Forecaster):
+class Mtgnn(GraphForecaster):
     """MTGNN on any number of locations.
 
     Args:
@@ -81,7 +84,11 @@ class Mtgnn(Forecaster):
         self.source_encoder = build_encoder(shape, options)
         self.target_encoder = build_encoder(shape, options)
         self.graph = GraphLearner(
-            options.embedding, options.top_k, options.saturation, 1 - options.alpha
+            options.embedding,
+            options.top_k,
+            options.saturation,
+            1 - options.alpha,
+            given=shape.graph,
         )
         self.input_projection = nn.Linear(features, channels)
         self.kernels = nn.ModuleList(
@@ -99,12 +106,14 @@ class Mtgnn(Forecaster):
         self.end = nn.Linear(options.skip_channels, options.end_channels)
         self.output_projection = nn.Linear(options.end_channels, shape.horizon)
 
-    def encode(self, mean_window: Tensor) -> Graph:
-        """Learn the graph of N locations from their (N, L, F) mean windows."""
-        graph: Graph = self.graph(
-            self.source_encoder(mean_window), self.target_encoder(mean_window)
+    def encode(self, mean_window: Tensor, graph: LocationGraph | None = None) -> Graph:
+        """Learn the graph of N locations from their (N, L, F) mean windows, and a given one."""
+        learned: Graph = self.graph(
+            self.source_encoder(mean_window),
+            self.target_encoder(mean_window),
+            None if graph is None else prior_of(graph, mean_window),
         )
-        return graph
+        return learned
 
     def predict(self, x: Tensor, state: Graph) -> Tensor:
         """Forecast (W, H, N) from (W, L, N, F)."""

@@ -2,7 +2,8 @@
 
 Source: Yu et al., "Spatio-Temporal Graph Convolutional Networks: A Deep Learning Framework for
 Traffic Forecasting", IJCAI 2018 (arXiv:1709.04875), with an adaptive graph in place of the road
-network's.
+network's. Where that is given, too, the graph is a mixture of both, whose share is learned; edges
+then count in both directions, as the paper's have none.
 
 Axis letters: N locations, W windows, T steps, C channels, K kernel size, F features.
 """
@@ -16,9 +17,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.forecasters.adaptive import AdaptiveGraph
-from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
+from stemdist_ray.forecasters.base_class import GraphForecaster, WindowShape
 from stemdist_ray.forecasters.catalog import FORECASTERS
+from stemdist_ray.forecasters.given_graph import MixedGraph, Support
 from stemdist_ray.forecasters.layers import DilatedConvolution, locations_first, windows_first
 from stemdist_ray.forecasters.location_encoder import EncoderOptions, build_encoder
 
@@ -81,7 +84,7 @@ class StgcnBlock(nn.Module):
 
 
 @FORECASTERS.register("stgcn")
-class Stgcn(Forecaster):
+class Stgcn(GraphForecaster):
     """STGCN on any number of locations; all horizon steps come from one output layer.
 
     Args:
@@ -108,10 +111,16 @@ class Stgcn(Forecaster):
         self.last = GatedConvolution(channels, channels, max(shape.lookback, self.steps) - used)
         self.end = nn.Linear(channels, channels)
         self.output_projection = nn.Linear(channels, shape.horizon)
+        # What the given graph's share is the sigmoid of: half of the mixture at first.
+        self.given_share = nn.Parameter(torch.zeros(())) if shape.graph else None
 
-    def encode(self, mean_window: Tensor) -> AdaptiveGraph:
-        """The adaptive graph of N locations from their (N, L, F) mean windows."""
-        return AdaptiveGraph(self.source_encoder(mean_window), self.target_encoder(mean_window))
+    def encode(self, mean_window: Tensor, graph: LocationGraph | None = None) -> AdaptiveGraph:
+        """The adaptive graph of N locations from their (N, L, F) mean windows, or a mixture."""
+        first, second = self.source_encoder(mean_window), self.target_encoder(mean_window)
+        if graph is None or self.given_share is None:
+            return AdaptiveGraph(first, second)
+        given = Support.of(graph, "both", mean_window)
+        return MixedGraph(first, second, given, torch.sigmoid(self.given_share))
 
     def predict(self, x: Tensor, state: AdaptiveGraph) -> Tensor:
         """Forecast (W, H, N) from (W, L, N, F)."""
@@ -128,4 +137,5 @@ class Stgcn(Forecaster):
     def activation_floats(self) -> int:
         """The first block dominates."""
         options, steps = self.options, max(self.steps, self.shape.lookback)
-        return steps * options.channels * (6 + 2 * options.order) * options.blocks * 2 // 3
+        terms = options.order * (4 if self.shape.graph else 2)  # of a mixture both parts are kept
+        return steps * options.channels * (6 + terms) * options.blocks * 2 // 3

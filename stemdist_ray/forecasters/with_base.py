@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.forecasters.base_class import Forecaster
 
 
@@ -33,6 +34,10 @@ class GatedForecaster(Forecaster):
     def encode(self, mean_window: Tensor) -> Any:
         """What the inner forecaster makes of (N, L, F) mean windows."""
         return self.inner.encode(mean_window)
+
+    def encode_with(self, mean_window: Tensor, graph: LocationGraph | None = None) -> Any:
+        """What the inner forecaster makes of them and of a given graph."""
+        return self.inner.encode_with(mean_window, graph)
 
     def predict(self, x: Tensor, state: Any) -> Tensor:
         """Forecast (W, H, N) from (W, L, N, F)."""

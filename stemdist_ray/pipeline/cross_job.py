@@ -32,7 +32,8 @@ def evaluate_forecasters(
 
     On the default track: on top of the data set's base where it has one.
 
-    Every forecaster has its default options, the surrogate those it distilled with.
+    Every forecaster has its default options, the surrogate those it distilled with. A given graph
+    goes to those that take one.
 
     Args:
         artifact: As for :func:`stemdist_ray.evaluate`; in a folder, the table is also written to
@@ -54,7 +55,7 @@ def evaluate_forecasters(
     wanted = [row for row in wanted_rows(full_data) if row.in_cross_table]
     rows: dict[str, dict[str, RowResult]] = {}
     failed: dict[str, str] = {}
-    with opened_comparison(artifact, source, config, reporter, executor) as work:
+    with opened_comparison(artifact, source, config, reporter, executor, names) as work:
         surrogate, track = work.dataset.config.forecaster, work.tracks[0]
         kinds = [surrogate if n == surrogate.name else ForecasterConfig(name=n) for n in names]
         cells = [Cell(kind, track, row) for kind in kinds for row in wanted]
@@ -75,6 +76,7 @@ def evaluate_forecasters(
         protocol=work.config.evaluation.protocol,
         seed=work.config.seed,
         track=track,
+        graph=work.graph,
     )
     if work.folder is not None:
         write_json(work.folder / CROSS_EVALUATION, result.to_json())

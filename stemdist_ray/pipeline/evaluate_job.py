@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from stemdist_ray.execution.devices import worker_device
 from stemdist_ray.execution.executor import Executor
 from stemdist_ray.execution.select import open_executor
 from stemdist_ray.forecasters import check_forecaster
+from stemdist_ray.pipeline.given_graph import check_graph, with_given_graph
 from stemdist_ray.pipeline.track import ended
 from stemdist_ray.progress import Reporter, SilentReporter
 from stemdist_ray.system.files import write_json
@@ -83,6 +84,7 @@ def evaluate(
         seed=work.config.seed,
         peak_rss_mib=memory.peak_mib,
         distill_seconds=work.dataset.manifest.distill_seconds(),
+        graph=work.graph,
     )
     if work.folder is not None:
         write_json(work.folder / EVALUATION, result.to_json())
@@ -113,6 +115,12 @@ class EvaluationWork:
     comparison: Comparison
     tracks: tuple[str, ...]
 
+    @property
+    def graph(self) -> str | None:
+        """What the given graph is, None where none was given."""
+        graph = self.comparison.data.material.source.windows.graph
+        return None if graph is None else graph.about
+
 
 @contextmanager
 def opened_comparison(
@@ -121,19 +129,25 @@ def opened_comparison(
     config: DistillConfig | None,
     reporter: Reporter,
     executor: Executor | None = None,
+    forecasters: Sequence[str] | None = None,
 ) -> Iterator[EvaluationWork]:
-    """Read artifact and source and make ready to train; see :func:`evaluate`."""
+    """Read artifact and source and make ready to train; see :func:`evaluate`.
+
+    ``forecasters`` are the evaluators, by name; None = the one of the settings.
+    """
     folder = None if isinstance(artifact, SyntheticDataset) else Path(artifact)
     dataset = (
         artifact if isinstance(artifact, SyntheticDataset) else SyntheticDataset.load(artifact)
     )
     config = config or dataset.config
     check_forecaster(config.forecaster)
+    check_graph(config.evaluation, forecasters or [config.forecaster.name], reporter)
     # Coordinates play no part here, and their file may be elsewhere by now.
     data_config = dataset.config.data.model_copy(update={"locations_file": None})
     prepared = prepare_source(source, data_config)
     check_fits(dataset, prepared, reporter)
     prepared = prepared.with_rules(dataset.rule.calendar, dataset.rule.season)
+    prepared = with_given_graph(prepared, config.evaluation, reporter)
     with torch_threads(config.worker.coordinator_threads):
         fitted = dataset.fitted_base
         base = None if fitted is None else fitted.bind(prepared)

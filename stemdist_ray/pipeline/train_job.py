@@ -22,6 +22,7 @@ from stemdist_ray.forecasters.closed_form.fit_base import FittedBase, fit_base
 from stemdist_ray.forecasters.closed_form.live import InputRule
 from stemdist_ray.pipeline.evaluate_job import check_fits
 from stemdist_ray.pipeline.folders import check_folder, make_folder
+from stemdist_ray.pipeline.given_graph import check_graph, with_given_graph
 from stemdist_ray.pipeline.track import dataset_of, ended, job_tags, remember_run, remembered_run
 from stemdist_ray.progress import Reporter, SilentReporter
 from stemdist_ray.system.environment import hardware, package_versions
@@ -94,6 +95,7 @@ def train_forecaster(
     folder, reporter = Path(out), reporter or SilentReporter()
     config = config or TrainConfig()
     check_forecaster(config.forecaster)
+    check_graph(config.training, [config.forecaster.name], reporter)
     worker_device(config)
     _check_register(config, register_as)
     _check_out(folder, resume=resume, overwrite=overwrite)
@@ -107,6 +109,7 @@ def train_forecaster(
         if dataset is not None:
             check_fits(dataset, prepared, reporter)
             prepared = prepared.with_rules(dataset.rule.calendar, dataset.rule.season)
+        prepared = with_given_graph(prepared, config.training, reporter)
         return _train(prepared, folder, config, dataset, distilled, register_as, resume, reporter)
 
 
@@ -126,7 +129,10 @@ def _train(
     source = source.with_base(None if fitted is None else fitted.bind(source))
     if dataset is not None:
         targets = dataset.y if fitted is None else dataset.residual()
-        windows = DistilledWindows(dataset.inputs(), targets, dataset.cluster_size)
+        graph = source.windows.graph
+        if graph is not None:
+            graph = graph.of_clusters(dataset.clustering.assignment)
+        windows = DistilledWindows(dataset.inputs(), targets, dataset.cluster_size, graph)
     work = training_work(config, source, windows, _hash(source, windows))
     make_folder(folder, resume=resume)
     tracker = create_tracker(config.tracking, folder.absolute().parent)
@@ -203,6 +209,7 @@ def _finish(
         location_ids=source.location_ids,
         unit=source.target_unit,
         base=fitted,
+        graph=source.windows.graph,
     )
     trained.save(folder / MODEL)
     result = TrainResult(
@@ -226,7 +233,9 @@ def _finish(
 
 
 def _record(result: TrainResult, config: TrainConfig, source: PreparedSource) -> dict[str, Any]:
+    graph = source.windows.graph
     return {
+        **({} if graph is None else {"graph": graph.about}),
         "source": source.description.to_json(),
         "test": Summary.of([result.test]).to_json(),
         "validation_relative_rmse": result.validation,

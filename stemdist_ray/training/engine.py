@@ -249,6 +249,7 @@ def add_gradients(model: Forecaster, step: TrainingStep, share: float = 1.0) -> 
     """Add the gradients of ``share`` times the step's loss, within the memory budget."""
     for held, part in step.pieces(windows_per_batch(model, step.x.shape[2], TRAINING_BUDGET)):
         factor = held * share
-        forecast = model(part.x, part.mean_window)
+        given = (part.graph,) if model.shape.graph else ()
+        forecast = model(part.x, part.mean_window, *given)
         loss = weighted_loss(forecast, part.y, part.weights, part.observed)
         torch.autograd.backward(loss if factor == 1.0 else factor * loss)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.training.losses import location_weights
 from stemdist_ray.training.partition import random_partition
@@ -35,6 +36,7 @@ class TrainingStep:
         mean_window: (N, L, F) mean window of each location, for its encoder.
         weights: (N,) loss weights, mean 1.
         observed: (W, H, N) bool or None.
+        graph: Between the N locations, where one was given.
     """
 
     x: Tensor
@@ -42,6 +44,7 @@ class TrainingStep:
     mean_window: Tensor
     weights: Tensor
     observed: Tensor | None
+    graph: LocationGraph | None = None
 
     def every(self, size: int, first: int) -> TrainingStep:
         """The windows at ``first``, ``first + size``, ...: one worker's part of the step."""
@@ -100,6 +103,7 @@ class FixedWindows:
         observed: (W, H, N) bool or None.
         device: Where to train.
         mean_window: (N, L, F) for the encoder; None = the mean of ``x``.
+        graph: Between the N locations, where one was given.
     """
 
     def __init__(
@@ -111,11 +115,12 @@ class FixedWindows:
         observed: npt.NDArray[np.bool_] | None = None,
         device: torch.device | str = "cpu",
         mean_window: npt.NDArray[np.float32] | None = None,
+        graph: LocationGraph | None = None,
     ) -> None:
         self.x, self.y = torch.tensor(x, device=device), torch.tensor(y, device=device)
         self.observed = None if observed is None else torch.tensor(observed, device=device)
         self.size = torch.tensor(cluster_size, dtype=torch.float32, device=device)
-        self.subsets = subsets
+        self.subsets, self.graph = subsets, graph
         self.mean_window = mean_window_of(self.x)
         if mean_window is not None:
             self.mean_window = torch.tensor(mean_window, device=device)
@@ -130,6 +135,7 @@ class FixedWindows:
                 mean_window=self.mean_window[at],
                 weights=location_weights(self.size[at]),
                 observed=None if self.observed is None else self.observed[:, :, at],
+                graph=None if self.graph is None else self.graph.take(part),
             )
 
 
@@ -271,4 +277,5 @@ def full_step(
         mean_window=torch.tensor(some, device=device),
         weights=torch.ones(batch.x.shape[2], device=device),
         observed=batch.observed,
+        graph=windows.graph_of(locations),
     )

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stemdist_ray.config import TrainConfig
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import WindowedSeries, evenly_spaced
 from stemdist_ray.evaluation.predict import EvaluationWindows
@@ -25,11 +26,13 @@ class DistilledWindows:
         x: (W, L, K, F) scaled.
         y: (W, H, K) scaled.
         cluster_size: (K,) loss weights.
+        graph: Between the K clusters, where one was given.
     """
 
     x: npt.NDArray[np.float32]
     y: npt.NDArray[np.float32]
     cluster_size: npt.NDArray[np.int64]
+    graph: LocationGraph | None = None
 
 
 class _Dealt:
@@ -51,7 +54,9 @@ class _DistilledData:
 
     def __call__(self, rank: int, size: int, device: str) -> TrainingData:
         own = self.windows
-        fixed = FixedWindows(own.x, own.y, own.cluster_size, self.subsets, device=device)
+        fixed = FixedWindows(
+            own.x, own.y, own.cluster_size, self.subsets, device=device, graph=own.graph
+        )
         return fixed if size == 1 else _Dealt(fixed, size, rank)
 
 
@@ -88,6 +93,8 @@ def training_work(
         # The later splits need not travel to the workers.
         train = source.windows.head(source.train_steps)
         data = _AllData(train, source.starts["train"], mean_window, config.training.batch)
+    graph = source.windows.graph
+    given = {} if graph is None else {"training.graph": graph.digest()}
     return TrainingWork(
         data=data,
         selection=EvaluationWindows.of(source, chosen).compact(),
@@ -96,5 +103,5 @@ def training_work(
         forecaster=config.forecaster,
         training=config.training,
         seed=config.seed,
-        deciding={**config.deciding(), "readings": data_hash},
+        deciding={**config.deciding(), "readings": data_hash, **given},
     )

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 
 import numpy as np
@@ -54,9 +53,7 @@ def test_members_keep_their_order(tmp_path):
 def test_a_residual_teacher_stays_one(tmp_path, teacher):
     save_teacher(tmp_path, teacher)
     assert load_teacher(tmp_path).shape.residual
-    assert json.loads((tmp_path / "teacher.json").read_text())["shape"] == dataclasses.asdict(
-        teacher.shape
-    )
+    assert json.loads((tmp_path / "teacher.json").read_text())["shape"] == teacher.shape.to_json()
 
 
 def test_where_there_is_no_teacher_there_is_none(tmp_path):

@@ -1,4 +1,5 @@
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +7,8 @@ import torch
 
 from stemdist_ray import baselines
 from stemdist_ray.baselines import ROWS, TrainedRow, closed_form_rows, register_row, trained_rows
+from stemdist_ray.baselines.random_subset import draw_subset
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.errors import ConfigError
 
 ALL = [*trained_rows(), *closed_form_rows()]
@@ -105,3 +108,22 @@ def test_the_real_windows_carry_the_base_of_the_track(based_material):
     assert based_material.windows.base is based_material.base
     assert dataclasses.replace(based_material, base=None).windows.base is None
     assert based_material.source.windows.base is None
+
+
+def test_every_row_has_the_graph_of_what_it_is_trained_on(based_material, rng):
+    """The clusters, or the locations that were drawn."""
+    graph = LocationGraph.of(rng.random((12, 12)) * (rng.random((12, 12)) < 0.5))
+    material = replace(based_material, source=based_material.source.with_graph(graph))
+    drawn = graph.take(draw_subset(material, 3)[1])
+    clusters = graph.of_clusters(material.clustering.assignment)
+    for name, wanted in (
+        ("distilled", clusters),
+        ("centroid", clusters),
+        ("random_subset", drawn),
+        ("random_teacher", drawn),
+    ):
+        row = ROWS.get(name)
+        assert row.data(material, 3).data.graph.digest() == wanted.digest(), name
+        assert row.data(based_material, 3).data.graph is None
+    for name in ("node_sampled", "full_data"):
+        assert ROWS.get(name).data(material, 3).data.windows.graph is graph

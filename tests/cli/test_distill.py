@@ -113,3 +113,8 @@ def test_a_finished_run_is_not_written_over(folder):
     check_refused(result, "holds a finished run already")
     assert "choose another --out, or move it aside with --overwrite" in result.stderr
     assert sorted(p.name for p in folder.iterdir()) == before
+
+
+def test_a_graph_is_refused(tmp_path):
+    result = run("distill", SOURCE, "--out", tmp_path / "o", "--graph", "adj.npz")
+    check_refused(result, "give it to stemdist evaluate or train")

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from tests.cli.conftest import SOURCE, check_refused, run
@@ -71,3 +72,18 @@ def test_bad_input(folder, options, words):
 def test_wrong_folder_or_source(folder, tmp_path):
     check_refused(run("evaluate", tmp_path / "none", "demo"), "does not exist")
     check_refused(run("evaluate", folder, "demo"), "locations that are not those")
+
+
+def test_a_graph_goes_to_those_that_take_one(folder, tmp_path):
+    np.save(tmp_path / "adj.npy", np.eye(24, k=1))
+    options = ["--epochs", "1", "--repeats", "1", "--set", "evaluation.rate_factors=[1.0]"]
+    graph = ["--graph", tmp_path / "adj.npy"]
+    result = run("evaluate", folder, SOURCE, "--forecaster", "dlinear,stgcn", *graph, *options)
+    assert result.exit_code == 0, result.output
+    assert "the graph goes to stgcn; dlinear take none" in " ".join(result.output.split())
+    check_refused(run("evaluate", folder, SOURCE, *graph), "stid takes no graph")
+
+
+def test_graph_options_become_settings(asked):
+    assert run("evaluate", "d", "demo", "--graph", "g", "--graph-kind", "weights").exit_code == 0
+    assert asked[0].layers[0] == {"evaluation": {"graph": "g", "graph_kind": "weights"}}

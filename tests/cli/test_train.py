@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from stemdist_ray import TrainedForecaster
@@ -106,3 +107,35 @@ def test_with_distilled_data_their_data_settings_hold(folder, tmp_path, option):
     result = train(SOURCE, "--out", tmp_path / "x", "--distilled", folder, *TINY_TRAINING, option)
     check_refused(result, f"a training on {folder} are those of that data set; leave out data.loo")
     assert not (tmp_path / "x").exists()
+
+
+def test_with_a_graph(tmp_path):
+    """Edges by position; the folder forecasts again without the file."""
+    edges = "".join(f"{at},{(at + 1) % 24},{1 + at % 3}\n" for at in range(24))
+    graph = tmp_path / "distance.csv"
+    graph.write_text("from,to,cost\n" + edges)
+    small = "--set=forecaster.options={channels: 4, graph_channels: 4, blocks: 1}"
+    options = ["--forecaster", "stgcn", "--graph", graph, small, *TINY_TRAINING[2:]]
+    result = train(SOURCE, "--out", tmp_path / "o", *options, "--lookback", 6, "--horizon", 4)
+    assert result.exit_code == 0, result.output
+    assert "graph distance.csv: 8 edges between 24 locations, weights from" in result.output
+    graph.unlink()
+    assert TrainedForecaster.load(tmp_path / "o" / "model").graph.num_edges == 8
+
+
+def test_graphs_that_are_refused(tmp_path):
+    out = ["--out", tmp_path / "o", "--set", "tracking.enabled=false", "--workers", 0]
+    graph = tmp_path / "adj_mx.pkl"
+    graph.write_bytes(b"x")
+    stgcn = ["--forecaster", "stgcn", "--graph"]
+    check_refused(train(SOURCE, *out, *stgcn, graph), "a pickle runs code when it is opened")
+    np.save(tmp_path / "g.npy", 5 * np.ones((24, 24)))
+    words = "say so by training.graph_kind (--graph-kind) = weights or distances"
+    check_refused(train(SOURCE, *out, *stgcn, tmp_path / "g.npy"), words)
+    words = "takes no graph (training.graph (--graph)); graph_wavenet, mtgnn, stgcn do"
+    check_refused(train(SOURCE, *out, "--graph", tmp_path / "g.npy"), words)
+    check_refused(train(SOURCE, *out, "--graph-kind", "weights"), "give training.graph (--graph)")
+    check_refused(
+        train(SOURCE, *out, *stgcn, graph, "--graph-kind", "roads"), "'weights' or 'distances'"
+    )
+    assert not (tmp_path / "o").exists()

@@ -4,6 +4,7 @@ import numpy as np
 
 from stemdist_ray.clustering.aggregate import cluster_series, interpolated, membership_matrix
 from stemdist_ray.clustering.kmeans import Clustering
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.data.windows import WindowedSeries
 
 CLUSTERING = Clustering(np.array([0, 1, 0, 1, 1]), np.array([2, 3]), 0.0)
@@ -58,3 +59,14 @@ def test_the_calendar_stays(based):
     mean = cluster_series(based.windows, clustering)
     assert mean.calendar is based.windows.calendar
     assert interpolated(mean).calendar is based.windows.calendar
+
+
+def test_the_graph_of_clusters_has_mean_weights(based, rng):
+    graph = LocationGraph.of(rng.random((12, 12)))
+    assignment = np.arange(12) % 3
+    clustering = Clustering(assignment, np.bincount(assignment), 0.0)
+    windows = based.with_graph(graph).windows
+    found = cluster_series(windows, clustering).graph.weights.toarray()
+    wanted = graph.weights.toarray()[np.ix_(assignment == 2, assignment == 0)].mean()
+    np.testing.assert_allclose(found[2, 0], wanted, rtol=1e-6)
+    assert cluster_series(based.windows, clustering).graph is None

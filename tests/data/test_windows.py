@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from stemdist_ray.config import DataConfig
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.data.prepared import prepare
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.data.windows import (
@@ -228,3 +229,15 @@ def test_append_calendar(rng):
     assert joined.shape == (2, 5, 3, 5)
     np.testing.assert_array_equal(joined[:, :, 1, 1:], calendar)
     np.testing.assert_array_equal(joined[..., :1], x)
+
+
+def test_a_graph_goes_with_the_locations(rng):
+    weights = rng.random((5, 5)).astype(np.float32)
+    values = rng.normal(size=(30, 5, 1)).astype(np.float32)
+    windows = WindowedSeries(values, None, 0, 4, 2, graph=LocationGraph.of(weights))
+    some = np.array([4, 1])
+    wanted = weights[np.ix_(some, some)]
+    np.testing.assert_array_equal(windows.select(some).graph.weights.toarray(), wanted)
+    np.testing.assert_array_equal(windows.graph_of(some).weights.toarray(), wanted)
+    assert windows.head(9).graph is windows.graph_of(None) is windows.graph
+    assert WindowedSeries(values, None, 0, 4, 2).graph_of(some) is None

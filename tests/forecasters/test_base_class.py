@@ -1,9 +1,13 @@
 """The contract that every registered forecaster keeps."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
 from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.forecasters import FORECASTERS, Forecaster, build_forecaster
 from stemdist_ray.forecasters.base_class import WindowShape
 
@@ -96,3 +100,15 @@ def through_a_step(name, precision):
 def test_base_class_is_abstract():
     with pytest.raises(TypeError, match="abstract"):
         Forecaster(SHAPE)
+
+
+def test_sizes_as_json_name_a_graph_only_where_there_is_one():
+    assert "graph" not in SHAPE.to_json()
+    for shape in (SHAPE, replace(SHAPE, graph=True)):
+        assert WindowShape(**shape.to_json()) == shape
+
+
+def test_a_graph_is_left_alone_by_those_that_take_none(name):
+    model, x, mean_window = make(name).eval(), torch.randn(2, 8, 6, 2), torch.randn(6, 8, 2)
+    graph = LocationGraph.of(np.eye(6, k=1))
+    assert torch.equal(model(x, mean_window, graph), model(x, mean_window))

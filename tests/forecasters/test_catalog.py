@@ -1,9 +1,20 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.errors import ConfigError
-from stemdist_ray.forecasters import FORECASTERS, build_forecaster, describe_forecasters
+from stemdist_ray.forecasters import (
+    FORECASTERS,
+    build_forecaster,
+    check_takes_graph,
+    describe_forecasters,
+    takes_graph,
+)
 from stemdist_ray.forecasters.base_class import WindowShape
+from stemdist_ray.forecasters.catalog import shape_for
 
 SHAPE = WindowShape(8, 5, 2)
 NAMES = [
@@ -48,3 +59,17 @@ def test_a_package_that_cannot_be_loaded_is_told_of_and_does_not_hide_the_others
     rows = {row["name"]: row for row in describe_forecasters()}
     assert "cannot be loaded" in rows["theirs"]["error"]
     assert set(NAMES) <= set(rows)
+
+
+def test_who_takes_a_graph(prepared):
+    takers = ["graph_wavenet", "mtgnn", "stgcn"]
+    assert [name for name in NAMES if takes_graph(name)] == takers
+    with pytest.raises(ConfigError, match=r"stid takes no graph \(here\); .*graph_wavenet, mtgnn"):
+        check_takes_graph("stid", "here")
+    with pytest.raises(ConfigError, match="stid takes no graph"):
+        build_forecaster(ForecasterConfig(name="stid"), replace(SHAPE, graph=True))
+    given = prepared.with_graph(LocationGraph.of(np.eye(24))).windows
+    for name in NAMES:
+        config = ForecasterConfig(name=name)
+        assert shape_for(config, given).graph == (name in takers)
+        assert not shape_for(config, prepared.windows).graph

@@ -1,7 +1,11 @@
+import numpy as np
 import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
+from stemdist_ray.data.location_graph import LocationGraph
+from stemdist_ray.forecasters import graph as graph_module
+from stemdist_ray.forecasters.given_graph import prior_of
 from stemdist_ray.forecasters.graph import (
     DenseGraph,
     GraphLearner,
@@ -9,6 +13,7 @@ from stemdist_ray.forecasters.graph import (
     Neighbours,
     SparseGraph,
 )
+from tests.reference.given_graph import mtgnn_edges
 
 
 def learner(top_k=3, dense_limit=256):
@@ -86,3 +91,51 @@ def test_products_with_neighbours_have_derivatives_of_any_order(transposed):
     values, state = (torch.randn(3, n, dtype=torch.float64, requires_grad=True) for n in (2, 4))
     assert gradcheck(multiply, (values, state))
     assert gradgradcheck(multiply, (values, state))
+
+
+def given(count):
+    """A prior as MTGNN's learner takes it, and its weights."""
+    rng = np.random.default_rng(4)
+    weights = (rng.random((count, count)) * (rng.random((count, count)) < 0.3)).astype(np.float32)
+    return weights, prior_of(LocationGraph.of(weights), torch.zeros((), dtype=torch.float64))
+
+
+def learner_with_prior(dense_limit):
+    torch.manual_seed(0)
+    model = GraphLearner(4, 3, 3.0, 0.95, dense_limit, given=True).double()
+    with torch.no_grad():
+        model.prior_weight.fill_(0.7)
+    return model
+
+
+def test_a_prior_is_added_before_edges_are_chosen():
+    first, second = embeddings(12)
+    weights, prior = given(12)
+    model = learner_with_prior(256)
+    source = torch.tanh(3 * model.source(first))
+    target = torch.tanh(3 * model.target(second))
+    strength = source @ target.T - target @ source.T
+    edges = mtgnn_edges(strength.detach().clone(), weights, 0.7, 3, 3.0)
+    both = torch.stack([edges, edges.T]) + torch.eye(12)
+    wanted = 0.95 * both / both.sum(2, keepdim=True)
+    torch.testing.assert_close(model(first, second, prior).matrices, wanted)
+    assert not torch.allclose(model(first, second).matrices, wanted)
+
+
+def test_sparse_equals_dense_with_a_prior(monkeypatch):
+    monkeypatch.setattr(graph_module, "_ROWS_PER_BLOCK", 5)
+    first, second = embeddings(12)
+    _, prior = given(12)
+    results = []
+    for limit in (256, 0):
+        model, source = learner_with_prior(limit), first.clone().requires_grad_()
+        graph = model(source, second, prior)
+        torch.manual_seed(2)
+        state = torch.randn(12, 5, dtype=torch.float64, requires_grad=True)
+        out = graph.propagate(state, 2)
+        inputs = [source, state, model.prior_weight]
+        results.append((out, *torch.autograd.grad(out.square().sum(), inputs)))
+    assert isinstance(graph, SparseGraph)
+    assert results[0][-1] != 0
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b)

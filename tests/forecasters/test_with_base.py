@@ -1,10 +1,12 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.evaluation.predict import (
     EvaluationWindows,
     score_forecaster,
@@ -113,3 +115,14 @@ def test_networks_that_forecast_alone_start_where_their_weights_are():
     torch.manual_seed(0)
     model = build_forecaster(ForecasterConfig(name="stid"), shape).eval()
     assert model(torch.randn(2, 6, 5, 3), torch.randn(5, 6, 3)).abs().max() > 0
+
+
+def test_a_gate_hands_a_graph_on():
+    torch.manual_seed(0)
+    shape = WindowShape(6, 4, 3, graph=True)
+    model = GatedForecaster(build_forecaster(ForecasterConfig(name="stgcn"), shape)).eval()
+    x, mean_window = torch.randn(2, 6, 5, 3), torch.randn(5, 6, 3)
+    with torch.no_grad():
+        model.gate.fill_(2.0)
+    graph = LocationGraph.of(np.eye(5, k=1))
+    torch.testing.assert_close(model(x, mean_window, graph), 2 * model.inner(x, mean_window, graph))

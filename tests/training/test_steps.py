@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.training.losses import weighted_loss
 from stemdist_ray.training.steps import FixedWindows, FullData, SampledWindows, TrainingStep
 
@@ -68,3 +69,32 @@ def test_targets_of_real_steps_are_what_the_base_leaves(based, rng):
         assert step.y.abs().mean() < 1.5 * residual.abs().mean()
     whole = sum(float(s.y.double().sum()) for s in steps[2:])
     assert whole == pytest.approx(float(residual.double().sum()), rel=1e-4, abs=1e-2)
+
+
+def test_steps_have_the_graph_of_their_locations(prepared, rng):
+    weights = rng.random((24, 24)).astype(np.float32)
+    given = prepared.with_graph(LocationGraph.of(weights))
+    windows, starts, mean_window = given.windows, given.starts["train"], given.mean_window()
+
+    def locations(step):
+        """Which they are, by their mean windows."""
+        same = (mean_window[None] == step.mean_window.numpy()[:, None]).all((2, 3))
+        return same.argmax(1)
+
+    fixed = FixedWindows(
+        *(part.numpy() for part in (windows.batch(starts[:2]).x, windows.batch(starts[:2]).y)),
+        np.ones(24, np.int64),
+        3,
+        mean_window=mean_window,
+        graph=given.windows.graph,
+    )
+    sampled = SampledWindows(windows, starts, mean_window, 5, 3, steps=2)
+    for step in [*fixed.epoch(rng), *sampled.epoch(rng)]:
+        at = locations(step)
+        np.testing.assert_array_equal(step.graph.weights.toarray(), weights[np.ix_(at, at)])
+        piece = next(piece for _, piece in step.pieces(1))
+        assert piece.graph is step.every(2, 0).graph is step.graph
+    full = FullData(windows, starts, mean_window, 64)
+    assert all(step.graph is windows.graph for step in full.epoch(rng))
+    without = FullData(prepared.windows, starts, mean_window, 64)
+    assert all(step.graph is None for step in without.epoch(rng))
