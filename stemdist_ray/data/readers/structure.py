@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.times import TIME_NAMES, are_dates, number_format
+from stemdist_ray.data.readers.times import EPOCH_UNITS, TIME_NAMES, are_dates, number_format
 from stemdist_ray.errors import DataError
 
 LOCATION_NAMES = (
@@ -142,13 +142,19 @@ def _epochs(table: pd.DataFrame) -> list[Hashable]:
     """Columns of whole numbers that are steps of time since 1970, whatever they are called."""
     found: list[Hashable] = []
     for column, kind in table.dtypes.items():
-        if not pd.api.types.is_integer_dtype(kind) or table[column].isna().any():
+        if not pd.api.types.is_numeric_dtype(kind) or not _may_name(table[column]):
+            continue  # whole numbers may be written as 1704067200.0
+        if table[column].isna().any():
             continue
         different = np.unique(table[column].to_numpy(np.float64))
         ahead = np.diff(different)
-        if len(ahead) < 2 or (ahead % ahead.min()).any() or (ahead == ahead.min()).mean() < 0.5:
-            continue  # readings of that size hardly lie at equal distances
-        if (number_format(different, str(column)) or "").startswith("epoch"):
+        written = number_format(different, str(column)) or ""
+        if len(ahead) < 2 or not written.startswith("epoch"):
+            continue
+        even = not (ahead % ahead.min()).any() and (ahead == ahead.min()).mean() >= 0.5
+        day = 86_400 * EPOCH_UNITS[written.removeprefix("epoch-")]
+        # Readings of that size hardly lie at equal distances, or whole days apart as months do.
+        if even or not (ahead % day).any():
             found.append(column)
     return found
 
@@ -256,7 +262,7 @@ def _features(
 ) -> tuple[Hashable, ...]:
     if options.features:
         return tuple(_column(table, name, path) for name in options.features)
-    rest = [c for c in table.columns if c not in (time, location) and not _counts_rows(table, c)]
+    rest = [c for c in table.columns if c not in (time, location) and not _counts_rows(table, time, c)]
     # What is the same for a location at all times describes it and is no reading: its other
     # names, its coordinates.
     varying = [c for c in rest if not _describes(table, location, c)]
@@ -270,9 +276,11 @@ def _describes(table: pd.DataFrame, location: Hashable, column: Hashable) -> boo
     return len(table[[location, column]].drop_duplicates()) == different
 
 
-def _counts_rows(table: pd.DataFrame, column: Hashable) -> bool:
+def _counts_rows(table: pd.DataFrame, time: Hashable, column: Hashable) -> bool:
     """Whether a column numbers the rows, as databases and data frames do."""
-    numbered = column == table.columns[0] or str(column).strip().lower() in _COUNTERS
+    # Times that were put together from several columns stand in front of it.
+    first = next(c for c in table.columns if c != time)
+    numbered = column in (table.columns[0], first) or str(column).strip().lower() in _COUNTERS
     return is_index(column) or (numbered and _counts(table[column]))
 
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 from pyarrow import feather
 
+from stemdist_ray.data.readers.structure import LOCATION_NAMES
 from tests.data.any_input.times import written
 from tests.data.any_input.truth import Case, Truth, truths
 
@@ -62,7 +63,8 @@ def _wide(
             ids = tuple(f"{i} 2" if i == column else i for i in truth.ids)
             truth = truth.but(ids=ids)
         table.insert(min(taken + place, table.shape[1]), column, _entries(entries))
-    if draw(st.integers(0, 3)) == 0:
+    # Names decide where structure leaves a choice, such as a location called "station".
+    if draw(st.integers(0, 3)) == 0 or {i.lower() for i in truth.ids} & {*LOCATION_NAMES}:
         settings = {**settings, "layout": "wide"}
     return table, truth, settings, "wide"
 
@@ -96,7 +98,8 @@ def _long(
         codes = table[where].map({name: 10.5 + i for i, name in enumerate(truth.ids)})
         table["latitude"] = codes.astype(float)
         settings = {**settings, "features": truth.features}
-    if draw(st.booleans()):
+    # Nothing but a name could tell a single location from a reading that never changes.
+    if draw(st.booleans()) or len(truth.ids) == 1:
         settings = {**settings, "location_column": where}
         settings |= {"features": truth.features, "layout": "long"}
         settings |= {"time_column": name} if name in columns else {}
@@ -277,14 +280,21 @@ def _typed(draw: Any, table: pd.DataFrame, truth: Truth, what: str) -> pd.DataFr
     kind = draw(st.sampled_from(("float64", "float32", "int64", "Int64", "Float64", "float16")))
     for name in readings:
         column = table[name]
-        whole = column.notna().all() and bool((column == column.round()).all())
-        exact = column.isna() | (column.astype(kind if "6" in kind[-2:] else "f8") == column)
-        if kind.startswith("float") or (kind == "Float64") or (whole and kind.lower() == "int64"):
-            table[name] = column.astype(kind) if bool(exact.all()) else column
+        whole = bool((column == column.round()).all())
+        if kind.lower() == "int64" and not (whole or (kind == "Int64" and _whole(column))):
+            continue
+        with np.errstate(over="ignore"):
+            other = column.astype(kind)
+        if bool((column.isna() | (other == column)).all()):
+            table[name] = other
     for name in table.columns:
         if table[name].dtype == object and draw(st.booleans()):
             table[name] = table[name].astype(draw(st.sampled_from(("str", "category"))))
     return table
+
+
+def _whole(column: pd.Series) -> bool:
+    return bool((column.isna() | (column == column.round())).all())
 
 
 def _written(table: pd.DataFrame, folder: Path, kind: str) -> Path:
