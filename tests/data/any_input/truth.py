@@ -107,6 +107,8 @@ def truths(draw: Any, longest: int = 60, hard_ids: bool = True) -> Truth:
         ids = list(dict.fromkeys([*hard, *ids]))[:locations]
     names = [("speed",), ("flow", "speed"), ("pm25", "no2", "température")][features - 1]
     values = _values(rng, draw(st.integers(0, 7)), (steps, len(ids), features))
+    # What never changes at a location describes it in a long table.
+    values[-1] += (values == values[0]).all(axis=0)
     if draw(st.booleans()):
         lost = rng.random(values.shape) < draw(st.sampled_from((0.02, 0.2, 0.5)))
         lost[0] = lost[:, 0] = False  # every step, location and feature is observed once
