@@ -17,9 +17,9 @@ from stemdist_ray.data.readers.base_class import Reader, register_reader
 from stemdist_ray.data.readers.clocks import with_clock
 from stemdist_ray.data.readers.parts import frames_to_series
 from stemdist_ray.data.readers.structure import as_columns, recognised
-from stemdist_ray.data.readers.times import are_dates
 from stemdist_ray.data.readers.tables import TABLE_SETTINGS
 from stemdist_ray.data.readers.text import commonest_separator, opened_text
+from stemdist_ray.data.readers.times import are_dates
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.free_memory import MemoryBudget

@@ -6,14 +6,13 @@ import zipfile
 import zlib
 from math import prod
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import Reader, register_reader
+from stemdist_ray.data.readers.base_class import UNREADABLE, Reader, in_a_line, register_reader
 from stemdist_ray.data.readers.reading import reading
 from stemdist_ray.data.readers.times import check_unread, number_format, to_datetime64
 from stemdist_ray.data.series import SpatioTemporalSeries
@@ -22,7 +21,6 @@ from stemdist_ray.system.free_memory import HELD_PER_READING, MemoryBudget
 
 _PARTS = ("train", "val", "test")
 _SETTINGS = frozenset({"time_format", "dayfirst", "timezone"})
-_DAMAGED = (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, TokenError)
 
 
 def read_npz(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTemporalSeries:
@@ -113,8 +111,8 @@ def _load(path: Path, budget: MemoryBudget) -> dict[str, npt.NDArray[Any]] | npt
             if isinstance(loaded, np.ndarray):
                 return loaded
             return {key: loaded[key] for key in loaded.files}
-    except _DAMAGED as error:
-        raise DataError(f"{path}: cannot be read as NumPy data: {error}") from error
+    except (*UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read as NumPy data: {in_a_line(error)}") from error
 
 
 def _only_array(arrays: dict[str, npt.NDArray[Any]], path: Path) -> str:
@@ -212,5 +210,7 @@ def _check_consecutive(x: npt.NDArray[np.float32], file: Path) -> None:
         )
 
 
-register_reader(Reader("npz", (".npz", ".npy"), (b"PK\x03\x04", b"\x93NUMPY"), read_npz, settings=_SETTINGS))
+register_reader(
+    Reader("npz", (".npz", ".npy"), (b"PK\x03\x04", b"\x93NUMPY"), read_npz, settings=_SETTINGS)
+)
 register_reader(Reader("windows", (), (), read_window_folder, is_window_folder))

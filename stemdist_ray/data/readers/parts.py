@@ -18,7 +18,13 @@ from stemdist_ray.data.readers.clocks import with_clock
 from stemdist_ray.data.readers.long import LongRows, check_keys, rows_to_series
 from stemdist_ray.data.readers.structure import LongTable, as_columns, check_plain, recognised
 from stemdist_ray.data.readers.tables import frame_to_series
-from stemdist_ray.data.readers.wide import column_of_times, columns_of_readings, numeric, series_of, times_of
+from stemdist_ray.data.readers.wide import (
+    column_of_times,
+    columns_of_readings,
+    numeric,
+    series_of,
+    times_of,
+)
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.free_memory import MemoryBudget

@@ -262,7 +262,9 @@ def _features(
 ) -> tuple[Hashable, ...]:
     if options.features:
         return tuple(_column(table, name, path) for name in options.features)
-    rest = [c for c in table.columns if c not in (time, location) and not _counts_rows(table, time, c)]
+    rest = [
+        c for c in table.columns if c not in (time, location) and not _counts_rows(table, time, c)
+    ]
     # What is the same for a location at all times describes it and is no reading: its other
     # names, its coordinates.
     varying = [c for c in rest if not _describes(table, location, c)]

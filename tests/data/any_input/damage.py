@@ -118,7 +118,19 @@ GOOD: dict[str, Callable[[Path], Path]] = {
 }
 _SIZES = (0, 1, 0x7F, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**62, 2**63 - 1, 2**64 - 1)
 _ENDINGS = (
-    *(".csv", ".tsv", ".parquet", ".arrow", ".feather", ".h5", ".nc", ".npz", ".npy", ".gz", ".zip"),
+    *(
+        ".csv",
+        ".tsv",
+        ".parquet",
+        ".arrow",
+        ".feather",
+        ".h5",
+        ".nc",
+        ".npz",
+        ".npy",
+        ".gz",
+        ".zip",
+    ),
     *(".csv.gz", ".csv.zst", ".dyna", ".geo", ".bin", "", ".json", ".zarr", ".csv.xz", ".csv.bz2"),
 )
 
@@ -138,12 +150,14 @@ def damaged(draw: Any) -> Write:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     share = draw(st.floats(0, 1))
     size = draw(st.sampled_from(_SIZES))
-    width = draw(st.sampled_from("<I >I <Q >Q".split()))
+    width = draw(st.sampled_from(["<I", ">I", "<Q", ">Q"]))
     ending = draw(st.sampled_from(_ENDINGS))
 
     def write(folder: Path) -> Case:
         source = GOOD[kind](folder)
-        inside = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
+        inside = (
+            [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
+        )
         victim = inside[int(rng.integers(0, len(inside)))]
         content = bytearray(victim.read_bytes())
         at = min(int(share * len(content)), max(0, len(content) - 1))

@@ -39,9 +39,7 @@ def arrays(draw: Any) -> Write:
     order = draw(st.sampled_from("CF"))
     packed = draw(st.booleans())
     masked = draw(st.booleans())
-    bare = truth.but(
-        ids=tuple(map(str, range(len(truth.ids)))), named=False, kept_times=False
-    )
+    bare = truth.but(ids=tuple(map(str, range(len(truth.ids)))), named=False, kept_times=False)
 
     def write(folder: Path) -> Case:
         readings = values[:, :, 0] if values.shape[2] == 1 and order == "F" else values
@@ -80,7 +78,9 @@ def _stamps(times: np.ndarray, kind: str) -> np.ndarray:
 
 
 def _as_other_type(draw: Any, values: np.ndarray) -> np.ndarray:
-    kind = draw(st.sampled_from(("<f4", "<f8", ">f4", ">f8", "<f2", "<i4", ">i2", "u1", "i8", "c8")))
+    kind = draw(
+        st.sampled_from(("<f4", "<f8", ">f4", ">f8", "<f2", "<i4", ">i2", "u1", "i8", "c8"))
+    )
     if np.dtype(kind).kind in "iu" and np.isnan(values).any():
         return values
     with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -199,7 +199,9 @@ def folders(draw: Any) -> Write:
                 # Tables with one feature have no place for its name.
                 named = kind == "canonical" or ending in (".npz", ".nc", ".zarr") or own.named
                 named &= not (ending in (".parquet", ".arrow") and len(own.features) == 1)
-                return Case(write_series(series, path), own.but(named=named), what=f"{kind}{ending}")
+                return Case(
+                    write_series(series, path), own.but(named=named), what=f"{kind}{ending}"
+                )
         return {"basicts": _basicts, "libcity": _libcity, "rows": _series_rows}[kind](
             folder, truth, say
         )

@@ -51,9 +51,7 @@ def _time_columns(
     return columns, settings, name
 
 
-def _wide(
-    draw: Any, truth: Truth, text: bool
-) -> tuple[pd.DataFrame, Truth, dict[str, Any], str]:
+def _wide(draw: Any, truth: Truth, text: bool) -> tuple[pd.DataFrame, Truth, dict[str, Any], str]:
     columns, settings, name = _time_columns(draw, truth.times, text)
     readings = pd.DataFrame(truth.values[:, :, 0].astype(np.float64), columns=list(truth.ids))
     table, taken = readings, draw(st.sampled_from((0, 0, 0, 1, len(truth.ids))))
@@ -69,9 +67,7 @@ def _wide(
     return table, truth, settings, "wide"
 
 
-def _long(
-    draw: Any, truth: Truth, text: bool
-) -> tuple[pd.DataFrame, Truth, dict[str, Any], str]:
+def _long(draw: Any, truth: Truth, text: bool) -> tuple[pd.DataFrame, Truth, dict[str, Any], str]:
     steps, places, kinds = truth.values.shape
     columns, settings, name = _time_columns(draw, truth.times, text)
     where = draw(st.sampled_from(PLACE_COLUMNS))
@@ -156,7 +152,9 @@ def text_tables(draw: Any) -> Write:
         coded = content.encode(encoding)
     except UnicodeEncodeError:
         encoding, coded = "utf-8", content.encode()
-    if encoding in ("latin-1", "cp1252", "utf-16") and (encoding == "utf-16" or draw(st.booleans())):
+    if encoding in ("latin-1", "cp1252", "utf-16") and (
+        encoding == "utf-16" or draw(st.booleans())
+    ):
         settings["encoding"] = encoding
     ending = draw(st.sampled_from((".csv", ".txt", ".tsv", ".CSV")))
     packed = draw(st.sampled_from(("", "", "", "", ".gz", ".bz2", ".xz", ".zip", ".zst")))
@@ -257,9 +255,11 @@ def binary_tables(draw: Any) -> Write:
             flat = wide.values.reshape(len(wide.times), -1)
             table = pd.DataFrame(flat, index=pd.DatetimeIndex(wide.times), columns=pairs)
             truth, settings, what = wide, {}, "two levels"
-    when = next((c for c in table.columns if table[c].dtype.kind == "M"), None) if what != (
-        "two levels"
-    ) else None
+    when = (
+        next((c for c in table.columns if table[c].dtype.kind == "M"), None)
+        if what != ("two levels")
+        else None
+    )
     if when is not None and (kind in ("fixed", "table") or draw(st.booleans())):
         places = [c for c in table.columns if c in PLACE_COLUMNS]
         both = what == "long" and bool(places) and kind != "fixed" and draw(st.booleans())
