@@ -33,7 +33,11 @@ class SourceFiles:
 
     def keys(self, path: Path) -> dict[str, str]:
         """What the names of folders say of a file, as in ``station=A7/part-0.parquet``."""
-        pairs = (part.partition("=") for part in path.parts[len(self.source.parts) : -1])
+        # Those of a pattern begin where it begins to vary.
+        given = self.source.parts
+        varies = [i for i, part in enumerate(given) if _PATTERN.search(part)]
+        depth = varies[0] if varies and not self.source.exists() else len(given)
+        pairs = (part.partition("=") for part in path.parts[depth:-1])
         return {name: value for name, equals, value in pairs if name and equals}
 
 

@@ -14,7 +14,7 @@ from stemdist_ray.data.readers.clocks import with_clock
 from stemdist_ray.data.readers.parts import frames_to_series
 from stemdist_ray.data.readers.reading import with_facts
 from stemdist_ray.data.readers.series_rows import has_series_rows
-from stemdist_ray.data.readers.structure import as_columns, check_plain, recognised
+from stemdist_ray.data.readers.structure import LongTable, as_columns, check_plain, recognised
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.system.free_memory import MemoryBudget
 
@@ -41,8 +41,9 @@ def read_files(
     reader.check(files.source, options)
     if len(files.paths) == 1 and not files.keys(files.paths[0]):
         series = reader.read(files.paths[0], options, budget)
-    elif _are_long(files, options, budget):
-        series = frames_to_series(_rows(files, options, budget), files.source, options, budget)
+    elif (layout := _of_long_rows(files, options, budget)) is not None:
+        rows = _rows(files, _with_location(options, layout, files), budget)
+        series = frames_to_series(rows, files.source, options, budget)
     else:
         parts = [reader.read(path, options, budget) for path in files.paths]
         series = merged(parts, files.source.name, budget, options.duplicates)
@@ -53,22 +54,34 @@ def read_files(
     return series.with_changes(attributes=with_facts(series.attributes, **facts))
 
 
-def _are_long(files: SourceFiles, options: ReadConfig, budget: MemoryBudget) -> bool:
-    """Whether the files are parts of a long table, by the first rows of each."""
+def _of_long_rows(
+    files: SourceFiles, options: ReadConfig, budget: MemoryBudget
+) -> LongTable | None:
+    """The columns of the long table that the files are parts of, by the first rows of each."""
     if files.reader.frames is None or options.transpose:
-        return False
+        return None
     heads: list[pd.DataFrame] = []
     for path in files.paths:
         first = next(files.reader.frames(path, options, budget), None)
         if first is None or has_series_rows(first, options):
-            return False
+            return None
         check_plain(first, path)
         head = with_clock(as_columns(_with_keys(first.head(_ROWS_OF_EACH), files, path)), path)
         if heads and list(head.columns) != list(heads[0].columns):
-            return False
+            return None
         heads.append(head)
     table = pd.concat(heads, ignore_index=heads[0].columns.nlevels == 1)
-    return recognised(table, options, files.source) is not None
+    return recognised(table, options, files.source)
+
+
+def _with_location(options: ReadConfig, layout: LongTable, files: SourceFiles) -> ReadConfig:
+    """Settings that name the column of ids: a file of one location does not tell which one it is.
+
+    Ids of text files are read as they are written (007 is another one than 7) where it is known.
+    """
+    if any(layout.location in files.keys(path) for path in files.paths):
+        return options
+    return options.model_copy(update={"location_column": str(layout.location)})
 
 
 def _rows(files: SourceFiles, options: ReadConfig, budget: MemoryBudget) -> Iterator[pd.DataFrame]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import feather
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import Reader, register_reader
+from stemdist_ray.data.readers.base_class import UNREADABLE, Reader, in_a_line, register_reader
 from stemdist_ray.data.readers.parts import frames_to_series
 from stemdist_ray.data.readers.tables import TABLE_SETTINGS
 from stemdist_ray.data.series import SpatioTemporalSeries
@@ -41,9 +41,8 @@ def arrow_frames(path: Path, options: ReadConfig, budget: MemoryBudget) -> Itera
         budget.check(path, _HELD * table.nbytes)
         table.validate(full=True)  # text that is none would be met much later
         frame = table.to_pandas()
-    except (OSError, ValueError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: cannot be read as Arrow: {reason}") from error
+    except (*UNREADABLE, pa.ArrowException) as error:
+        raise DataError(f"{path}: cannot be read as Arrow: {in_a_line(error)}") from error
     yield frame
 
 

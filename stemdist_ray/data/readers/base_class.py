@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 
 import pandas as pd
 
@@ -15,6 +17,11 @@ from stemdist_ray.errors import DataError
 from stemdist_ray.system.free_memory import MemoryBudget
 
 GRID_SETTINGS = frozenset({"select", "group", "duplicates"})
+UNREADABLE = (
+    *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError),
+    *(OSError, RuntimeError, SyntaxError, TypeError, ValueError, TokenError, struct.error),
+)
+"""What libraries raise on bytes that they did not expect; most have no error of their own."""
 _ALL_FORMATS = frozenset({"resample"})  # for any series with time stamps
 
 
@@ -131,6 +138,11 @@ def format_of_ending(path: Path) -> Reader | None:
         ):
             return reader
     return None
+
+
+def in_a_line(error: BaseException) -> str:
+    """What an error says, for the end of a message; its kind where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _known() -> str:

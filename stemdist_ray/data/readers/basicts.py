@@ -10,14 +10,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import Reader, register_reader, steps_per_block
+from stemdist_ray.data.readers.base_class import (
+    UNREADABLE,
+    Reader,
+    in_a_line,
+    register_reader,
+    steps_per_block,
+)
 from stemdist_ray.data.readers.reading import reading
 from stemdist_ray.data.series import OWN_STEP, SpatioTemporalSeries
 from stemdist_ray.errors import DataError
@@ -165,8 +170,8 @@ def _array(file: Path) -> npt.NDArray[Any]:
     try:
         # Mapped, so that nothing is read before it is asked for; pickled objects are refused.
         array: npt.NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, OverflowError, EOFError, TokenError) as error:
-        raise DataError(f"{file}: cannot be read as NumPy data: {error}") from error
+    except UNREADABLE as error:
+        raise DataError(f"{file}: cannot be read as NumPy data: {in_a_line(error)}") from error
     if array.ndim not in (2, 3) or array.dtype.kind not in "fiu":
         raise DataError(
             f"{file}: expected numbers of shape (steps, locations) or (steps, locations, "

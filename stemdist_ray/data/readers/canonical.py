@@ -10,7 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import Reader, register_reader, steps_per_block
+from stemdist_ray.data.readers.base_class import (
+    UNREADABLE,
+    Reader,
+    in_a_line,
+    register_reader,
+    steps_per_block,
+)
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.files import read_json
@@ -78,8 +84,8 @@ def _parts(
                 name=meta["name"],
                 part_of_more=block_bytes is not None,
             )
-    except (OSError, KeyError, ValueError, AttributeError, pa.ArrowException) as error:
-        raise DataError(f"{path}: damaged folder: {error}") from error
+    except (*UNREADABLE, pa.ArrowException) as error:
+        raise DataError(f"{path}: damaged folder: {in_a_line(error)}") from error
 
 
 def _numbers(rows: pa.Table, name: str, sizes: tuple[int, int]) -> Any:

@@ -19,6 +19,7 @@ from stemdist_ray.data.readers.parts import frames_to_series
 from stemdist_ray.data.readers.structure import as_columns, recognised
 from stemdist_ray.data.readers.tables import TABLE_SETTINGS
 from stemdist_ray.data.readers.text import commonest_separator, opened_text
+from stemdist_ray.data.readers.times import are_dates
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.free_memory import MemoryBudget
@@ -212,6 +213,13 @@ def _check_widths(path: Path, separator: str, width: int, options: ReadConfig) -
 def _check_header(table: pd.DataFrame, path: Path) -> None:
     """A file without a header loses its first row of readings to the column names."""
     names = [str(name) for name in table.columns]
+    for place, name in enumerate(names):
+        if are_dates(pd.Series([name, str(table.iloc[0, place])])):
+            raise DataError(
+                f"{path}: the first row ({', '.join(names[:3])}, ...) begins a column of times "
+                "with one of them; expected a header row. Where there is none, say "
+                "data.read.header: false"
+            )
     numbers = pd.to_numeric(pd.Series(names), errors="coerce")
     if len(names) < 2 or numbers.isna().any() or len(table) == 0:
         return

@@ -12,7 +12,9 @@ _COUNTERS = frozenset({"id", "index", "idx", "no", "nr", "row"})
 
 def features_of(table: pd.DataFrame, time: Hashable, location: Hashable) -> tuple[Hashable, ...]:
     """Columns of readings."""
-    rest = [c for c in table.columns if c not in (time, location) and not _counts_rows(table, c)]
+    rest = [
+        c for c in table.columns if c not in (time, location) and not _counts_rows(table, time, c)
+    ]
     # What is the same for a location at all times describes it and is no reading: its other
     # names, its coordinates.
     varying = [c for c in rest if not _describes(table, location, c)]
@@ -40,9 +42,11 @@ def _describes(table: pd.DataFrame, location: Hashable, column: Hashable) -> boo
     return len(table[[location, column]].drop_duplicates()) == different
 
 
-def _counts_rows(table: pd.DataFrame, column: Hashable) -> bool:
+def _counts_rows(table: pd.DataFrame, time: Hashable, column: Hashable) -> bool:
     """Whether a column numbers the rows, as databases and data frames do."""
-    numbered = column == table.columns[0] or str(column).strip().lower() in _COUNTERS
+    # Times that were put together from several columns stand in front of it.
+    first = next(c for c in table.columns if c != time)
+    numbered = column in (table.columns[0], first) or str(column).strip().lower() in _COUNTERS
     return is_index(column) or (numbered and counts(table[column]))
 
 

@@ -24,7 +24,7 @@ from stemdist_ray.data.readers.selection import (
     taken,
     without_others,
 )
-from stemdist_ray.data.readers.times import to_datetime64
+from stemdist_ray.data.readers.times import number_format, to_datetime64
 from stemdist_ray.data.resample import one_per_time
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
@@ -153,12 +153,24 @@ def _times(dataset: xr.Dataset, time: str, path: Path) -> npt.NDArray[np.datetim
         return None
     values = dataset[time].to_numpy()
     if values.dtype.kind == "M":
-        return to_datetime64(values, path)
+        kind = np.dtype(dataset[time].encoding.get("dtype", "i8")).kind
+        return to_datetime64(_rounded(values) if kind == "f" else values, path)
+    if values.dtype.kind in "fiu":
+        known = number_format(values.astype(np.float64), time) is not None
+        return to_datetime64(values, path, column=time) if known else None
     if hasattr(values[0], "calendar"):
         return _of_other_calendar(values, path)
     if values.dtype.kind in "SUTO":
         return to_datetime64([v.decode() if isinstance(v, bytes) else str(v) for v in values], path)
     return None
+
+
+def _rounded(stamps: npt.NDArray[Any]) -> npt.NDArray[np.datetime64]:
+    """To milliseconds: 1/24 of a day is no float, and 23:59:59.999999 is another day than 0:00."""
+    nanoseconds = stamps.astype("datetime64[ns]").astype(np.int64)
+    if np.isnat(stamps).any() or (len(stamps) > 1 and np.diff(nanoseconds).min() < 10**9):
+        return stamps
+    return ((nanoseconds + 500_000) // 10**6).astype("datetime64[ms]")
 
 
 def _of_other_calendar(values: npt.NDArray[Any], path: Path) -> npt.NDArray[np.datetime64]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import Reader, register_reader
+from stemdist_ray.data.readers.base_class import UNREADABLE, Reader, in_a_line, register_reader
 from stemdist_ray.data.readers.pandas_hdf import declared_size, is_pandas, read_pandas
 from stemdist_ray.data.readers.parts import frames_to_series
 from stemdist_ray.data.readers.plain_hdf import read_plain
@@ -71,9 +71,8 @@ def _opened(path: Path) -> Iterator[tuple[h5py.File, list[str]]]:
 
             file.visititems(note)
             yield file, tables
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: cannot be read as HDF5: {reason}") from error
+    except UNREADABLE as error:
+        raise DataError(f"{path}: cannot be read as HDF5: {in_a_line(error)}") from error
 
 
 def _chosen(tables: list[str], key: str | None, path: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import Reader, register_reader
+from stemdist_ray.data.readers.base_class import UNREADABLE, Reader, in_a_line, register_reader
 from stemdist_ray.data.readers.tables import TABLE_SETTINGS, frame_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
@@ -49,8 +49,8 @@ def read_saved_dataset(
     tables = [_table(path / name) for name in _files(path)]
     try:
         table = pa.concat_tables(tables).to_pandas()
-    except (ValueError, TypeError, pa.ArrowException) as error:
-        raise DataError(f"{path}: {_line(error)}") from error
+    except (*UNREADABLE, pa.ArrowException) as error:
+        raise DataError(f"{path}: {in_a_line(error)}") from error
     return frame_to_series(table, path, options, budget)
 
 
@@ -59,7 +59,7 @@ def _files(path: Path) -> list[str]:
     try:
         state: Any = read_json(path / _STATE)
         names = [str(entry["filename"]) for entry in state["_data_files"]]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise DataError(
             f"{path / _STATE}: expected the list _data_files of datasets.save_to_disk: {error!r}"
         ) from error
@@ -77,12 +77,8 @@ def _table(file: Path) -> pa.Table:
             table = reader.read_all()
             table.validate(full=True)  # text that is none would be met much later
             return table
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise DataError(f"{file}: cannot be read as Arrow: {_line(error)}") from error
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    except (*UNREADABLE, pa.ArrowException) as error:
+        raise DataError(f"{file}: cannot be read as Arrow: {in_a_line(error)}") from error
 
 
 register_reader(

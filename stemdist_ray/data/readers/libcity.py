@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import Reader, register_reader
+from stemdist_ray.data.readers.base_class import UNREADABLE, Reader, in_a_line, register_reader
 from stemdist_ray.data.readers.long import long_to_series
 from stemdist_ray.data.readers.structure import LongTable
 from stemdist_ray.data.series import SpatioTemporalSeries
@@ -144,9 +144,8 @@ def _table(path: Path, header: list[str], text: tuple[str, ...], wanted: list[st
                 null_values=["", "NA", "N/A", "NaN", "nan", "null", "None"],
             ),
         )
-    except (OSError, ValueError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: cannot be read as an atomic file: {reason}") from error
+    except (*UNREADABLE, pa.ArrowException) as error:
+        raise DataError(f"{path}: cannot be read as an atomic file: {in_a_line(error)}") from error
     if not len(table):
         raise DataError(f"{path}: the table has no rows")
     frame: pd.DataFrame = table.to_pandas()

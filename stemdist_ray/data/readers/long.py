@@ -13,7 +13,7 @@ import pandas as pd
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.reading import reading
 from stemdist_ray.data.readers.structure import LongTable
-from stemdist_ray.data.readers.times import number_format, read_times
+from stemdist_ray.data.readers.times import check_unread, number_format, read_times
 from stemdist_ray.data.readers.wide import numeric
 from stemdist_ray.data.readers.zones import of_local_clocks
 from stemdist_ray.data.resample import beginnings, resampled_rows
@@ -154,6 +154,7 @@ def _stamps(
     if numbers and options.time_format is None:
         floats = raw.to_numpy(np.float64, na_value=np.nan)
         if number_format(floats, str(layout.time)) is None:
+            check_unread(options, path)
             return np.asarray(rows.times), rows.steps, False
     stamps, in_utc = read_times(raw, path, options, str(layout.time))
     if options.timezone is None:

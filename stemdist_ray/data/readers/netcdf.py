@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import GRID_SETTINGS, Reader, register_reader
+from stemdist_ray.data.readers.base_class import (
+    GRID_SETTINGS,
+    UNREADABLE,
+    Reader,
+    in_a_line,
+    register_reader,
+)
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.dependencies import need
@@ -69,9 +75,8 @@ def _opened(path: Path, group: str | None) -> Iterator[xr.Dataset]:
             root = stack.enter_context(xr.open_dataset(path, engine=engine, decode_cf=False))
             raw = of_group(root, group, tree if engine == "h5netcdf" else None, path)
             yield xr.decode_cf(_with_default_fill(raw), decode_timedelta=False)
-    except (OSError, TypeError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: cannot be read as NetCDF: {reason}") from error
+    except UNREADABLE as error:
+        raise DataError(f"{path}: cannot be read as NetCDF: {in_a_line(error)}") from error
 
 
 def _with_default_fill(dataset: xr.Dataset) -> xr.Dataset:

@@ -6,21 +6,21 @@ import zipfile
 import zlib
 from math import prod
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import Reader, register_reader
+from stemdist_ray.data.readers.base_class import UNREADABLE, Reader, in_a_line, register_reader
 from stemdist_ray.data.readers.reading import reading
+from stemdist_ray.data.readers.times import check_unread, number_format, to_datetime64
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.free_memory import HELD_PER_READING, MemoryBudget
 
 _PARTS = ("train", "val", "test")
-_DAMAGED = (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, TokenError)
+_SETTINGS = frozenset({"time_format", "dayfirst", "timezone"})
 
 
 def read_npz(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTemporalSeries:
@@ -38,7 +38,7 @@ def read_npz(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTem
         arrays = {"data": arrays}
     name = "data" if "data" in arrays else _only_array(arrays, path)
     values = arrays[name]
-    if values.ndim not in (2, 3) or not np.issubdtype(values.dtype, np.number):
+    if values.ndim not in (2, 3) or values.dtype.kind not in "fiu":
         raise DataError(
             f"{path}: {name} must be numbers of shape (steps, locations) or (steps, locations, "
             f"features); found {values.dtype} of shape {values.shape}"
@@ -52,9 +52,30 @@ def read_npz(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTem
             known[field] = arrays[field]
     for field in ("location_ids", "feature_names", "units"):
         if field in known:
-            known[field] = tuple(str(v) for v in known[field])
+            known[field] = tuple(_text(known[field]))
+    known["times"] = _stamps(known.get("times"), path, options)
     facts = reading(layout="array", array=name, other_arrays=sorted(known) or None)
     return SpatioTemporalSeries(values=values, name=path.name, attributes=facts, **known)
+
+
+def _text(names: npt.NDArray[Any]) -> list[str]:
+    return [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in names]
+
+
+def _stamps(
+    times: npt.NDArray[Any] | None, path: Path, options: ReadConfig
+) -> npt.NDArray[np.datetime64] | None:
+    """Time stamps, whether they are kept as such, as text or as numbers; none of numbered steps."""
+    if times is None or times.ndim != 1 or not len(times):
+        check_unread(options, path)
+        return times
+    if times.dtype.kind in "fiu" and options.time_format is None:
+        counts = bool((np.diff(times) == 1).all())
+        if counts and number_format(times.astype(np.float64), "times") is None:
+            check_unread(options, path)
+            return None
+    given = _text(times) if times.dtype.kind == "S" else times
+    return to_datetime64(given, path, options, "times")
 
 
 def _declared(path: Path) -> list[tuple[int, int]]:
@@ -90,8 +111,8 @@ def _load(path: Path, budget: MemoryBudget) -> dict[str, npt.NDArray[Any]] | npt
             if isinstance(loaded, np.ndarray):
                 return loaded
             return {key: loaded[key] for key in loaded.files}
-    except _DAMAGED as error:
-        raise DataError(f"{path}: cannot be read as NumPy data: {error}") from error
+    except (*UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read as NumPy data: {in_a_line(error)}") from error
 
 
 def _only_array(arrays: dict[str, npt.NDArray[Any]], path: Path) -> str:
@@ -189,5 +210,7 @@ def _check_consecutive(x: npt.NDArray[np.float32], file: Path) -> None:
         )
 
 
-register_reader(Reader("npz", (".npz", ".npy"), (b"PK\x03\x04", b"\x93NUMPY"), read_npz))
+register_reader(
+    Reader("npz", (".npz", ".npy"), (b"PK\x03\x04", b"\x93NUMPY"), read_npz, settings=_SETTINGS)
+)
 register_reader(Reader("windows", (), (), read_window_folder, is_window_folder))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from stemdist_ray.data.readers.base_class import UNREADABLE, in_a_line
 from stemdist_ray.errors import DataError
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ def read_pandas(group: h5py.Group, path: Path) -> pd.DataFrame:
             return _table(group, where)
         if kind == _SERIES:
             return _series(group, where)
-    except (KeyError, IndexError, ValueError, TypeError, OSError) as error:
-        raise DataError(f"{where} is damaged: {error}") from error
+    except UNREADABLE as error:
+        raise DataError(f"{where} is damaged: {in_a_line(error)}") from error
     raise DataError(f"{where} is a pandas {kind}; expected a DataFrame or a Series")
 
 
@@ -144,10 +145,10 @@ def _names(pickled: Any, field: str, where: str) -> list[Any]:
         return [field]
     try:
         names = _PlainData(io.BytesIO(raw), encoding="utf-8").load()
-    except (pickle.UnpicklingError, ValueError, EOFError, AttributeError, IndexError) as error:
+    except (pickle.UnpicklingError, *UNREADABLE) as error:
         raise DataError(
             f"{where}: its column names are kept as Python objects, which are not read: they would "
-            f"run code ({error}); write the file again with format='fixed', or as Parquet"
+            f"run code ({in_a_line(error)}); write the file again with format='fixed' or as Parquet"
         ) from error
     return list(names) if isinstance(names, list | tuple) else [names]
 

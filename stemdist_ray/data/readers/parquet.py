@@ -12,7 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import Reader, register_reader, steps_per_block
+from stemdist_ray.data.readers.base_class import (
+    UNREADABLE,
+    Reader,
+    in_a_line,
+    register_reader,
+    steps_per_block,
+)
 from stemdist_ray.data.readers.long import long_to_series
 from stemdist_ray.data.readers.parts import frames_to_series
 from stemdist_ray.data.readers.structure import LongTable, as_columns, check_plain, recognised
@@ -46,8 +52,8 @@ def parquet_frames(path: Path, options: ReadConfig, budget: MemoryBudget) -> Ite
             table = stored.to_pandas()
         except TypeError:  # of what pandas says of the types of column names
             table = stored.to_pandas(ignore_metadata=True)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise DataError(f"{path}: cannot be read as Parquet: {_line(error)}") from error
+    except (*UNREADABLE, pa.ArrowException) as error:
+        raise DataError(f"{path}: cannot be read as Parquet: {in_a_line(error)}") from error
     yield table
 
 
@@ -75,12 +81,8 @@ def stream_parquet(
                 yield wide_to_series(frame, path, options, part_of_more=True)
         else:
             yield from _long_blocks(file, chain([first], frames), layout, path, options)
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: cannot be read as Parquet: {_line(error)}") from error
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    except (*UNREADABLE, pa.ArrowException) as error:
+        raise DataError(f"{path}: cannot be read as Parquet: {in_a_line(error)}") from error
 
 
 def _frames(file: pq.ParquetFile, rows: int) -> Iterator[pd.DataFrame]:

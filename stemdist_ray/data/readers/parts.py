@@ -23,7 +23,13 @@ from stemdist_ray.data.readers.long import (
 )
 from stemdist_ray.data.readers.structure import LongTable, as_columns, check_plain, recognised
 from stemdist_ray.data.readers.tables import frame_to_series
-from stemdist_ray.data.readers.wide import column_of_times, numeric, series_of, times_of
+from stemdist_ray.data.readers.wide import (
+    column_of_times,
+    columns_of_readings,
+    numeric,
+    series_of,
+    times_of,
+)
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.free_memory import MemoryBudget
@@ -88,7 +94,7 @@ def _wide(
     rows: int,
 ) -> SpatioTemporalSeries:
     time = column_of_times(first, path, options)
-    columns = first.columns if time is None else first.columns.drop([time])
+    columns = first.columns if time is None else columns_of_readings(first, time)
     if not len(columns):
         raise DataError(f"{path}: expected a row per step and a column per location; found none")
     stamps: list[pd.Series] = []

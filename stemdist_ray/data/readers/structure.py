@@ -23,7 +23,7 @@ from stemdist_ray.data.readers.features import (
     is_index,
     is_number,
 )
-from stemdist_ray.data.readers.times import TIME_NAMES, are_dates, number_format
+from stemdist_ray.data.readers.times import EPOCH_UNITS, TIME_NAMES, are_dates, number_format
 from stemdist_ray.errors import DataError
 
 LOCATION_NAMES = (
@@ -153,13 +153,19 @@ def _epochs(table: pd.DataFrame) -> list[Hashable]:
     """Columns of whole numbers that are steps of time since 1970, whatever they are called."""
     found: list[Hashable] = []
     for column, kind in table.dtypes.items():
-        if not pd.api.types.is_integer_dtype(kind) or table[column].isna().any():
+        if not pd.api.types.is_numeric_dtype(kind) or not _may_name(table[column]):
+            continue  # whole numbers may be written as 1704067200.0
+        if table[column].isna().any():
             continue
         different = np.unique(table[column].to_numpy(np.float64))
         ahead = np.diff(different)
-        if len(ahead) < 2 or (ahead % ahead.min()).any() or (ahead == ahead.min()).mean() < 0.5:
-            continue  # readings of that size hardly lie at equal distances
-        if (number_format(different, str(column)) or "").startswith("epoch"):
+        written = number_format(different, str(column)) or ""
+        if len(ahead) < 2 or not written.startswith("epoch"):
+            continue
+        even = not (ahead % ahead.min()).any() and (ahead == ahead.min()).mean() >= 0.5
+        day = 86_400 * EPOCH_UNITS[written.removeprefix("epoch-")]
+        # Readings of that size hardly lie at equal distances, or whole days apart as months do.
+        if even or not (ahead % day).any():
             found.append(column)
     return found
 

@@ -76,6 +76,8 @@ def transposed(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     twice = table.index[table.index.duplicated()]
     if len(twice):
         raise DataError(f"{path}: location {str(twice[0])!r} has two rows")
+    if "time" in map(str, table.index):
+        raise DataError(f"{path}: a location is called 'time', as times are; give it another name")
     turned = table.T.reset_index(names="time")
     turned.columns = [str(name) for name in turned.columns]
     numbers = pd.to_numeric(turned["time"], errors="coerce")

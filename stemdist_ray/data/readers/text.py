@@ -81,14 +81,21 @@ def _binary(path: Path) -> Iterator[IO[bytes]]:
             with archive.open(names[0]) as file:
                 yield file
         return
+    if ending == ".zst":
+        zstd = _zstd()
+        try:
+            with zstd.open(path, "rb") as file:
+                yield file
+        except zstd.ZstdError as error:
+            raise DataError(f"{path}: is damaged: {' '.join(str(error).split())}") from error
+        return
     openers: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-    opener = _zstd_open() if ending == ".zst" else openers.get(ending, open)
-    with opener(path, "rb") as file:
+    with openers.get(ending, open)(path, "rb") as file:
         yield file
 
 
-def _zstd_open() -> Any:
+def _zstd() -> Any:
     if sys.version_info >= (3, 14):
-        return import_module("compression.zstd").open
+        return import_module("compression.zstd")
     need("reading .zst", "formats", "backports.zstd")
-    return import_module("backports.zstd").open
+    return import_module("backports.zstd")

@@ -29,7 +29,7 @@ Stamps = npt.NDArray[np.datetime64]
 
 # Seconds since 1970 between 1973 and 2100; the finer units are a thousandfold each.
 _EPOCH = (1e8, 4.2e9)
-_EPOCH_UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+EPOCH_UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 # Lengths of numbers that are written like dates, and their formats.
 _WRITTEN = {4: "%Y", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _YEARS = (1900, 2200)
@@ -96,8 +96,10 @@ def read_times(values: Any, path: Path, options: ReadConfig, column: str) -> tup
 
 def are_dates(values: pd.Series) -> bool:
     """Whether all of some texts are dates; ids such as M1, 1-2 or 007 are none."""
+    if not len(values) or values.isna().any():
+        return False
     text = values.astype(str)
-    if not len(text) or pd.to_numeric(text, errors="coerce").notna().any():
+    if pd.to_numeric(text, errors="coerce").notna().any():
         return False
     if not text.map(lambda t: _DATE.fullmatch(t) is not None).all():
         return False
@@ -106,7 +108,23 @@ def are_dates(values: pd.Series) -> bool:
 
 def are_clocks(values: pd.Series) -> bool:
     """Whether all of some texts are times of day."""
-    return bool(len(values) and values.astype(str).map(_CLOCK.fullmatch).notna().all())
+    if not len(values) or values.isna().any():
+        return False
+    return bool(values.astype(str).map(_CLOCK.fullmatch).notna().all())
+
+
+def check_unread(options: ReadConfig, path: Path) -> None:
+    """Refuse settings of times where no times were found: they would be overlooked.
+
+    Raises:
+        DataError: Names the first of them.
+    """
+    for name in ("time_format", "dayfirst", "timezone"):
+        if getattr(options, name) is not None:
+            raise DataError(
+                f"{path}: data.read.{name} says how times are written, and nothing looks like "
+                "times; where a column holds them, name it by data.read.time_column"
+            )
 
 
 def number_format(values: npt.NDArray[np.float64], column: str) -> str | None:
@@ -129,7 +147,7 @@ def number_format(values: npt.NDArray[np.float64], column: str) -> str | None:
             parsed = pd.to_datetime(text, format=written, errors="coerce")
             if years.between(*_YEARS).all() and parsed.notna().all():
                 return written
-    for unit, size in _EPOCH_UNITS.items():
+    for unit, size in EPOCH_UNITS.items():
         if _EPOCH[0] * size <= low and high <= _EPOCH[1] * size:
             return f"epoch-{unit}"
     is_date = column.strip().lower() in _DATE_NAMES
@@ -156,12 +174,12 @@ def _of_numbers(
         return _nanoseconds(pd.DatetimeIndex(pd.Timestamp(_EXCEL_ORIGIN) + days), where)
     if found.startswith("epoch-"):
         unit = found.removeprefix("epoch-")
-        if unit not in _EPOCH_UNITS:
+        if unit not in EPOCH_UNITS:
             raise DataError(f"{where}: {found} is none of {', '.join(NAMED_FORMATS)}")
         if (values == np.floor(values)).all():
             stamps = values.astype(np.int64).astype(f"datetime64[{unit}]")
         else:
-            stamps = np.round(values * 1e6 / _EPOCH_UNITS[unit]).astype("datetime64[us]")
+            stamps = np.round(values * 1e6 / EPOCH_UNITS[unit]).astype("datetime64[us]")
         return _nanoseconds(pd.DatetimeIndex(stamps).tz_localize("UTC"), where)
     if (values != np.floor(values)).any():
         raise DataError(f"{where}: {values[0]:g} is no whole number; {found} needs one")

@@ -13,7 +13,7 @@ from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.features import is_index
 from stemdist_ray.data.readers.reading import reading
 from stemdist_ray.data.readers.structure import time_column
-from stemdist_ray.data.readers.times import are_dates, number_format, to_datetime64
+from stemdist_ray.data.readers.times import are_dates, check_unread, number_format, to_datetime64
 from stemdist_ray.data.resample import one_per_time
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
@@ -37,7 +37,7 @@ def wide_to_series(
     else:
         name = column_of_times(table, path, options)
         times = None if name is None else times_of(table[name], path, options, str(name))
-        table = table if name is None else table.drop(columns=[name])
+        table = table if name is None else table[columns_of_readings(table, name)]
     if table.shape[1] == 0 or len(table) == 0:
         raise DataError(f"{path}: expected a row per step and a column per location; found none")
     return series_of(numeric(table, path), times, table.columns, name, path, options, part_of_more)
@@ -71,7 +71,9 @@ def series_of(
     layers = values[:, :, None]
     if columns.nlevels > 1:
         layers, locations, features = _of_two_levels(values, columns, path)
-    if times is not None and options.duplicates != "error":
+    if times is None:
+        check_unread(options, path)
+    elif options.duplicates != "error":
         layers, times = one_per_time(layers, times, options.duplicates)
     return SpatioTemporalSeries(
         values=layers,
@@ -128,6 +130,11 @@ def column_of_times(table: pd.DataFrame, path: Path, options: ReadConfig) -> Has
         times = options.time_format is not None or number_format(numbers, "t") is not None
         return first if times or _counts(numbers) else None
     return first
+
+
+def columns_of_readings(table: pd.DataFrame, time: Hashable) -> pd.Index:
+    """All columns but that of the times, and the row names of a data frame."""
+    return pd.Index([c for c in table.columns if c != time and not is_index(c)])
 
 
 def times_of(column: pd.Series, path: Path, options: ReadConfig, name: str) -> Stamps | None:

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.base_class import GRID_SETTINGS, Reader, register_reader
+from stemdist_ray.data.readers.base_class import (
+    GRID_SETTINGS,
+    UNREADABLE,
+    Reader,
+    in_a_line,
+    register_reader,
+)
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.dependencies import need
@@ -70,9 +76,8 @@ def _opened(path: Path, group: str | None) -> Iterator[xr.Dataset]:
             dataset = of_group(root, group, tree, path)
             # Variables are listed in no particular order; make it one.
             yield dataset[sorted(map(str, dataset.data_vars))]
-    except (OSError, TypeError, ValueError, KeyError, BaseZarrError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: cannot be read as Zarr: {reason}") from error
+    except (*UNREADABLE, BaseZarrError) as error:
+        raise DataError(f"{path}: cannot be read as Zarr: {in_a_line(error)}") from error
 
 
 register_reader(
