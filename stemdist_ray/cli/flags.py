@@ -24,6 +24,7 @@ SETTING_FLAGS = {
     "data.read.separator": "--separator",
     "data.read.decimal": "--decimal",
     "data.read.thousands": "--thousands",
+    "data.read.missing_text": "--missing-text",
     "data.read.encoding": "--encoding",
     "data.read.header": "--header/--no-header",
     "data.read.transpose": "--transpose",

@@ -101,6 +101,13 @@ OPTIONS = (
     SourceOption("read.decimal", "--decimal", str, "Before fractions: . or ,  [default: .]"),
     SourceOption("read.thousands", "--thousands", str, "Between thousands: . , ' _ or a space."),
     SourceOption(
+        "read.missing_text",
+        "--missing-text",
+        list[str],
+        "Text that means 'missing' in a text file, e.g. '?'; may be repeated.  [default: empty "
+        "cells, NA, NaN, null]",
+    ),
+    SourceOption(
         "read.encoding", "--encoding", str, "Of a text file, e.g. latin-1.  [default: UTF-8]"
     ),
     SourceOption(

@@ -48,6 +48,11 @@ class ReadConfig(Section):
     thousands: Literal[".", ",", " ", "'", "_"] | None = Field(
         None, description="between the thousands of numbers in a text file; null = nothing"
     )
+    missing_text: tuple[str, ...] = Field(
+        (),
+        description="texts in a text file that mean 'missing', e.g. '?' or '-', besides empty "
+        "cells, NA, NaN, null and the like",
+    )
     encoding: str | None = Field(None, description="of a text file; null = UTF-8")
     header: bool | None = Field(
         None, description="whether the first row of a text file names columns; null = by its looks"

@@ -14,18 +14,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from stemdist_ray.data.readers.reading import READING
-from stemdist_ray.data.readers.structure import LOCATION_NAMES
-from stemdist_ray.data.series import SpatioTemporalSeries, row_blocks
+from stemdist_ray.data.readers.structure import LOCATION_NAMES, PARTS_OF_TIMES
+from stemdist_ray.data.series import OWN_START, OWN_STEP, SpatioTemporalSeries, row_blocks
 
 _FAR_OFF = 1000.0  # times the usual size of readings
 _MOSTLY_MISSING = 0.9
-_PARTS_OF_TIMES = frozenset(
-    (
-        *("year", "month", "day", "hour", "minute", "second", "weekday", "dayofweek", "week"),
-        *("day_of_week", "time_of_day", "hour_of_day", "time", "date", "timestamp", "datetime"),
-        *("month_of_year", "day_of_month", "day_of_year", "holiday", "is_weekend"),
-    )
-)
+_SAMPLE = 10**6
+_SENTINELS = frozenset((1.0, 9.0, 99.0, 99.9, 999.0, 999.9, 9999.0, 9999.9, 99999.0, 999999.0))
 
 
 def doubts(series: SpatioTemporalSeries, season: Mapping[str, Any]) -> list[str]:
@@ -59,8 +54,16 @@ def _about_times(series: SpatioTemporalSeries, reading: Mapping[str, Any]) -> It
                 "holds times, say how they are written by data.read.time_format"
             )
         elif "layout" in reading:
-            yield "there are no time stamps; if you know them: data.start and data.sampling_step"
+            known = {OWN_START: "data.sampling_step", OWN_STEP: "data.start"}
+            wanted = next((known[n] for n in known if n in series.attributes), None)
+            wanted = wanted or "data.start and data.sampling_step"
+            yield f"there are no time stamps; if you know them: {wanted}"
         return
+    if "calendar" in reading:
+        yield (
+            f"the calendar is {reading['calendar']}, which ours has no dates for: times count from "
+            "the first one, and later dates are some days off those of the file"
+        )
     if series.num_steps < 3:
         return
     apart = np.diff(series.times).astype(np.int64)
@@ -71,7 +74,7 @@ def _about_times(series: SpatioTemporalSeries, reading: Mapping[str, Any]) -> It
 
 
 def _about_ids(ids: Sequence[str], reading: Mapping[str, Any]) -> Iterator[str]:
-    parts = [name for name in ids if name.strip().lower() in _PARTS_OF_TIMES]
+    parts = [name for name in ids if name.strip().lower() in PARTS_OF_TIMES]
     if parts:
         yield (
             f"locations are called {', '.join(parts[:4])}: parts of a time? Leave these columns "
@@ -79,6 +82,7 @@ def _about_ids(ids: Sequence[str], reading: Mapping[str, Any]) -> Iterator[str]:
         )
     column = reading.get("location_column")
     named = column is None or column.strip().lower() in LOCATION_NAMES
+    named = named or "location_column" in reading.get("settings", {})
     if not named and all(name.lstrip("-").isdecimal() for name in ids):
         yield (
             f"the whole numbers in {column!r} are taken for {len(ids):,} location ids; if they "
@@ -118,12 +122,33 @@ def _about_readings(series: SpatioTemporalSeries) -> Iterator[str]:
         if len(positive) < 3:
             continue
         usual = float(np.median(positive))
+        yield from _sentinels(series, feature, where)
         off = seen & ((size > _FAR_OFF * usual) | ((size > 0) & (size * _FAR_OFF < usual)))
         if off.any():
             at = int(np.flatnonzero(off)[0])
             yield (
                 f"{_some(series, off)} {_FAR_OFF:g} times off the others{where}: on average "
                 f"{size[at]:.3g} where {usual:.3g} is usual. Another unit, or no location?"
+            )
+
+
+def _sentinels(series: SpatioTemporalSeries, feature: int, where: str) -> Iterator[str]:
+    """A value that comes often at the very end of the scale, far from all others."""
+    sample = series.values[:: max(1, series.values.size // _SAMPLE), :, feature]
+    seen = sample[~np.isnan(sample)].astype(np.float64)
+    if len(seen) < 20:
+        return
+    for extreme, sign in ((seen.min(), 1.0), (seen.max(), -1.0)):
+        count = int(np.count_nonzero(seen == extreme))
+        others = seen[seen != extreme]
+        if count < 3 or not len(others):
+            continue
+        low, high = np.quantile(sign * others, (0.0, 0.99))
+        known = abs(extreme) in _SENTINELS
+        if low - sign * extreme > (0.2 if known else 3.0) * (high - low):
+            yield (
+                f"{extreme:g} comes {count:,} times{where}, far from all other readings; if it "
+                f"means missing, say data.missing_values: {extreme:g}"
             )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stemdist_ray.data.readers import READERS, Reader, find_reader
 from stemdist_ray.data.readers.base_class import format_of_ending
+from stemdist_ray.data.readers.structure import PARTS_OF_TIMES
 from stemdist_ray.errors import DataError
 
 _PATTERN = re.compile(r"[*?\[]")
@@ -38,7 +39,12 @@ class SourceFiles:
         varies = [i for i, part in enumerate(given) if _PATTERN.search(part)]
         depth = varies[0] if varies and not self.source.exists() else len(given)
         pairs = (part.partition("=") for part in path.parts[depth:-1])
-        return {name: value for name, equals, value in pairs if name and equals}
+        return {
+            name: value
+            for name, equals, value in pairs
+            # Years and days of folders are those of the times in their files.
+            if name and equals and name.strip().lower() not in PARTS_OF_TIMES
+        }
 
 
 def source_files(source: str | Path) -> SourceFiles:

@@ -10,7 +10,7 @@ import pandas as pd
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.files import SourceFiles
 from stemdist_ray.data.merge import merged
-from stemdist_ray.data.readers.clocks import with_clock
+from stemdist_ray.data.readers.columns import plain_columns
 from stemdist_ray.data.readers.parts import frames_to_series
 from stemdist_ray.data.readers.reading import with_facts
 from stemdist_ray.data.readers.series_rows import has_series_rows
@@ -48,6 +48,12 @@ def read_files(
         parts = [reader.read(path, options, budget) for path in files.paths]
         series = merged(parts, files.source.name, budget, options.duplicates)
     facts = {
+        "settings": {
+            name: str(getattr(options, name))
+            for name in sorted(options.model_fields_set)
+            if getattr(options, name) != getattr(ReadConfig(), name)
+        }
+        or None,
         "files": len(files.paths) if len(files.paths) > 1 else None,
         "ignored_files": [path.name for path in files.ignored] or None,
     }
@@ -66,7 +72,7 @@ def _of_long_rows(
         if first is None or has_series_rows(first, options):
             return None
         check_plain(first, path)
-        head = with_clock(as_columns(_with_keys(first.head(_ROWS_OF_EACH), files, path)), path)
+        head = plain_columns(_with_keys(first.head(_ROWS_OF_EACH), files, path), path, options)
         if heads and list(head.columns) != list(heads[0].columns):
             return None
         heads.append(head)

@@ -11,7 +11,7 @@ from tokenize import TokenError
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.text import COMPRESSED
+from stemdist_ray.data.readers.text import COMPRESSED, inner_ending
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.free_memory import MemoryBudget
@@ -132,6 +132,8 @@ def format_of_ending(path: Path) -> Reader | None:
             return reader
     suffix = path.suffix.lower()
     inner = Path(path.stem).suffix.lower() if suffix in COMPRESSED else None
+    if suffix == ".zip" and not inner and path.is_file():
+        inner = inner_ending(path)
     for reader in READERS.values():
         if reader.recognises_folder is None and (
             suffix in reader.suffixes or inner in reader.suffixes

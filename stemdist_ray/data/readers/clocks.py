@@ -15,7 +15,9 @@ _PARTS = ("year", "month", "day", "hour", "minute", "second")
 _SHORT = {
     **{"yr": "year", "yyyy": "year", "mo": "month", "mnth": "month"},
     **{"dy": "day", "hr": "hour", "min": "minute"},
+    **{"dayofyear": "doy", "day_of_year": "doy", "yday": "doy", "julian_day": "doy"},
 }
+_HOURS = frozenset({"hour", "hours", "hr", "hour_of_day", "stunde", "he", "hour_ending"})
 
 
 def with_clock(table: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -32,6 +34,8 @@ def with_clock(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     dates = [c for c in text if c not in clocks and _is_date(table[c].head(5))]
     if not dates and not clocks:
         return _of_parts(table, path)
+    if len(dates) == 1 and not clocks:
+        return _with_hour(table, dates[0], path)
     if len(clocks) != 1 or len(dates) != 1 or not are_clocks(table[clocks[0]]):
         return table
     if not table[dates[0]].astype(str).str.fullmatch(r"[^:]*").all():
@@ -50,20 +54,48 @@ def _is_date(column: pd.Series) -> bool:
     return bool(pd.api.types.is_datetime64_any_dtype(column)) or are_dates(column)
 
 
+def _with_hour(table: pd.DataFrame, date: Hashable, path: Path) -> pd.DataFrame:
+    """Days, each of which has many rows, and their hours in a column of numbers."""
+    hour = next((c for c in table.columns if str(c).strip().lower() in _HOURS), None)
+    if hour is None or not pd.api.types.is_integer_dtype(table[hour]) or table[hour].isna().any():
+        return table
+    text = table[date].astype(str)
+    whole_days = text.str.fullmatch(r"[^:]*").all() and text.duplicated().any()
+    low, high = int(table[hour].min()), int(table[hour].max())
+    if not whole_days or low < 0 or high > 24:
+        return table
+    if low > 0:
+        raise DataError(
+            f"{path}: columns {date!s} and {hour!s} tell the time together, but hours run from "
+            f"{low} to {high}: hour 1 may begin or end at 1:00. Write both as one column of times"
+        )
+    joined = text + " " + table[hour].map("{:02d}:00".format)
+    rest = table.drop(columns=[date, hour])
+    rest.insert(0, date, joined)
+    return rest
+
+
 def _of_parts(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Year, month, day and hour in columns of their own, as weather stations write them."""
     named: dict[str, Hashable] = {}
     for column in table.columns:
         lower = str(column).strip().lower()
         named.setdefault(_SHORT.get(lower, lower), column)
-    found = [part for part in _PARTS if part in named]
-    if found[:3] != list(_PARTS[:3]) or found != list(_PARTS[: len(found)]):
-        return table
     if any(name in named for name in TIME_NAMES - {"year"}):
         return table  # there is a column of times besides
+    found = [part for part in _PARTS if part in named]
+    if found == ["year"] and "doy" in named:
+        found = ["year", "doy"]
+    elif found not in (["year", "month"], list(_PARTS[: max(3, len(found))])):
+        return table
     parts = table[[named[part] for part in found]].set_axis(found, axis=1)
+    if not all(pd.api.types.is_integer_dtype(kind) for kind in parts.dtypes):
+        return table
     try:
-        stamps = pd.to_datetime(parts)
+        if found == ["year", "doy"]:
+            stamps = pd.to_datetime(parts["year"] * 1000 + parts["doy"], format="%Y%j")
+        else:
+            stamps = pd.to_datetime(parts if len(found) > 2 else parts.assign(day=1))
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(
             f"{path}: columns {', '.join(str(named[part]) for part in found)} are no times: "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,17 +15,18 @@ import pandas as pd
 
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.base_class import Reader, register_reader
-from stemdist_ray.data.readers.clocks import with_clock
+from stemdist_ray.data.readers.columns import plain_columns
 from stemdist_ray.data.readers.parts import frames_to_series
-from stemdist_ray.data.readers.structure import as_columns, recognised
+from stemdist_ray.data.readers.structure import recognised
 from stemdist_ray.data.readers.tables import TABLE_SETTINGS
 from stemdist_ray.data.readers.text import commonest_separator, opened_text
-from stemdist_ray.data.readers.times import are_dates
+from stemdist_ray.data.readers.times import are_clocks, are_dates
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.free_memory import MemoryBudget
 
 _FIRST_ROWS = 20  # that tell what a header is
+_HEAD = 2_000  # rows that tell how numbers are written
 _CELLS, _ROWS = 4_000_000, 250_000  # of a part of a table, at most
 
 
@@ -55,6 +57,8 @@ def _rows_of(path: Path, options: ReadConfig, budget: MemoryBudget) -> _Rows:
         names, count = _column_names(path, separator, options)
         budget.check_readings(path, (count, len(names)))
         file = _Rows(path, separator, names, options, count)
+        if options.thousands is not None:
+            file = replace(file, as_text=_times_as_text(file))
         first = next(iter(file), None)
         if first is None or len(first) == 0:
             raise DataError(f"{path}: expected a row per step below the header row; found none")
@@ -63,8 +67,44 @@ def _rows_of(path: Path, options: ReadConfig, budget: MemoryBudget) -> _Rows:
         ids = None if options.transpose else _column_of_ids(first, path, options)
         if ids is not None:
             # As they are written: 007 is another name than 7, and NA may be one.
-            file = replace(file, as_text=names.index(ids))
+            file = replace(file, as_text=(*file.as_text, names.index(ids)))
         return file
+
+
+def _times_as_text(file: _Rows) -> tuple[int, ...]:
+    """Columns of dates and times of day, whose points between are none between thousands.
+
+    Raises:
+        DataError: What stands between thousands stands elsewhere in numbers.
+    """
+    with opened_text(file.path, file.options) as text:
+        head = pd.read_csv(
+            text,
+            sep=file.separator,
+            names=range(len(file.names)),
+            header=None,
+            skiprows=0 if file.options.header is False else 1,
+            index_col=False,
+            dtype=str,
+            nrows=_HEAD,
+        )
+    between, point = re.escape(file.options.thousands or ""), re.escape(file.options.decimal or ".")
+    grouped = re.compile(rf"\s*[-+]?\d{{1,3}}({between}\d{{3}})+({point}\d*)?\s*")
+    times = []
+    for place, column in head.items():
+        known = column.dropna()
+        if are_dates(known.head(20)) or are_clocks(known.head(20)):
+            times.append(int(str(place)))
+            continue
+        with_it = known[known.str.contains(between) & known.str.fullmatch(r"[-+\d.,' _]+")]
+        wrong = with_it[~with_it.map(lambda cell: grouped.fullmatch(cell) is not None)]
+        if len(wrong):
+            raise DataError(
+                f"{file.path}: {wrong.iloc[0]!r} in data row {wrong.index[0] + 1} has no groups of "
+                f"three digits between {file.options.thousands!r}; say how numbers are written by "
+                "data.read.decimal and data.read.thousands"
+            )
+    return tuple(times)
 
 
 @contextmanager
@@ -78,7 +118,7 @@ def _as_data_errors(path: Path) -> Iterator[None]:
 
 def _column_of_ids(table: pd.DataFrame, path: Path, options: ReadConfig) -> str | None:
     """The column of location ids, where they were read as numbers or as missing."""
-    ready = with_clock(as_columns(table), path)
+    ready = plain_columns(table, path, options)
     layout = recognised(ready, options, path)
     if layout is None or layout.location not in table.columns:
         return None
@@ -97,7 +137,7 @@ class _Rows:
         names: Of the columns, "" for those without.
         options: How numbers are written.
         count: Of the rows, less those that are blank.
-        as_text: Position of the column that is read as it is written.
+        as_text: Positions of columns that are read as they are written.
     """
 
     path: Path
@@ -105,7 +145,7 @@ class _Rows:
     names: list[str]
     options: ReadConfig
     count: int
-    as_text: int | None = None
+    as_text: tuple[int, ...] = ()
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         options, names = self.options, self.names
@@ -118,12 +158,13 @@ class _Rows:
                 sep=self.separator,
                 decimal=options.decimal or ".",
                 thousands=options.thousands,
+                na_values=list(options.missing_text) or None,
                 names=range(len(names)),
                 header=None,
                 skiprows=0 if options.header is False else 1,
                 index_col=False,
                 skip_blank_lines=len(names) > 1,  # in a single column they are missing readings
-                converters=None if self.as_text is None else {self.as_text: str.strip},
+                converters=dict.fromkeys(self.as_text, str.strip),
                 chunksize=min(_ROWS, max(1, _CELLS // len(names))),
                 low_memory=False,  # a part is parsed at once, not again in parts of its own
             )
@@ -249,7 +290,8 @@ register_reader(
         (".csv", ".tsv", ".txt"),
         (),
         read_csv,
-        settings=TABLE_SETTINGS | {"header", "separator", "decimal", "thousands", "encoding"},
+        settings=TABLE_SETTINGS
+        | {"header", "separator", "decimal", "thousands", "missing_text", "encoding"},
         compressed=True,
         frames=csv_frames,
     )

@@ -7,7 +7,8 @@ from collections.abc import Hashable
 import pandas as pd
 
 _LATITUDE, _LONGITUDE = ("latitude", "lat"), ("longitude", "lon", "lng", "long")
-_COUNTERS = frozenset({"id", "index", "idx", "no", "nr", "row"})
+_SOME = 10_000
+COUNTERS = frozenset({"id", "index", "idx", "no", "nr", "row"})
 
 
 def features_of(table: pd.DataFrame, time: Hashable, location: Hashable) -> tuple[Hashable, ...]:
@@ -16,9 +17,17 @@ def features_of(table: pd.DataFrame, time: Hashable, location: Hashable) -> tupl
         c for c in table.columns if c not in (time, location) and not _counts_rows(table, time, c)
     ]
     # What is the same for a location at all times describes it and is no reading: its other
-    # names, its coordinates.
-    varying = [c for c in rest if not _describes(table, location, c)]
+    # names, its coordinates. Words are none either; a number with a typing error is no word.
+    varying = [c for c in rest if not _describes(table, location, c) and not is_wordy(table[c])]
     return tuple(varying or [c for c in rest if is_number(table[c])])
+
+
+def is_wordy(column: pd.Series) -> bool:
+    """Whether a column holds text of which none is a number."""
+    if is_number(column) or pd.api.types.is_datetime64_any_dtype(column):
+        return False
+    some = column.dropna().head(_SOME).astype(str)
+    return bool(len(some) and pd.to_numeric(some, errors="coerce").isna().all())
 
 
 def coordinate_columns(
@@ -46,7 +55,7 @@ def _counts_rows(table: pd.DataFrame, time: Hashable, column: Hashable) -> bool:
     """Whether a column numbers the rows, as databases and data frames do."""
     # Times that were put together from several columns stand in front of it.
     first = next(c for c in table.columns if c != time)
-    numbered = column in (table.columns[0], first) or str(column).strip().lower() in _COUNTERS
+    numbered = column in (table.columns[0], first) or str(column).strip().lower() in COUNTERS
     return is_index(column) or (numbered and counts(table[column]))
 
 

@@ -108,6 +108,7 @@ def dataset_to_series(
         part_of_more=part_of_more,
         attributes=reading(
             layout="grid",
+            calendar=_other_calendar(dataset, time),
             time_dimension=time,
             location_dimensions=space,
             group=None if options is None else options.group,
@@ -171,6 +172,14 @@ def _rounded(stamps: npt.NDArray[Any]) -> npt.NDArray[np.datetime64]:
     if np.isnat(stamps).any() or (len(stamps) > 1 and np.diff(nanoseconds).min() < 10**9):
         return stamps
     return ((nanoseconds + 500_000) // 10**6).astype("datetime64[ms]")
+
+
+def _other_calendar(dataset: xr.Dataset, time: str) -> str | None:
+    """Name of a calendar that ours has no dates for."""
+    if time not in dataset.coords:
+        return None
+    first = dataset[time].to_numpy()[:1]
+    return str(first[0].calendar) if len(first) and hasattr(first[0], "calendar") else None
 
 
 def _of_other_calendar(values: npt.NDArray[Any], path: Path) -> npt.NDArray[np.datetime64]:

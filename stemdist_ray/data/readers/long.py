@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
+from stemdist_ray.data.readers.features import is_index
 from stemdist_ray.data.readers.reading import reading
 from stemdist_ray.data.readers.structure import LongTable
 from stemdist_ray.data.readers.times import check_unread, number_format, read_times
@@ -61,6 +62,8 @@ def long_to_series(
         DataError: No readings, a step and location occur twice, or a cell is not a number.
     """
     check_keys(table, layout, path)
+    if options.duplicates == "error" and options.resample is None:
+        _check_kinds(table, layout, path)
     steps, times = pd.factorize(table[layout.time])
     places, ids = pd.factorize(table[layout.location])
     values = numeric(table[list(layout.features)], path)
@@ -68,6 +71,26 @@ def long_to_series(
     found = np.array([pairs[name] for name in ids]) if pairs else None
     rows = LongRows(times, steps, tuple(str(i) for i in ids), places, values, found)
     return rows_to_series(rows, layout, path, options, budget or MemoryBudget(), part_of_more)
+
+
+def _check_kinds(table: pd.DataFrame, layout: LongTable, path: Path) -> None:
+    """Rows of one time and location may be of different kinds, whose mean says nothing.
+
+    Raises:
+        DataError: Names the column that tells them apart.
+    """
+    keys = [layout.time, layout.location]
+    if not table.duplicated(keys).any():
+        return
+    for name in table.columns:
+        if name in keys or name in layout.features or is_index(name):
+            continue
+        if table[name].nunique() * 2 <= len(table) and not table.duplicated([*keys, name]).any():
+            raise DataError(
+                f"{path}: several rows have the same {layout.time} and {layout.location}, and "
+                f"column {name!s} tells them apart ({table[name].iloc[0]}, ...); keep one kind in "
+                f"the file, or say data.read.location_column: {layout.location},{name}"
+            )
 
 
 def coordinates_of(table: pd.DataFrame, layout: LongTable) -> dict[Any, tuple[float, float]]:
@@ -140,6 +163,7 @@ def rows_to_series(
             not_read=None if known else [str(layout.time)],
             location_column=str(layout.location),
             feature_columns=[str(f) for f in layout.features],
+            left_out=[str(c) for c in layout.left_out] or None,
             coordinate_columns=[str(c) for c in layout.coordinates] or None,
         ),
     )

@@ -44,7 +44,8 @@ def read_npz(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTem
             f"features); found {values.dtype} of shape {values.shape}"
         )
     values = values.astype(np.float32)
-    if "mean" in arrays and "std" in arrays:
+    unscaled = "mean" in arrays and "std" in arrays
+    if unscaled:
         values = _unscale_first_feature(values, arrays["mean"], arrays["std"], path)
     known: dict[str, Any] = {}
     for field in ("times", "location_ids", "coordinates", "feature_names", "units", "mask"):
@@ -54,7 +55,12 @@ def read_npz(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTem
         if field in known:
             known[field] = tuple(_text(known[field]))
     known["times"] = _stamps(known.get("times"), path, options)
-    facts = reading(layout="array", array=name, other_arrays=sorted(known) or None)
+    facts = reading(
+        layout="array",
+        array=name,
+        other_arrays=sorted(n for n in known if n in arrays) or None,
+        turned_back_by="mean and std" if unscaled else None,
+    )
     return SpatioTemporalSeries(values=values, name=path.name, attributes=facts, **known)
 
 
@@ -134,6 +140,12 @@ def _unscale_first_feature(
             f"{path}: mean and std must be single numbers (LargeST); found {mean.size}, {std.size}"
         )
     series = values if values.ndim == 3 else values[:, :, None]
+    scaled_mean, scaled_std = float(np.nanmean(series[:, :, 0])), float(np.nanstd(series[:, :, 0]))
+    if abs(scaled_mean) > 1.0 or not 0.2 <= scaled_std <= 5.0:
+        raise DataError(
+            f"{path}: holds mean and std, by which LargeST scales its readings, but these are not "
+            f"scaled (mean {scaled_mean:.4g}, std {scaled_std:.4g}); leave the two arrays out"
+        )
     series = series.copy()
     series[:, :, 0] = series[:, :, 0] * float(std.item()) + float(mean.item())
     return series

@@ -19,9 +19,10 @@ from stemdist_ray.data.readers.base_class import (
     register_reader,
     steps_per_block,
 )
+from stemdist_ray.data.readers.columns import plain_columns
 from stemdist_ray.data.readers.long import long_to_series
 from stemdist_ray.data.readers.parts import frames_to_series
-from stemdist_ray.data.readers.structure import LongTable, as_columns, check_plain, recognised
+from stemdist_ray.data.readers.structure import LongTable, check_plain, recognised
 from stemdist_ray.data.readers.tables import TABLE_SETTINGS
 from stemdist_ray.data.readers.wide import wide_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
@@ -70,7 +71,7 @@ def stream_parquet(
     try:
         file = pq.ParquetFile(path)
         rows = steps_per_block(block_bytes, len(file.schema_arrow.names), 1)
-        frames = _frames(file, max(2, rows))
+        frames = _frames(file, max(2, rows), path, options)
         first = next(frames, None)
         if first is None:
             raise DataError(f"{path}: the table has no rows")
@@ -85,16 +86,18 @@ def stream_parquet(
         raise DataError(f"{path}: cannot be read as Parquet: {in_a_line(error)}") from error
 
 
-def _frames(file: pq.ParquetFile, rows: int) -> Iterator[pd.DataFrame]:
+def _frames(
+    file: pq.ParquetFile, rows: int, path: Path, options: ReadConfig
+) -> Iterator[pd.DataFrame]:
     """Tables of ``rows`` rows; a single row at the end joins the table before it."""
     held: list[pa.RecordBatch] = []
     for batch in file.iter_batches(rows):
         if held and len(batch) > 1:
-            yield as_columns(_frame(held))
+            yield plain_columns(_frame(held), path, options)
             held = []
         held.append(batch)
     if held:
-        yield as_columns(_frame(held))
+        yield plain_columns(_frame(held), path, options)
 
 
 def _frame(batches: list[pa.RecordBatch]) -> pd.DataFrame:
@@ -117,7 +120,7 @@ def _long_blocks(
         for batch in file.iter_batches(columns=[layout.location]):
             ids |= dict.fromkeys(map(str, batch.column(0).unique().to_pylist()))
     else:  # a level of an index that has no name
-        for frame in _frames(file, 2**20):
+        for frame in _frames(file, 2**20, path, options):
             ids |= dict.fromkeys(map(str, frame[layout.location].unique()))
     rest: pd.DataFrame | None = None
     for frame in frames:

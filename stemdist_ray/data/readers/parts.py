@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.clocks import with_clock
+from stemdist_ray.data.readers.columns import plain_columns
 from stemdist_ray.data.readers.long import (
     LongRows,
     check_keys,
     coordinates_of,
     rows_to_series,
 )
-from stemdist_ray.data.readers.structure import LongTable, as_columns, check_plain, recognised
+from stemdist_ray.data.readers.structure import LongTable, check_plain, recognised
 from stemdist_ray.data.readers.tables import frame_to_series
 from stemdist_ray.data.readers.wide import (
     column_of_times,
@@ -61,7 +61,7 @@ def frames_to_series(
         rest = () if second is None else (second, *frames)
         return frame_to_series(pd.concat([first, *rest]) if rest else first, path, options, budget)
     check_plain(first, path)
-    ready = _Ready(first, path)
+    ready = _Ready(first, path, options)
     layout = recognised(ready(first), options, path)
     parts = map(ready, chain([first, second], frames))
     if layout is None:
@@ -72,12 +72,12 @@ def frames_to_series(
 class _Ready:
     """What is done to every part before its columns are looked at."""
 
-    def __init__(self, first: pd.DataFrame, path: Path) -> None:
-        self._path = path
-        self._columns = list(with_clock(as_columns(first), path).columns)
+    def __init__(self, first: pd.DataFrame, path: Path, options: ReadConfig) -> None:
+        self._path, self._options = path, options
+        self._columns = list(plain_columns(first, path, options).columns)
 
     def __call__(self, part: pd.DataFrame) -> pd.DataFrame:
-        ready = with_clock(as_columns(part), self._path)
+        ready = plain_columns(part, self._path, self._options)
         if list(ready.columns) != self._columns:
             raise DataError(
                 f"{self._path}: columns of times do not look alike in all rows; name the one that "
@@ -94,7 +94,7 @@ def _wide(
     rows: int,
 ) -> SpatioTemporalSeries:
     time = column_of_times(first, path, options)
-    columns = first.columns if time is None else columns_of_readings(first, time)
+    columns = columns_of_readings(first, time, options, path)
     if not len(columns):
         raise DataError(f"{path}: expected a row per step and a column per location; found none")
     stamps: list[pd.Series] = []

@@ -31,6 +31,14 @@ LOCATION_NAMES = (
     *("unique_id", "item_id", "series_id", "site", "site_id", "detector", "detector_id", "stop_id"),
     *("zone", "zone_id", "id"),
 )
+PARTS_OF_TIMES = frozenset(
+    (
+        *("year", "month", "day", "hour", "minute", "second", "weekday", "dayofweek", "week"),
+        *("day_of_week", "time_of_day", "hour_of_day", "time", "date", "timestamp", "datetime"),
+        *("month_of_year", "day_of_month", "day_of_year", "holiday", "is_weekend", "quarter"),
+        *("hr", "he", "hour_ending", "settlement_period", "period", "interval", "slot", "doy"),
+    )
+)
 _SEVERAL = "say which one holds the locations by data.read.location_column"
 
 
@@ -43,12 +51,14 @@ class LongTable:
         location: Column of location ids.
         features: Columns of readings.
         coordinates: Columns of latitude and longitude, where a location has one of each.
+        left_out: Columns that are none of these.
     """
 
     time: Hashable
     location: Hashable
     features: tuple[Hashable, ...]
     coordinates: tuple[Hashable, ...] = ()
+    left_out: tuple[Hashable, ...] = ()
 
 
 def recognised(table: pd.DataFrame, options: ReadConfig, path: Path) -> LongTable | None:
@@ -64,13 +74,17 @@ def recognised(table: pd.DataFrame, options: ReadConfig, path: Path) -> LongTabl
     """
     for name in (options.time_column, options.location_column, *options.features):
         if name is not None:
-            _column(table, name, path)
+            column_called(table, name, path)
     layout = _recognised(table, options, path)
-    if layout is None and (options.location_column is not None or options.features):
+    if layout is None and options.location_column is not None:
         raise DataError(
-            f"{path}: data.read.location_column and data.read.features say nothing about a wide "
-            "table, as which this one is read; data.read.features goes with a long table: leave "
-            "them out, or say data.read.layout: long"
+            f"{path}: data.read.location_column says nothing about a wide table, as which this one "
+            "is read; leave it out, or say data.read.layout: long"
+        )
+    if layout is None and options.layout == "long":
+        raise DataError(
+            f"{path}: data.read.layout says long, but no time has several rows and no column tells "
+            "which location a row is of; name it by data.read.location_column"
         )
     return layout
 
@@ -83,16 +97,21 @@ def _recognised(table: pd.DataFrame, options: ReadConfig, path: Path) -> LongTab
         asked = options.layout == "long" or options.location_column is not None
         if asked or _comes_back(table, _by_name(table, None)):
             raise DataError(
-                f"{path}: no column of a long table looks like a time; name it by "
-                "data.read.time_column (or say data.read.layout: wide)"
+                f"{path}: no column of a long table looks like a time; say which one is it by "
+                "data.read.time_column, or that the table is wide by data.read.layout"
             )
         return None
     location = _location(table, time, options, path)
     if location is None:
         return None
-    named = tuple(_column(table, name, path) for name in options.features)
+    if options.location_column is None:
+        _check_is_no_time(table, time, location, path)
+    named = tuple(column_called(table, name, path) for name in options.features)
     features = named or features_of(table, time, location)
-    return LongTable(time, location, features, coordinate_columns(table, location, features))
+    pair = coordinate_columns(table, location, features)
+    used = {time, location, *features, *pair}
+    rest = tuple(c for c in table.columns if c not in used)
+    return LongTable(time, location, features, pair, rest)
 
 
 def check_plain(table: pd.DataFrame, path: Path) -> None:
@@ -114,7 +133,12 @@ def check_plain(table: pd.DataFrame, path: Path) -> None:
             )
 
 
-def _column(table: pd.DataFrame, name: str, path: Path) -> Hashable:
+def column_called(table: pd.DataFrame, name: str, path: Path) -> Hashable:
+    """The column of a name.
+
+    Raises:
+        DataError: There is none.
+    """
     found = [c for c in table.columns if str(c) == name]
     if not found:
         shown = ", ".join(map(str, list(table.columns)[:8]))
@@ -129,7 +153,7 @@ def time_column(table: pd.DataFrame, options: ReadConfig, path: Path) -> Hashabl
         DataError: There are several, and no name tells which one is meant.
     """
     if options.time_column is not None:
-        return _column(table, options.time_column, path)
+        return column_called(table, options.time_column, path)
     others = [c for c, kind in table.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
     found = [c for c in others if _is_dated(table[c]) or are_dates(table[c].head(5))]
     found += [
@@ -172,7 +196,7 @@ def _epochs(table: pd.DataFrame) -> list[Hashable]:
 
 def is_time_name(column: Hashable) -> bool:
     """Whether a column is called like times."""
-    return str(column).strip().lower() in TIME_NAMES
+    return str(column).strip().lower().lstrip("_") in TIME_NAMES
 
 
 def _is_dated(column: pd.Series) -> bool:
@@ -208,7 +232,7 @@ def _location(
 ) -> Hashable | None:
     """The column of locations, None where the table is wide."""
     if options.location_column is not None:
-        chosen = _column(table, options.location_column, path)
+        chosen = column_called(table, options.location_column, path)
         if chosen == time:
             raise DataError(f"{path}: column {chosen!s} cannot hold both times and locations")
         return chosen
@@ -230,7 +254,12 @@ def _location(
     ]
     # Readings that happen to differ at all times have far more values than there are locations.
     few = 3 * float(rows.median())
-    candidates = [c for c in candidates if not is_number(table[c]) or table[c].nunique() <= few]
+    candidates = [
+        c
+        for c in candidates
+        if not is_number(table[c])
+        or (table[c].nunique() <= few and len(table) >= 0.5 * len(rows) * table[c].nunique())
+    ]
     if not candidates:
         raise DataError(
             f"{path}: times repeat in {time!s}, and no column tells the rows of one time apart; "
@@ -244,6 +273,15 @@ def _location(
             f"locations; {_SEVERAL}"
         )
     return text[0] if others else candidates[0]
+
+
+def _check_is_no_time(table: pd.DataFrame, time: Hashable, location: Hashable, path: Path) -> None:
+    """Hours and the like repeat with every day, as locations do with every time."""
+    if str(location).strip().lower() in PARTS_OF_TIMES and is_number(table[location]):
+        raise DataError(
+            f"{path}: columns {time!s} and {location!s} seem to tell the time together; write them "
+            f"as one column, or say that {location!s} holds locations by data.read.location_column"
+        )
 
 
 def _tells(table: pd.DataFrame, time: Hashable, column: Hashable) -> bool:

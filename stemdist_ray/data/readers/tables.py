@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.clocks import with_clock
+from stemdist_ray.data.readers.columns import plain_columns
 from stemdist_ray.data.readers.long import long_to_series
 from stemdist_ray.data.readers.series_rows import has_series_rows, series_rows_to_series
-from stemdist_ray.data.readers.structure import as_columns, check_plain, recognised
+from stemdist_ray.data.readers.structure import check_plain, recognised
 from stemdist_ray.data.readers.times import to_datetime64
 from stemdist_ray.data.readers.wide import wide_to_series
 from stemdist_ray.data.series import SpatioTemporalSeries
@@ -46,7 +46,7 @@ def frame_to_series(
         return series_rows_to_series(table, path, options, budget)
     check_plain(table, path)
     table = _with_dated_index(table, path, options)
-    table = transposed(table, path) if options.transpose else with_clock(as_columns(table), path)
+    table = transposed(table, path) if options.transpose else plain_columns(table, path, options)
     layout = recognised(table, options, path)
     if layout is None:
         return wide_to_series(table, path, options)
@@ -80,5 +80,9 @@ def transposed(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: a location is called 'time', as times are; give it another name")
     turned = table.T.reset_index(names="time")
     turned.columns = [str(name) for name in turned.columns]
-    numbers = pd.to_numeric(turned["time"], errors="coerce")
+    # Names such as d_1, d_2, ... are numbers of days; dates keep their looks.
+    names = turned["time"].astype(str)
+    numbered = names.str.extract(r"^(\D*)(\d+)$")
+    same = numbered.notna().all(axis=None) and numbered[0].nunique() == 1
+    numbers = pd.to_numeric(numbered[1] if same else names, errors="coerce")
     return turned if numbers.isna().any() else turned.assign(time=numbers)

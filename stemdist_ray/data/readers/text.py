@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import re
 import sys
 import zipfile
 import zlib
@@ -19,14 +20,16 @@ from stemdist_ray.config import ReadConfig
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.dependencies import need
 
+# What spreadsheets write on top, and comments.
+_SAYS_SEPARATOR = re.compile(r"sep=.\s*$")
 UTF_8 = "utf-8-sig"  # with or without a mark in front
 COMPRESSED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
 def commonest_separator(line: str) -> str:
-    """Comma, semicolon or tab, whichever a line has most of."""
-    return max(",;\t", key=line.count)
+    """Comma, semicolon, tab or bar, whichever a line has most of."""
+    return max(",;\t|", key=line.count)
 
 
 @contextmanager
@@ -52,7 +55,7 @@ def opened_text(path: Path, options: ReadConfig) -> Iterator[TextIO]:
             text = TextIOWrapper(file, encoding=options.encoding or UTF_8, newline="")
             begin = text.tell()
             # tell() goes with readline() only, not with iteration.
-            while (line := text.readline()).startswith("#"):
+            while (line := text.readline()).startswith("#") or _SAYS_SEPARATOR.match(line):
                 begin = text.tell()
             del line
             text.seek(begin)
@@ -75,7 +78,7 @@ def _binary(path: Path) -> Iterator[IO[bytes]]:
     ending = path.suffix.lower()
     if ending == ".zip":
         with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if not name.endswith("/")]
+            names = _members(archive)
             if len(names) != 1:
                 raise DataError(f"{path}: holds {len(names)} files; expected one")
             with archive.open(names[0]) as file:
@@ -92,6 +95,25 @@ def _binary(path: Path) -> Iterator[IO[bytes]]:
     openers: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
     with openers.get(ending, open)(path, "rb") as file:
         yield file
+
+
+def _members(archive: zipfile.ZipFile) -> list[str]:
+    """Files of an archive, without what macOS adds to them."""
+    return [
+        name
+        for name in archive.namelist()
+        if not name.endswith("/") and not name.startswith("__MACOSX/")
+    ]
+
+
+def inner_ending(path: Path) -> str | None:
+    """Ending of the only file of a zip archive, None where there is another number of them."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = _members(archive)
+    except (OSError, zipfile.BadZipFile):
+        return None
+    return Path(names[0]).suffix.lower() if len(names) == 1 else None
 
 
 def _zstd() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from pathlib import Path
 
@@ -10,14 +11,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.features import is_index
+from stemdist_ray.data.readers.features import COUNTERS, counts, is_index
 from stemdist_ray.data.readers.reading import reading
-from stemdist_ray.data.readers.structure import time_column
+from stemdist_ray.data.readers.structure import column_called, time_column
 from stemdist_ray.data.readers.times import are_dates, check_unread, number_format, to_datetime64
 from stemdist_ray.data.resample import one_per_time
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
+_MARKS = frozenset({"missing", "undefined", "none", "void", "no data", "nodata", "null"})
 Stamps = npt.NDArray[np.datetime64]
 
 
@@ -37,7 +39,7 @@ def wide_to_series(
     else:
         name = column_of_times(table, path, options)
         times = None if name is None else times_of(table[name], path, options, str(name))
-        table = table if name is None else table[columns_of_readings(table, name)]
+        table = table[columns_of_readings(table, name, options, path)]
     if table.shape[1] == 0 or len(table) == 0:
         raise DataError(f"{path}: expected a row per step and a column per location; found none")
     return series_of(numeric(table, path), times, table.columns, name, path, options, part_of_more)
@@ -75,6 +77,8 @@ def series_of(
         check_unread(options, path)
     elif options.duplicates != "error":
         layers, times = one_per_time(layers, times, options.duplicates)
+    else:
+        layers, times = _increasing(layers, times, path)
     return SpatioTemporalSeries(
         values=layers,
         times=times,
@@ -88,6 +92,28 @@ def series_of(
             not_read=None if times is not None or time_name is None else [str(time_name)],
         ),
     )
+
+
+def _increasing(
+    layers: npt.NDArray[np.float32], times: Stamps, path: Path
+) -> tuple[npt.NDArray[np.float32], Stamps]:
+    """The rows in the order of time, where the file has them the other way round.
+
+    Raises:
+        DataError: A time comes twice.
+    """
+    ahead = np.diff(times).astype(np.int64)
+    if len(ahead) and (ahead < 0).all():
+        return layers[::-1], times[::-1]
+    twice = pd.Index(times).duplicated()
+    if twice.any():
+        row = int(np.flatnonzero(twice)[0])
+        raise DataError(
+            f"{path}: time stamps must increase; data row {row + 1} has {times[row]} again. Keep "
+            "the first or the mean of such rows by data.read.duplicates; if clocks go back there, "
+            "say data.read.timezone"
+        )
+    return layers, times
 
 
 def _of_two_levels(
@@ -132,9 +158,27 @@ def column_of_times(table: pd.DataFrame, path: Path, options: ReadConfig) -> Has
     return first
 
 
-def columns_of_readings(table: pd.DataFrame, time: Hashable) -> pd.Index:
-    """All columns but that of the times, and the row names of a data frame."""
-    return pd.Index([c for c in table.columns if c != time and not is_index(c)])
+def columns_of_readings(
+    table: pd.DataFrame, time: Hashable | None, options: ReadConfig, path: Path
+) -> pd.Index:
+    """Columns of locations: those that were named, else all but times and row numbers.
+
+    Raises:
+        DataError: A column that was named is not there.
+    """
+    if table.columns.nlevels > 1:
+        return table.columns
+    if options.features:
+        return pd.Index([column_called(table, name, path) for name in options.features])
+    if time is None:
+        return table.columns
+    return pd.Index([c for c in table.columns if c != time and not _numbers_rows(table, c)])
+
+
+def _numbers_rows(table: pd.DataFrame, column: Hashable) -> bool:
+    """Whether a column beside the times is what is left of a data frame's index."""
+    named = str(column).strip().lower() in COUNTERS
+    return is_index(column) or (named and counts(table[column]))
 
 
 def times_of(column: pd.Series, path: Path, options: ReadConfig, name: str) -> Stamps | None:
@@ -192,6 +236,15 @@ def numeric(table: pd.DataFrame, path: Path, first_row: int = 0) -> npt.NDArray[
             row = int(np.flatnonzero(bad.to_numpy())[0]) if bad.any() else 0
             raise DataError(
                 f"{path}: column {str(name)!r}, data row {first_row + row + 1}: expected a number, "
-                f"found {column.iloc[row]!r}"
+                f"found {column.iloc[row]!r}; {_hint(str(column.iloc[row]))}"
             ) from error
     return out
+
+
+def _hint(text: str) -> str:
+    """What may make a text readable."""
+    if re.fullmatch(r"[-+]?[\d.,' ]*\d[\d.,' ]*", text):
+        return "say how numbers are written by data.read.decimal and data.read.thousands"
+    if not re.search(r"[^\W\d_]", text) or text.strip().lower() in _MARKS:
+        return "if it means missing, say so by data.read.missing_text"
+    return "name the columns of readings by data.read.features, or leave this one out of the file"

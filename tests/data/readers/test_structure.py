@@ -183,19 +183,15 @@ def test_other_names_of_times(name):
 
 def test_long_without_a_known_time():
     table = long_table(range(6), ("x", "y"), ("moment", "node", "flow"))
-    with pytest.raises(
-        DataError, match=r"data\.read\.time_column \(or say data\.read\.layout: wide"
-    ):
+    with pytest.raises(DataError, match=r"by data\.read\.time_column, or that the table is wide"):
         seen(table)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"features": ("s1",), "layout": "wide"}, {"location_column": "s1", "layout": "wide"}],
-)
-def test_settings_of_long_tables_for_a_wide_one(options):
-    with pytest.raises(DataError, match="say nothing about a wide table"):
-        seen(wide_days(), **options)
+def test_settings_of_long_tables_for_a_wide_one():
+    with pytest.raises(DataError, match="says nothing about a wide table"):
+        seen(wide_days(), location_column="s1", layout="wide")
+    with pytest.raises(DataError, match="layout says long, but no time has several rows"):
+        seen(wide_days(), layout="long")
 
 
 @pytest.mark.parametrize("value", [[1], b"1", {"a": 1}, np.ones(2)], ids=str)

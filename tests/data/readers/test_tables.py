@@ -163,8 +163,14 @@ def test_years():
 
 
 def test_features_of_a_wide_table():
-    with pytest.raises(DataError, match="goes with a long table"):
-        frame_to_series(wide(), PATH, ReadConfig(features=("a",)))
+    """Those that are wanted; the others may be of another kind."""
+    table = wide().assign(weather="fine")
+    with pytest.raises(DataError, match=r"found 'fine'; name the columns of readings by data\.r"):
+        frame_to_series(table, PATH, ReadConfig())
+    series = frame_to_series(table, PATH, ReadConfig(features=("b", "a")))
+    assert series.location_ids == ("b", "a")
+    with pytest.raises(DataError, match="there is no column 'z'"):
+        frame_to_series(table, PATH, ReadConfig(features=("z",)))
 
 
 def test_an_index_without_names_streamed(tmp_path):
