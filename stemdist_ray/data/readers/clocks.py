@@ -93,7 +93,10 @@ def _of_parts(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         return table
     try:
         if found == ["year", "doy"]:
-            stamps = pd.to_datetime(parts["year"] * 1000 + parts["doy"], format="%Y%j")
+            first = pd.to_datetime(parts[["year"]].assign(month=1, day=1))
+            stamps = first + pd.to_timedelta(parts["doy"] - 1, unit="D")
+            if (stamps.dt.year != parts["year"]).any():
+                raise ValueError("days of the year beyond its end")
         else:
             stamps = pd.to_datetime(parts if len(found) > 2 else parts.assign(day=1))
     except (TypeError, ValueError, OverflowError) as error:
