@@ -45,9 +45,7 @@ def regular(
     """
     if series.times is None or (step is None and series.num_steps < 3):
         return series
-    place = _places(
-        series.times, _common_step(series.times) if step is None else step, series.name
-    )
+    place = _places(series.times, _common_step(series.times) if step is None else step, series.name)
     shape = (int(place[-1]) + 1, series.num_locations, series.num_features)
     (budget or MemoryBudget()).check_readings(series.name, shape)
     return _on_grid(series, place)

@@ -88,7 +88,6 @@ def _opened(path: Path, group: str | None, budget: MemoryBudget) -> Iterator[xr.
         engine: Any = "h5netcdf" if file.read(4) == b"\x89HDF" else "scipy"
     try:
         with ExitStack() as stack:
-
             how: dict[str, Any] = {"engine": engine, "decode_cf": False}
             if engine == "h5netcdf":
                 _check(stack.enter_context(h5py.File(path, "r")), path, budget)

@@ -126,7 +126,9 @@ def meant(draw: Any) -> Write:
             # The same readings once more: the first, and the mean of both, are those.
             own = table.time <= truth.times[again]
             table = pd.concat([table, table[own]]).sort_values("time", kind="stable")
-        return Case(files._save(table, folder / f"x{ending}"), right, read, what=f"{what}, {ending}")
+        return Case(
+            files._save(table, folder / f"x{ending}"), right, read, what=f"{what}, {ending}"
+        )
 
     return write
 
