@@ -29,18 +29,24 @@ _LEAST_PRESENT = 0.05
 
 
 def regular(
-    series: SpatioTemporalSeries, budget: MemoryBudget | None = None
+    series: SpatioTemporalSeries,
+    budget: MemoryBudget | None = None,
+    step: np.timedelta64 | None = None,
 ) -> SpatioTemporalSeries:
     """The series on the grid of its sampling step; as it is where no step is missing.
 
-    The step is the commonest distance between times; months and years count as steps, too.
+    Args:
+        series: Its times increase.
+        budget: For the readings at all steps; None = the default.
+        step: Where it is known; None = the commonest distance between times. Months and years
+            count as steps, too.
 
     Raises:
         DataError: A time lies between two steps of the grid, or nearly all steps are missing.
     """
-    if series.times is None or series.num_steps < 3:
+    if series.times is None or (step is None and series.num_steps < 3):
         return series
-    place = _places(series.times, _common_step(series.times), series.name)
+    place = _places(series.times, _common_step(series.times) if step is None else step, series.name)
     shape = (int(place[-1]) + 1, series.num_locations, series.num_features)
     (budget or MemoryBudget()).check_readings(series.name, shape)
     return _on_grid(series, place)
@@ -160,9 +166,8 @@ def _on_grid(series: SpatioTemporalSeries, place: npt.NDArray[np.int64]) -> Spat
         return series
     if series.num_steps < _LEAST_PRESENT * steps:
         raise DataError(
-            f"{series.name}: {series.num_steps:,} rows would be {steps:,} steps of the commonest "
-            "distance between times; bring the readings to common steps, e.g. by "
-            "data.read.resample: [mean, 1h]"
+            f"{series.name}: {series.num_steps:,} rows would be {steps:,} steps of equal length; "
+            "bring the readings to common (or longer) steps, e.g. by data.read.resample: [mean, 1h]"
         )
     values = np.full((steps, series.num_locations, series.num_features), np.nan, np.float32)
     values[place] = series.values

@@ -88,13 +88,18 @@ def beginnings(times: Stamps, step: str, name: str) -> Stamps:
     Raises:
         DataError: The step is no length of time, or one that differs from month to month.
     """
-    size = int(_length(step, name).value)
+    size = int(length_of_step(step, name).value)
     stamps = times.astype("datetime64[ns]").astype(np.int64)
     day = np.datetime64(times.min(), "D").astype("datetime64[ns]").astype(np.int64)
     return np.asarray((day + (stamps - day) // size * size).astype("datetime64[ns]"))
 
 
-def _length(step: str, name: str) -> pd.Timedelta:
+def length_of_step(step: str, name: str) -> pd.Timedelta:
+    """A step as ``data.read.resample`` has it, above zero.
+
+    Raises:
+        DataError: It is none, or one that differs from month to month.
+    """
     text = step.strip()
     try:
         length = pd.Timedelta(text if text[:1].isdigit() else f"1{text}")

@@ -13,7 +13,7 @@ from stemdist_ray.data.files import source_files
 from stemdist_ray.data.joined import read_files
 from stemdist_ray.data.locations import with_coordinates
 from stemdist_ray.data.regular import regular
-from stemdist_ray.data.resample import resampled
+from stemdist_ray.data.resample import length_of_step, resampled
 from stemdist_ray.data.series import OWN_START, OWN_STEP, SpatioTemporalSeries
 from stemdist_ray.data.simulate import DEMO_SOURCE, parse_simulation, simulate_traffic
 from stemdist_ray.errors import DataError
@@ -58,9 +58,11 @@ def as_configured(
     """
     series = with_missing_values(series, config.missing_values)
     series = with_time_stamps(series, config.start, config.sampling_step)
+    step = None
     if config.read.resample is not None:
         series = resampled(series, config.read.resample)
-    series = regular(series, budget or MemoryBudget(config.memory_budget))
+        step = length_of_step(config.read.resample[1], series.name).to_timedelta64()
+    series = regular(series, budget or MemoryBudget(config.memory_budget), step)
     if config.locations_file is not None:
         series = with_coordinates(series, Path(config.locations_file))
     return series
@@ -86,7 +88,8 @@ def with_missing_values(
     """Treat some readings as missing."""
     if not missing:
         return series
-    lost = np.isin(series.values, np.asarray(missing, dtype=np.float32))
+    with np.errstate(over="ignore"):  # no reading is that large
+        lost = np.isin(series.values, np.asarray(missing, dtype=np.float32))
     observed = ~lost if series.mask is None else series.mask & ~lost
     return series.with_changes(mask=observed)
 

@@ -19,7 +19,8 @@ from stemdist_ray.system.free_memory import MemoryBudget
 GRID_SETTINGS = frozenset({"select", "group", "duplicates"})
 UNREADABLE = (
     *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError),
-    *(OSError, RuntimeError, SyntaxError, TypeError, ValueError, TokenError, struct.error),
+    *(OSError, RuntimeError, SyntaxError, SystemError, TypeError, ValueError, TokenError),
+    struct.error,
 )
 """What libraries raise on bytes that they did not expect; most have no error of their own."""
 _ALL_FORMATS = frozenset({"resample"})  # for any series with time stamps

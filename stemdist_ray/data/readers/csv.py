@@ -186,7 +186,13 @@ class _Rows:
 def _separator(path: Path, options: ReadConfig) -> str:
     if options.separator is not None:
         named = {"tab": "\t", "\\t": "\t", "space": " "}
-        return named.get(options.separator, options.separator)
+        separator = named.get(options.separator, options.separator)
+        if len(separator) != 1 or separator in '"\r\n':
+            raise DataError(
+                f"{path}: data.read.separator is {options.separator!r}; expected one character, "
+                "tab or space"
+            )
+        return separator
     with opened_text(path, options) as file:
         return commonest_separator(file.readline())
 

@@ -116,7 +116,9 @@ def _load(path: Path, budget: MemoryBudget) -> dict[str, npt.NDArray[Any]] | npt
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 return loaded
-            return {key: loaded[key] for key in loaded.files}
+            # Whatever else is in the archive was not asked for its size, and is no array.
+            arrays = [name for name in loaded.zip.namelist() if name.endswith(".npy")]
+            return {name.removesuffix(".npy"): loaded[name] for name in arrays}
     except (*UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: cannot be read as NumPy data: {in_a_line(error)}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from stemdist_ray.data.readers.base_class import (
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.dependencies import need
-from stemdist_ray.system.free_memory import MemoryBudget
+from stemdist_ray.system.free_memory import HELD_PER_READING, MemoryBudget
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,7 +37,7 @@ def read_zarr(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTe
         DataError: The group is damaged or holds no variable over time.
         DependencyError: The extra ``formats`` is not installed.
     """
-    with _opened(path, options.group) as dataset:
+    with _opened(path, options.group, budget) as dataset:
         from stemdist_ray.data.readers.gridded import loaded
 
         return loaded(dataset, path, options, budget)
@@ -46,15 +47,29 @@ def stream_zarr(
     path: Path, options: ReadConfig, block_bytes: int
 ) -> Iterator[SpatioTemporalSeries]:
     """Read a Zarr group in blocks of steps; see :func:`read_zarr`."""
-    with _opened(path, options.group) as dataset:
+    with _opened(path, options.group, MemoryBudget()) as dataset:
         from stemdist_ray.data.readers.gridded import dataset_blocks
         from stemdist_ray.data.readers.selection import selected
 
         yield from dataset_blocks(selected(dataset, options, path), path, block_bytes)
 
 
+def _check(path: Path, budget: MemoryBudget) -> None:
+    """Coordinates are loaded as soon as a store is opened.
+
+    Raises:
+        DataError: They would take too much memory.
+    """
+    import zarr
+
+    arrays = (item for _, item in zarr.open_group(path, mode="r").members(max_depth=None))
+    one = (a for a in arrays if isinstance(a, zarr.Array) and a.ndim == 1)
+    size = sum(float(a.size) * (a.dtype.itemsize + HELD_PER_READING) for a in one)
+    budget.check(path, size, "coordinates")
+
+
 @contextmanager
-def _opened(path: Path, group: str | None) -> Iterator[xr.Dataset]:
+def _opened(path: Path, group: str | None, budget: MemoryBudget) -> Iterator[xr.Dataset]:
     need("reading Zarr", "formats", "xarray", "zarr", "cftime")
     import xarray as xr
     from zarr.errors import BaseZarrError
@@ -63,6 +78,11 @@ def _opened(path: Path, group: str | None) -> Iterator[xr.Dataset]:
 
     try:
         with ExitStack() as stack:
+            # An array that cannot be opened would be left out.
+            stack.enter_context(warnings.catch_warnings())
+            warnings.filterwarnings("error", ".*not recognized as a component")
+            warnings.filterwarnings("ignore", "Unable to decode time axis")
+            _check(path, budget)
 
             def tree() -> xr.DataTree:
                 opened = xr.open_datatree(
@@ -76,7 +96,7 @@ def _opened(path: Path, group: str | None) -> Iterator[xr.Dataset]:
             dataset = of_group(root, group, tree, path)
             # Variables are listed in no particular order; make it one.
             yield dataset[sorted(map(str, dataset.data_vars))]
-    except (*UNREADABLE, BaseZarrError) as error:
+    except (*UNREADABLE, BaseZarrError, UserWarning) as error:
         raise DataError(f"{path}: cannot be read as Zarr: {in_a_line(error)}") from error
 
 

@@ -42,7 +42,7 @@ def of_local_clocks(
         late = np.zeros(len(shown), bool)
         known = shown.tz_localize(zone, ambiguous=late, nonexistent="NaT")
         single = shown.tz_localize(zone, ambiguous="NaT", nonexistent="shift_forward")
-    except (KeyError, ValueError, OSError) as error:
+    except (LookupError, ValueError, OSError) as error:
         raise DataError(
             f"{where}: data.read.timezone: unknown time zone {zone!r}; expected a name such as "
             "Europe/Paris (where no zone is known: pip install tzdata)"

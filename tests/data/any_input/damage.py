@@ -168,7 +168,7 @@ def damaged(draw: Any) -> Write:
         victim.write_bytes(content)
         if how == "other" and source.is_file():
             source = source.rename(folder / f"y{ending}")
-        return Case(source, good(), what=f"{kind}, {how}")
+        return Case(source, good(), what=f"{kind}, {how}, damaged")
 
     return write
 
