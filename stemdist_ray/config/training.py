@@ -92,7 +92,9 @@ class TrainConfig(Section):
     streaming: bool = Field(
         False,
         description="for series larger than memory: read the source block by block and keep the "
-        "scaled readings in a file beside the output (parquet, zarr, netcdf, canonical folders)",
+        "scaled readings in a file beside the output (parquet, zarr, netcdf, basicts, canonical "
+        "folders). A base groups the locations, for which it holds their train split in memory; "
+        "base none does not",
     )
     forecaster: ForecasterConfig = ForecasterConfig()
     training: TrainingConfig = TrainingConfig()
