@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -49,7 +50,7 @@ def read_files(
         series = merged(parts, files.source.name, budget, options.duplicates)
     facts = {
         "settings": {
-            name: str(getattr(options, name))
+            name: _shown(getattr(options, name))
             for name in sorted(options.model_fields_set)
             if getattr(options, name) != getattr(ReadConfig(), name)
         }
@@ -58,6 +59,10 @@ def read_files(
         "ignored_files": [path.name for path in files.ignored] or None,
     }
     return series.with_changes(attributes=with_facts(series.attributes, **facts))
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _of_long_rows(

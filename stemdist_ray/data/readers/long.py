@@ -159,7 +159,7 @@ def rows_to_series(
         part_of_more=part_of_more,
         attributes=reading(
             layout="long",
-            time_column=str(layout.time),
+            time_column=str(layout.time) if known else None,
             not_read=None if known else [str(layout.time)],
             location_column=str(layout.location),
             feature_columns=[str(f) for f in layout.features],

@@ -16,5 +16,6 @@ def reading(**facts: Any) -> dict[str, Any]:
 
 def with_facts(attributes: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
     """Attributes of a series with further facts of its reading; those that are there stay."""
-    known = {**reading(**facts)[READING], **attributes.get(READING, {})}
-    return {**attributes, READING: known}
+    known = attributes.get(READING, {})
+    more = {name: v for name, v in reading(**facts)[READING].items() if name not in known}
+    return {**attributes, READING: {**known, **more}}
