@@ -345,6 +345,9 @@ def test_shipped_job_files_are_named():
 KNOWN = (
     "stemdist ", "make ", "ray ", "python jobs/benchmark.py ", "python -m pytest ",
     "export RAY_AUTH_MODE=token && ray ", "infra/make-secrets.sh ", "docker compose ", "kubectl ",
+    # Run by tests/infra.
+    "export RAY_AUTH_MODE=token && (umask 077; ray ", "export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=",
+    "python -m pip install --require-hashes -r infra/requirements-hashed.txt",
 )  # fmt: skip
 
 
