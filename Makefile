@@ -3,7 +3,7 @@
 # make test-all   the slow ones as well
 # make lint       ruff and mypy
 # make sbom       sbom.json: what is installed, with versions and licences (CycloneDX)
-# make hashes, make licenses       infra/requirements-hashed.txt, infra/LICENSES.md
+# make hashes, make licenses       infra/requirements-hashed.txt, infra/licenses.md
 # make clean      remove what make wrote
 #
 # PYTHON=python3.12 make ...                                    another interpreter

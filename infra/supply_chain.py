@@ -1,7 +1,7 @@
 """Hashes and licences of the pinned packages.
 
-    make hashes      infra/requirements-hashed.txt, from what pip resolves with constraints.txt
-    make licenses    infra/LICENSES.md, from what is installed in .venv
+``make hashes`` writes infra/requirements-hashed.txt, from what pip resolves with constraints.txt;
+``make licenses`` writes infra/licenses.md, from what is installed in .venv.
 """
 
 import argparse
@@ -93,7 +93,8 @@ def licenses() -> str:
     table = [f"| {name} | {version} | {what} |" for name, version, what in rows()]
     return (
         "# Licences\n\n"
-        "Written by `make licenses`: what the packages that `constraints.txt` pins state of themselves. This project: Apache-2.0.\n\n"
+        "Written by `make licenses`: what the packages that `constraints.txt` pins state of "
+        "themselves. This project: Apache-2.0.\n\n"
         "| package | version | licence |\n|---|---|---|\n" + "\n".join(table) + "\n"
     )
 
@@ -105,7 +106,7 @@ def main() -> None:
     parser.add_argument("report", nargs="?", type=Path, help="report of pip, for hashes")
     asked = parser.parse_args()
     if asked.what == "licenses":
-        (HERE / "LICENSES.md").write_text(licenses())
+        (HERE / "licenses.md").write_text(licenses())
     elif asked.report is None:
         parser.error("hashes need the report that pip install --dry-run --report wrote")
     else:

@@ -1,4 +1,4 @@
-"""The Kubernetes manifests: schemas, kustomize, rights of pods, network, names that belong together."""
+"""The Kubernetes manifests: schemas, kustomize, rights of pods, network, names that match."""
 
 import json
 import shlex

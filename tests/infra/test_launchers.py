@@ -1,7 +1,6 @@
-"""Files of Ray's cluster launcher: Ray's own checks, the clouds' models, and their commands for real."""
+"""Files of Ray's cluster launcher: Ray's checks, the clouds' models, their commands for real."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -128,7 +127,7 @@ def test_a_checkout_travels_without_secrets_and_results(cloud, tmp_path):
     assert {"infra/secrets", ".git", "runs", ".venv"} <= set(tree["rsync_exclude"])
     options = {key: tree[key] for key in ("rsync_exclude", "rsync_filter")}
     arguments = SSHCommandRunner._create_rsync_filter_args(None, options)
-    assert ["--exclude", "infra/secrets"] == arguments[6:8]
+    assert arguments[6:8] == ["--exclude", "infra/secrets"]
     if shutil.which("rsync") is None:
         pytest.skip("rsync is not installed")
     here, there = tmp_path / "here", tmp_path / "there"
@@ -210,7 +209,7 @@ def test_a_machine_is_made_ready_and_may_be_so_twice(cloud, gpu, tmp_path):
     assert len(mounts) == 1
     assert mounts[0].endswith(" /runs")
     assert len([call for call in seen if "-m venv" in call]) == 1
-    assert os.stat(tmp_path / ".ray" / "auth_token").st_mode & 0o077 == 0
+    assert (tmp_path / ".ray" / "auth_token").stat().st_mode & 0o077 == 0
     pip = [call for call in seen if "-m pip install" in call]
     assert all("-c constraints.txt" in call for call in pip)
     assert pip[-1].endswith(f".[all,{cloud}]")

@@ -1,7 +1,6 @@
 """The README's first way, for real: a token, a bare PATH, the commands as they stand there."""
 
 import contextlib
-import os
 import re
 import shlex
 import subprocess
@@ -71,14 +70,21 @@ def machine(tmp_path_factory):
     # Ports of its own, and processes below this one: `ray stop` would end every Ray on the machine.
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     options = [f"--{name}={port}" for name, port in ports.items()]
-    options += ["--block", "--num-cpus=4", "--object-store-memory=200000000", f"--temp-dir={home}/r"]
+    options += [
+        "--block",
+        "--num-cpus=4",
+        "--object-store-memory=200000000",
+        f"--temp-dir={home}/r",
+    ]
     environment = {**bare, "RAY_AUTH_MODE": "token"}
     log = (home / "head.log").open("w")
     process = subprocess.Popen(
         [*shlex.split(start), *options], env=environment, stdout=log, stderr=log
     )
     at = "http://127.0.0.1"
-    yield Machine(environment, f"{at}:{ports['dashboard-port']}", f"{at}:{ports['metrics-export-port']}")
+    yield Machine(
+        environment, f"{at}:{ports['dashboard-port']}", f"{at}:{ports['metrics-export-port']}"
+    )
     below = psutil.Process(process.pid).children(recursive=True)
     process.terminate()
     for child in below:

@@ -1,4 +1,4 @@
-"""Command blocks of infra/README.md, as far as they go without a cloud, a registry and a cluster."""
+"""Command blocks of infra/README.md, as far as they go without cloud, registry and cluster."""
 
 import base64
 import json

@@ -88,7 +88,7 @@ def test_pip_takes_lines_of_this_form_and_refuses_another_file(tmp_path):
 
 def test_licences_of_every_installed_pinned_package_are_listed():
     module = program()
-    page = (INFRA / "LICENSES.md").read_text()
+    page = (INFRA / "licenses.md").read_text()
     listed = dict(re.findall(r"^\| ([a-z0-9-]+) \| (\d\S*) \|", page, re.MULTILINE))
     for name, version, licence in module.rows():
         assert f"| {name} | {version} | {licence} |" in page, f"make licenses: {name}"

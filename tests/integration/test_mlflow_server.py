@@ -196,7 +196,7 @@ def ask_about_users(server, user, method, call, **fields):
 
 
 def test_jobs_write_to_their_own_experiments_only(mlflow_server, tmp_path, monkeypatch):
-    """A user of MLflow's own for jobs: it writes, reads and hands out artifacts, and manages nobody."""
+    """A user of MLflow's own for jobs writes and reads, artifacts too, and manages nobody."""
     import mlflow
 
     client = mlflow.MlflowClient(mlflow_server)
