@@ -2,6 +2,8 @@
 # make test       set up .venv, run the tests (without the slow ones)
 # make test-all   the slow ones as well
 # make lint       ruff and mypy
+# make sbom       sbom.json: what is installed, with versions and licences (CycloneDX)
+# make hashes, make licenses       infra/requirements-hashed.txt, infra/licenses.md
 # make clean      remove what make wrote
 #
 # PYTHON=python3.12 make ...                                    another interpreter
@@ -15,7 +17,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUNS ?= runs
 
-.PHONY: install demo test test-all lint format clean
+.PHONY: install demo test test-all lint format sbom hashes licenses clean
 
 install: $(VENV)/installed
 
@@ -50,6 +52,17 @@ format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+sbom: install
+	$(BIN)/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --mc-type application --output-reproducible --of JSON -o sbom.json
+
+hashes: install
+	$(PIP) install --quiet --dry-run --ignore-installed --report build-report.json --extra-index-url https://download.pytorch.org/whl/cpu --constraint constraints.txt ".[all,dev]"
+	$(BIN)/python infra/supply_chain.py hashes build-report.json
+	rm build-report.json
+
+licenses: install
+	$(BIN)/python infra/supply_chain.py licenses
+
 clean:
-	rm -rf $(VENV) $(RUNS)/demo $(RUNS)/demo.previous* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf sbom.json $(VENV) $(RUNS)/demo $(RUNS)/demo.previous* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,5 +1,7 @@
 """A real MLflow server with PostgreSQL behind it and a password in front, as infra/ starts it."""
 
+import base64
+import json
 import os
 import shutil
 import signal
@@ -98,6 +100,7 @@ def script_for(folder, ports):
 @pytest.fixture
 def mlflow_server(postgres, tmp_path):
     (tmp_path / "admin").write_text("a long password of the admin")
+    (tmp_path / "jobs").write_text("a long password of the jobs")
     (tmp_path / "key").write_text("k" * 32)
     (port,) = free_ports(1)
     environment = {
@@ -106,6 +109,7 @@ def mlflow_server(postgres, tmp_path):
         "POSTGRES_HOST": "127.0.0.1",
         "POSTGRES_PASSWORD_FILE": str(postgres.password_file),
         "MLFLOW_ADMIN_PASSWORD_FILE": str(tmp_path / "admin"),
+        "MLFLOW_JOBS_PASSWORD_FILE": str(tmp_path / "jobs"),
         "MLFLOW_SECRET_KEY_FILE": str(tmp_path / "key"),
         "MLFLOW_ALLOWED_HOSTS": f"localhost:{port},127.0.0.1:{port}",
         "ARTIFACTS": str(tmp_path / "artifacts"),
@@ -143,8 +147,8 @@ def test_a_sweep_on_a_real_server(mlflow_server, tmp_path, monkeypatch):
         urllib.request.urlopen(api, timeout=10)
     assert refused.value.code == 401
     refused.value.close()
-    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
-    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "a long password of the admin")
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "jobs")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "a long password of the jobs")
     config = sweep_config()
     tracked = {**config.config, "tracking": {"uri": mlflow_server, "experiment": "on a server"}}
     config = config.model_copy(update={"config": tracked})
@@ -165,3 +169,58 @@ def test_a_sweep_on_a_real_server(mlflow_server, tmp_path, monkeypatch):
         run_id=result.run_id, artifact_path="report.html", tracking_uri=mlflow_server
     )
     assert "were tried" in Path(page).read_text()
+
+
+def password_of(user):
+    return f"a long password of the {user}"
+
+
+def log_in(monkeypatch, user):
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password_of(user))
+
+
+def ask_about_users(server, user, method, call, **fields):
+    """HTTP status of one call of MLflow's API for users."""
+    key = base64.b64encode(f"{user}:{password_of(user)}".encode()).decode()
+    request = urllib.request.Request(
+        f"{server}/api/2.0/mlflow/users/{call}", json.dumps(fields).encode() if fields else None,
+        {"Authorization": f"Basic {key}", "Content-Type": "application/json"}, method=method,
+    )  # fmt: skip
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code
+
+
+def test_jobs_write_to_their_own_experiments_only(mlflow_server, tmp_path, monkeypatch):
+    """A user of MLflow's own for jobs writes and reads, artifacts too, and manages nobody."""
+    import mlflow
+
+    client = mlflow.MlflowClient(mlflow_server)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+    log_in(monkeypatch, "admin")
+    foreign = client.create_experiment("of somebody else")
+    assert ask_about_users(mlflow_server, "admin", "GET", "get?username=jobs") == 200
+    log_in(monkeypatch, "jobs")
+    own = client.create_experiment("of the jobs")
+    run = client.create_run(own).info.run_id
+    client.log_metric(run, "mse", 0.5)
+    client.log_text(run, "written by a job", "note.txt")
+    artifacts = client.get_run(run).info.artifact_uri
+    assert artifacts.startswith("mlflow-artifacts:")
+    assert "note.txt" in {p.name for p in (tmp_path / "artifacts").rglob("*")}
+    assert mlflow.artifacts.load_text(f"{artifacts}/note.txt") == "written by a job"
+    assert client.get_experiment(foreign).name == "of somebody else"
+    for forbidden in (client.delete_experiment, client.create_run):
+        with pytest.raises(mlflow.exceptions.MlflowException, match=r"403|[Pp]ermission"):
+            forbidden(foreign)
+    new = {"username": "another", "password": "a long password of another"}
+    for method, call, fields in (
+        ("POST", "create", new),
+        ("PATCH", "update-admin", {"username": "jobs", "is_admin": True}),
+        ("PATCH", "update-password", {"username": "admin", "password": "a long password"}),
+    ):
+        assert ask_about_users(mlflow_server, "jobs", method, call, **fields) == 403, call
