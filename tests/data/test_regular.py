@@ -131,3 +131,9 @@ def test_composites_and_thirds_of_a_month():
     for times in (dekads, eight):
         whole = series(times)
         assert regular(whole) is whole
+
+
+def test_a_known_step():
+    times = np.datetime64("2024-01-01", "ns") + np.array([0, 4]) * np.timedelta64(1, "h")
+    two = SpatioTemporalSeries(np.ones((2, 1)), times=times)
+    assert regular(two, step=np.timedelta64(1, "h")).num_steps == 5

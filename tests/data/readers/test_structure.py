@@ -217,3 +217,18 @@ def test_seconds_since_1970_whatever_their_column_is_called():
     assert time_column(table, ReadConfig(), PATH) == "when"
     assert time_column(table.drop(columns="when"), ReadConfig(), PATH) is None
     assert seen(long_table(times=stamps, ids=(7, 8, 9))).location == "who"
+
+
+@pytest.mark.parametrize("as_kind", [int, float])
+def test_seconds_of_months_are_times(as_kind):
+    months = pd.date_range("2024-01-01", periods=8, freq="MS").as_unit("s").astype(int)
+    table = pd.DataFrame({"0": months.astype(as_kind), "1": np.arange(8.0)})
+    assert time_column(table, ReadConfig(), Path("x")) == "0"
+
+
+def test_numbers_of_rows_are_no_reading_behind_joined_times():
+    hours = pd.date_range("2024-01-01", periods=4, freq="h").repeat(2)
+    table = pd.DataFrame({"date": hours, "0": range(8), "id": list("ab") * 4, "flow": 1.5})
+    table["flow"] += np.arange(8)
+    layout = recognised(table, ReadConfig(), Path("x"))
+    assert layout.features == ("flow",)

@@ -177,3 +177,9 @@ def test_an_index_without_names_streamed(tmp_path):
     assert stream_source(tmp_path / "x.parquet", config, tmp_path / "files").location_ids == (
         *("a", "b", "c"),
     )
+
+
+def test_a_location_called_time_cannot_be_turned():
+    table = pd.DataFrame({"id": ["time", "b"], "2024-01-01": [1.0, 2], "2024-01-02": [3.0, 4]})
+    with pytest.raises(DataError, match="called 'time'"):
+        frame_to_series(table, Path("x.csv"), ReadConfig(transpose=True))

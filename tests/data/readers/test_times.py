@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.times import number_format, to_datetime64
+from stemdist_ray.data.readers.times import are_clocks, are_dates, number_format, to_datetime64
 from stemdist_ray.errors import DataError
 
 PATH = Path("x.csv")
@@ -129,3 +129,8 @@ def test_an_order_that_does_not_fit():
 def test_formats_that_do_not_fit(values, written, words):
     with pytest.raises(DataError, match=words):
         parse(values, time_format=written)
+
+
+def test_missing_entries_are_neither_dates_nor_clocks():
+    assert not are_dates(pd.Series(["2024-01-01", None]))
+    assert not are_clocks(pd.Series(["12:00", None]))
