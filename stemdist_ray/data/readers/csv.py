@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -60,7 +60,7 @@ def _rows_of(path: Path, options: ReadConfig, budget: MemoryBudget) -> _Rows:
             raise DataError(f"{path}: expected a row per step below the header row; found none")
         if options.header is None:
             _check_header(first, path)
-        ids = None if options.transpose else _column_of_ids(first, path, options)
+        ids = _column_of_ids(first, path, options)
         if ids is not None:
             # As they are written: 007 is another name than 7, and NA may be one.
             file = replace(file, as_text=names.index(ids))
@@ -78,13 +78,16 @@ def _as_data_errors(path: Path) -> Iterator[None]:
 
 def _column_of_ids(table: pd.DataFrame, path: Path, options: ReadConfig) -> str | None:
     """The column of location ids, where they were read as numbers or as missing."""
-    ready = with_clock(as_columns(table), path)
-    layout = recognised(ready, options, path)
-    if layout is None or layout.location not in table.columns:
-        return None
-    column = table[layout.location]
+    if options.transpose:
+        location: Hashable = table.columns[0]
+    else:
+        layout = recognised(with_clock(as_columns(table), path), options, path)
+        if layout is None or layout.location not in table.columns:
+            return None
+        location = layout.location
+    column = table[location]
     changed = pd.api.types.is_numeric_dtype(column) or bool(column.isna().any())
-    return str(layout.location) if changed else None
+    return str(location) if changed else None
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ def test_row_names_are_no_location_beside_times(tmp_path):
 
 
 def test_ids_called_na_do_not_hinder_the_search_for_times(tmp_path):
-    text = "when,place,flow\n" + "".join(
+    text = "when,station,flow\n" + "".join(
         f"2024-01-01 {hour:02}:00,{place},{hour + i}\n"
         for hour in range(4)
         for i, place in enumerate(("NA", "b"))

@@ -199,7 +199,9 @@ def test_times_kept_as_fractions_of_days_are_whole_seconds(tmp_path):
     times = np.datetime64("2026-01-02T08", "ns") + np.arange(90) * np.timedelta64(1, "s")
     data = xr.Dataset({"a": (("time", "x"), np.ones((90, 2)))}, coords={"time": times})
     data.to_netcdf(
-        tmp_path / "x.nc", engine="h5netcdf", encoding={"time": {"units": "days since 1900-01-01"}}
+        tmp_path / "x.nc",
+        engine="h5netcdf",
+        encoding={"time": {"units": "days since 1900-01-01", "dtype": "f8"}},
     )
     np.testing.assert_array_equal(read_series(tmp_path / "x.nc").times, times)
 
