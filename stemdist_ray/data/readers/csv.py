@@ -24,6 +24,11 @@ from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.free_memory import MemoryBudget
 
+# What means a missing reading: the entries that pandas takes for one.
+_MISSING = [
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+]
 _FIRST_ROWS = 20  # that tell what a header is
 _CELLS, _ROWS = 4_000_000, 250_000  # of a part of a table, at most
 
@@ -126,11 +131,16 @@ class _Rows:
                 skiprows=0 if options.header is False else 1,
                 index_col=False,
                 skip_blank_lines=len(names) > 1,  # in a single column they are missing readings
-                converters=None if self.as_text is None else {self.as_text: str.strip},
+                dtype=None if self.as_text is None else {self.as_text: str},
+                # An id may be called NA.
+                na_values={i: [""] if i == self.as_text else _MISSING for i in range(len(names))},
+                keep_default_na=False,
                 chunksize=min(_ROWS, max(1, _CELLS // len(names))),
                 low_memory=False,  # a part is parsed at once, not again in parts of its own
             )
             for table in tables:
+                if self.as_text is not None:
+                    table[self.as_text] = table[self.as_text].str.strip()
                 filled = [i for i in unnamed if table[i].notna().any()]
                 if not kept:
                     # Columns without a name and without readings come of delimiters at the ends.

@@ -140,7 +140,8 @@ def text_tables(draw: Any) -> Write:
         rows = [rows[when], *rows[:when], *rows[when + 1 :]]
         settings = {k: v for k, v in settings.items() if k not in ("time_column", "layout")}
         settings["transpose"] = True
-    elif shape == "no header":
+    elif shape == "no header" and "year" not in map(str.lower, rows[0]):
+        # Nothing but their names could tell columns of years, months and days.
         rows, truth, settings = _without_header(draw, rows, truth, settings, what)
     elif shape == "row names":
         rows = [rows[0], *([str(i), *row] for i, row in enumerate(rows[1:], 1))]
