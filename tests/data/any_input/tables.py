@@ -52,7 +52,7 @@ def _time_columns(
 
 
 def _wide(draw: Any, truth: Truth, text: bool) -> tuple[pd.DataFrame, Truth, dict[str, Any], str]:
-    columns, settings, name = _time_columns(draw, truth.times, text)
+    columns, settings, _ = _time_columns(draw, truth.times, text)
     readings = pd.DataFrame(truth.values[:, :, 0].astype(np.float64), columns=list(truth.ids))
     table, taken = readings, draw(st.sampled_from((0, 0, 0, 1, len(truth.ids))))
     for place, (column, entries) in enumerate(columns.items()):
