@@ -226,6 +226,17 @@ def test_seconds_of_months_are_times(as_kind):
     assert time_column(table, ReadConfig(), Path("x")) == "0"
 
 
+@pytest.mark.parametrize("form", ["%Y%m%d", "%Y%m%d%H%M%S"])
+def test_numbers_that_are_written_like_dates_are_times(form):
+    days = pd.date_range("2024-01-28", periods=8).strftime(form).astype("int64")
+    table = pd.DataFrame({"when": days, "a": np.arange(8.0)})
+    assert time_column(table, ReadConfig(), Path("x")) == "when"
+    table["when"] = [20240101, 20240103, 20240110, 20250607, 19991231, 20300101, 20010101, 20020202]
+    table["when"] *= 10 ** (len(str(days[0])) - 8)
+    table["when"] += [7, 0, 0, 0, 0, 0, 0, 0] if form.endswith("S") else 0
+    assert (time_column(table, ReadConfig(), Path("x")) is None) == form.endswith("S")
+
+
 def test_numbers_of_rows_are_no_reading_behind_joined_times():
     hours = pd.date_range("2024-01-01", periods=4, freq="h").repeat(2)
     table = pd.DataFrame({"date": hours, "0": range(8), "id": list("ab") * 4, "flow": 1.5})
