@@ -52,7 +52,7 @@ _COMMON = settings(
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
-    phases=[Phase.generate, Phase.shrink],
+    phases=[Phase.generate],  # to make a case smaller may take longer than to find it
 )
 
 
@@ -106,6 +106,7 @@ def test_exit_codes(write):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @many(700)
 @given(TRUE)
 def test_more_of_what_is_true(write):
@@ -113,6 +114,7 @@ def test_more_of_what_is_true(write):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @many(500)
 @given(st.one_of(text_tables(), binary_tables()))
 def test_more_tables(write):
@@ -120,6 +122,7 @@ def test_more_tables(write):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @many(600)
 @given(damaged())
 def test_more_damaged_files(write):
@@ -127,6 +130,7 @@ def test_more_damaged_files(write):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @many(400)
 @given(silly())
 def test_more_odd_settings(write):

@@ -64,3 +64,11 @@ def test_what_folders_say(tmp_path):
     touch(tmp_path, "station=A7/year=2024/part.csv", "station=B1/year=2024/part.csv")
     files = source_files(tmp_path)
     assert files.keys(files.paths[0]) == {"station": "A7"}  # the year is that of the times
+
+
+def test_names_of_folders_count_below_a_pattern(tmp_path):
+    path = tmp_path / "station=A7" / "x.csv"
+    path.parent.mkdir()
+    path.write_text("a,b\n1,2\n")
+    for source in (tmp_path, tmp_path / "**" / "*.csv", tmp_path / "station=*" / "x.csv"):
+        assert source_files(source).keys(path) == {"station": "A7"}

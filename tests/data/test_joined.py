@@ -137,3 +137,11 @@ def test_more_than_the_budget(tmp_path, wide):
     write(wide[20:], tmp_path / "b.csv")
     with pytest.raises(DataError, match="48 steps x 3 locations x 1 features would need"):
         read_series(tmp_path, DataConfig(memory_budget=1500))
+
+
+def test_ids_of_one_location_per_text_file_keep_their_zeros(tmp_path):
+    for place in ("00460", "00461"):
+        table = pd.DataFrame({"time": HOURS, "place": place, "flow": np.arange(48.0)})
+        table["flow"] += int(place)
+        table.to_csv(tmp_path / f"{place}.csv", index=False)
+    assert read_series(tmp_path).location_ids == ("00460", "00461")

@@ -166,3 +166,9 @@ def test_months_between_the_steps_of_quarters():
 def test_fewer_steps_than_tell_their_length():
     (block,) = regular_blocks(iter([series(HOURS[:2])]))
     assert block.num_steps == 2
+
+
+def test_a_known_step():
+    times = np.datetime64("2024-01-01", "ns") + np.array([0, 4]) * np.timedelta64(1, "h")
+    two = SpatioTemporalSeries(np.ones((2, 1)), times=times)
+    assert regular(two, step=np.timedelta64(1, "h")).num_steps == 5

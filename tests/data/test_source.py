@@ -68,3 +68,15 @@ def test_one_of_them_is_enough_where_the_source_says_the_other():
 def test_bad_step(csv):
     with pytest.raises(DataError, match="give no time stamps"):
         read_series(csv, DataConfig(start="2012-03-01", sampling_step="often"))
+
+
+def test_common_steps_are_those_that_were_asked_for(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("time,a\n2024-01-01 00:10,1\n2024-01-01 02:10,2\n2024-01-01 04:10,3\n")
+    series = read_series(path, DataConfig(read={"resample": ("mean", "1h")}))
+    assert series.num_steps == 5
+    np.testing.assert_array_equal(series.values[::2, 0, 0], [1, 2, 3])
+
+
+def test_a_missing_value_larger_than_any_reading(csv):
+    assert read_series(csv, DataConfig(missing_values=(1e300,))).mask is None

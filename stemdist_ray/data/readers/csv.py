@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -25,6 +26,11 @@ from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.free_memory import MemoryBudget
 
+# What means a missing reading: the entries that pandas takes for one.
+_MISSING = [
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+]
 _FIRST_ROWS = 20  # that tell what a header is
 _HEAD = 2_000  # rows that tell how numbers are written
 _CELLS, _ROWS = 4_000_000, 250_000  # of a part of a table, at most
@@ -64,7 +70,7 @@ def _rows_of(path: Path, options: ReadConfig, budget: MemoryBudget) -> _Rows:
             raise DataError(f"{path}: expected a row per step below the header row; found none")
         if options.header is None:
             _check_header(first, path)
-        ids = None if options.transpose else _column_of_ids(first, path, options)
+        ids = _column_of_ids(first, path, options)
         if ids is not None:
             # As they are written: 007 is another name than 7, and NA may be one.
             file = replace(file, as_text=(*file.as_text, names.index(ids)))
@@ -118,13 +124,16 @@ def _as_data_errors(path: Path) -> Iterator[None]:
 
 def _column_of_ids(table: pd.DataFrame, path: Path, options: ReadConfig) -> str | None:
     """The column of location ids, where they were read as numbers or as missing."""
-    ready = plain_columns(table, path, options)
-    layout = recognised(ready, options, path)
-    if layout is None or layout.location not in table.columns:
-        return None
-    column = table[layout.location]
+    if options.transpose:
+        location: Hashable = table.columns[0]
+    else:
+        layout = recognised(plain_columns(table, path, options), options, path)
+        if layout is None or layout.location not in table.columns:
+            return None
+        location = layout.location
+    column = table[location]
     changed = pd.api.types.is_numeric_dtype(column) or bool(column.isna().any())
-    return str(layout.location) if changed else None
+    return str(location) if changed else None
 
 
 @dataclass(frozen=True)
@@ -149,6 +158,9 @@ class _Rows:
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         options, names = self.options, self.names
+        missing = [*_MISSING, *options.missing_text]
+        # An id may be called NA.
+        taken: Any = {i: [""] if i in self.as_text else missing for i in range(len(names))}
         kept: list[int] = []
         named = [i for i, name in enumerate(names) if name]
         unnamed = [i for i, name in enumerate(names) if not name]
@@ -158,17 +170,20 @@ class _Rows:
                 sep=self.separator,
                 decimal=options.decimal or ".",
                 thousands=options.thousands,
-                na_values=list(options.missing_text) or None,
                 names=range(len(names)),
                 header=None,
                 skiprows=0 if options.header is False else 1,
                 index_col=False,
                 skip_blank_lines=len(names) > 1,  # in a single column they are missing readings
-                converters=dict.fromkeys(self.as_text, str.strip),
+                dtype=dict.fromkeys(self.as_text, str) or None,
+                na_values=taken,
+                keep_default_na=False,
                 chunksize=min(_ROWS, max(1, _CELLS // len(names))),
                 low_memory=False,  # a part is parsed at once, not again in parts of its own
             )
             for table in tables:
+                for place in self.as_text:
+                    table[place] = table[place].str.strip()
                 filled = [i for i in unnamed if table[i].notna().any()]
                 if not kept:
                     # Columns without a name and without readings come of delimiters at the ends.

@@ -169,7 +169,7 @@ def _times(dataset: xr.Dataset, time: str, path: Path) -> npt.NDArray[np.datetim
 def _rounded(stamps: npt.NDArray[Any]) -> npt.NDArray[np.datetime64]:
     """To milliseconds: 1/24 of a day is no float, and 23:59:59.999999 is another day than 0:00."""
     nanoseconds = stamps.astype("datetime64[ns]").astype(np.int64)
-    if np.isnat(stamps).any() or (len(stamps) > 1 and np.diff(nanoseconds).min() < 10**9):
+    if np.isnat(stamps).any() or (len(stamps) > 1 and np.diff(nanoseconds).min() < 10**8):
         return stamps
     return ((nanoseconds + 500_000) // 10**6).astype("datetime64[ms]")
 

@@ -148,7 +148,8 @@ def _names(pickled: Any, field: str, where: str) -> list[Any]:
     except (pickle.UnpicklingError, *UNREADABLE) as error:
         raise DataError(
             f"{where}: its column names are kept as Python objects, which are not read: they would "
-            f"run code ({in_a_line(error)}); write the file again with format='fixed' or as Parquet"
+            f"run code ({in_a_line(error)}); write the file again with format='fixed', or as "
+            "Parquet"
         ) from error
     return list(names) if isinstance(names, list | tuple) else [names]
 

@@ -23,7 +23,7 @@ from stemdist_ray.data.readers.features import (
     is_index,
     is_number,
 )
-from stemdist_ray.data.readers.times import EPOCH_UNITS, TIME_NAMES, are_dates, number_format
+from stemdist_ray.data.readers.times import TIME_NAMES, are_dates, stamps_of_numbers
 from stemdist_ray.errors import DataError
 
 LOCATION_NAMES = (
@@ -39,6 +39,7 @@ PARTS_OF_TIMES = frozenset(
         *("hr", "he", "hour_ending", "settlement_period", "period", "interval", "slot", "doy"),
     )
 )
+_DAY = 86_400 * 10**9  # nanoseconds
 _SEVERAL = "say which one holds the locations by data.read.location_column"
 
 
@@ -174,22 +175,20 @@ def time_column(table: pd.DataFrame, options: ReadConfig, path: Path) -> Hashabl
 
 
 def _epochs(table: pd.DataFrame) -> list[Hashable]:
-    """Columns of whole numbers that are steps of time since 1970, whatever they are called."""
+    """Columns of whole numbers that are times by their looks, whatever they are called."""
     found: list[Hashable] = []
     for column, kind in table.dtypes.items():
         if not pd.api.types.is_numeric_dtype(kind) or not _may_name(table[column]):
             continue  # whole numbers may be written as 1704067200.0
         if table[column].isna().any():
             continue
-        different = np.unique(table[column].to_numpy(np.float64))
-        ahead = np.diff(different)
-        written = number_format(different, str(column)) or ""
-        if len(ahead) < 2 or not written.startswith("epoch"):
+        stamps = stamps_of_numbers(np.unique(table[column].to_numpy(np.float64)), str(column))
+        ahead = np.diff([] if stamps is None else stamps)
+        if len(ahead) < 2:
             continue
         even = not (ahead % ahead.min()).any() and (ahead == ahead.min()).mean() >= 0.5
-        day = 86_400 * EPOCH_UNITS[written.removeprefix("epoch-")]
         # Readings of that size hardly lie at equal distances, or whole days apart as months do.
-        if even or not (ahead % day).any():
+        if even or not (ahead % _DAY).any():
             found.append(column)
     return found
 

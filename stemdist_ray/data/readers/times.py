@@ -154,6 +154,21 @@ def number_format(values: npt.NDArray[np.float64], column: str) -> str | None:
     return "excel" if is_date and _EXCEL[0] <= low and high <= _EXCEL[1] else None
 
 
+def stamps_of_numbers(values: npt.NDArray[np.float64], column: str) -> npt.NDArray[np.int64] | None:
+    """(T,) nanoseconds since 1970 of whole numbers, None where their looks are not those of times.
+
+    Years and days of spreadsheets look like readings, and are known by the column's name alone.
+    """
+    found = number_format(values, column)
+    if found is None or found in ("excel", _WRITTEN[4]):
+        return None
+    whole = values.astype(np.int64)
+    if found.startswith("epoch-"):
+        return whole * int(1e9 / EPOCH_UNITS[found.removeprefix("epoch-")])
+    stamps = pd.to_datetime(pd.Series(whole.astype(str)), format=found)
+    return np.asarray(stamps.to_numpy("datetime64[ns]").astype(np.int64))
+
+
 def _of_numbers(
     values: npt.NDArray[np.float64], column: str, where: str, options: ReadConfig
 ) -> tuple[Stamps, bool]:

@@ -94,9 +94,9 @@ def _hugging_face(folder: Path) -> Path:
     table = pa.table({"start": ["2024-01-01"] * 2, "target": [[1.0] * 30] * 2})
     root = folder / "saved"
     root.mkdir()
-    with pa.OSFile(str(root / "data.arrow"), "wb") as file:
-        with pa.ipc.new_stream(file, table.schema) as out:
-            out.write_table(table)
+    path = str(root / "data.arrow")
+    with pa.OSFile(path, "wb") as file, pa.ipc.new_stream(file, table.schema) as out:
+        out.write_table(table)
     (root / "state.json").write_text('{"_data_files": [{"filename": "data.arrow"}]}')
     (root / "dataset_info.json").write_text("{}")
     return root

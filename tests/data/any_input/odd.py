@@ -37,14 +37,14 @@ SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "location_column": _NAMES,
     "features": st.lists(_NAMES, max_size=3).map(tuple),
     "separator": st.one_of(
-        st.sampled_from((",", ";", "\t", "tab", "space", "|", "", '"', ",,", "\n", "é", "\\", ".*")),
+        st.sampled_from((",", ";", "\t", "tab", "space", "|", "", '"', ",,", "\n", "é", "\\")),
         _TEXT,
     ),
     "decimal": st.sampled_from((".", ",")),
     "thousands": st.sampled_from((".", ",", " ", "'", "_")),
     "encoding": st.one_of(
-        st.sampled_from(("utf-8", "latin-1", "utf-16", "utf-7", "cp1252", "ascii", "rot13", "hex")),
-        st.sampled_from(("idna", "punycode", "base64", "zlib", "unicode_escape", "", "mbcs", "x\0y")),
+        st.sampled_from(("utf-8", "latin-1", "utf-16", "utf-7", "cp1252", "ascii", "rot13")),
+        st.sampled_from(("idna", "punycode", "base64", "hex", "unicode_escape", "", "x\0y")),
         _TEXT,
     ),
     "header": st.booleans(),

@@ -52,7 +52,7 @@ def _time_columns(
 
 
 def _wide(draw: Any, truth: Truth, text: bool) -> tuple[pd.DataFrame, Truth, dict[str, Any], str]:
-    columns, settings, name = _time_columns(draw, truth.times, text)
+    columns, settings, _ = _time_columns(draw, truth.times, text)
     readings = pd.DataFrame(truth.values[:, :, 0].astype(np.float64), columns=list(truth.ids))
     table, taken = readings, draw(st.sampled_from((0, 0, 0, 1, len(truth.ids))))
     for place, (column, entries) in enumerate(columns.items()):
@@ -140,7 +140,8 @@ def text_tables(draw: Any) -> Write:
         rows = [rows[when], *rows[:when], *rows[when + 1 :]]
         settings = {k: v for k, v in settings.items() if k not in ("time_column", "layout")}
         settings["transpose"] = True
-    elif shape == "no header":
+    elif shape == "no header" and "year" not in map(str.lower, rows[0]):
+        # Nothing but their names could tell columns of years, months and days.
         rows, truth, settings = _without_header(draw, rows, truth, settings, what)
     elif shape == "row names":
         rows = [rows[0], *([str(i), *row] for i, row in enumerate(rows[1:], 1))]

@@ -4,7 +4,7 @@ import pytest
 
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers import READERS, find_reader
-from stemdist_ray.data.readers.base_class import check_settings
+from stemdist_ray.data.readers.base_class import check_settings, in_a_line
 from stemdist_ray.data.readers.tables import frame_to_series
 from stemdist_ray.errors import DataError
 
@@ -91,3 +91,8 @@ def test_a_word_among_numbers_is_named(tmp_path):
     table = pd.DataFrame({"a": ["1", "x", "3"]})
     with pytest.raises(DataError, match="column 'a', data row 2: expected a number, found 'x'"):
         frame_to_series(table, tmp_path, ReadConfig())
+
+
+def test_errors_that_say_nothing_are_called_by_their_kind():
+    assert in_a_line(MemoryError()) == "MemoryError"
+    assert in_a_line(ValueError("a\n b")) == "a b"

@@ -174,3 +174,40 @@ def test_fields_that_are_no_text(tmp_path):
     (tmp_path / "x.csv").write_bytes(b'"' + b"x" * 200_000 + b'",b\n1,2\n')
     with pytest.raises(DataError, match="cannot be read as CSV: field larger"):
         read_series(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("first", ["2024-01-01 00:00,5.5,7", "2024-01-01 00:00,A,7"])
+def test_a_headerless_table_of_times_is_refused(tmp_path, first):
+    with pytest.raises(DataError, match="begins a column of times"):
+        read(tmp_path, f"{first}\n{first.replace('00:00', '01:00')}\n")
+
+
+def test_row_names_are_no_location_beside_times(tmp_path):
+    text = "time,a,b\n1,2024-01-01 00:00,5,6\n2,2024-01-01 01:00,7,8\n"
+    series = read(tmp_path, text)
+    assert series.location_ids == ("a", "b")
+    np.testing.assert_array_equal(series.values[:, :, 0], [[5, 6], [7, 8]])
+
+
+def test_ids_called_na_do_not_hinder_the_search_for_times(tmp_path):
+    text = "when,station,flow\n" + "".join(
+        f"2024-01-01 {hour:02}:00,{place},{hour + i}\n"
+        for hour in range(4)
+        for i, place in enumerate(("NA", "b"))
+    )
+    assert set(read(tmp_path, text).location_ids) == {"NA", "b"}
+
+
+def test_rows_of_locations_keep_their_zeros(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("id,2024-01-01,2024-01-02\n007,1,2\n012,3,4\n")
+    series = read_series(path, DataConfig(read=ReadConfig(transpose=True)))
+    assert series.location_ids == ("007", "012")
+
+
+@pytest.mark.parametrize("separator", ["", ",,", '"'])
+def test_a_separator_is_one_character(tmp_path, separator):
+    path = tmp_path / "x.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match="one character"):
+        read_series(path, DataConfig(read=ReadConfig(separator=separator)))

@@ -193,3 +193,23 @@ def test_years_that_nanoseconds_do_not_hold(tmp_path, rng):
     data.to_netcdf(tmp_path / "x.nc")
     with pytest.raises(DataError, match="expected years 1678 to 2261"):
         read_series(tmp_path / "x.nc")
+
+
+def test_times_kept_as_fractions_of_days_are_whole_seconds(tmp_path):
+    times = np.datetime64("2026-01-02T08", "ns") + np.arange(90) * np.timedelta64(1, "s")
+    data = xr.Dataset({"a": (("time", "x"), np.ones((90, 2)))}, coords={"time": times})
+    data.to_netcdf(
+        tmp_path / "x.nc",
+        engine="h5netcdf",
+        encoding={"time": {"units": "days since 1900-01-01", "dtype": "f8"}},
+    )
+    np.testing.assert_array_equal(read_series(tmp_path / "x.nc").times, times)
+
+
+def test_seconds_since_1970_without_units_are_times():
+    seconds = np.arange("2024-01-01", "2024-01-02", dtype="datetime64[h]").astype("M8[s]")
+    data = xr.Dataset({"a": (("time", "x"), np.ones((24, 2)))})
+    data = data.assign_coords(time=seconds.astype(np.int64))
+    np.testing.assert_array_equal(dataset_to_series(data, Path("x.nc")).times, seconds)
+    numbered = data.assign_coords(time=np.arange(24))
+    assert dataset_to_series(numbered, Path("x.nc")).times is None

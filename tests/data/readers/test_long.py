@@ -85,3 +85,11 @@ def test_numbers_that_are_no_steps(numbers):
 def test_more_than_the_budget():
     with pytest.raises(DataError, match="6 steps x 2 locations x 1 features would need"):
         long_to_series(rows(), LAYOUT, PATH, ReadConfig(), MemoryBudget(100))
+
+
+def test_settings_of_times_are_not_overlooked():
+    table = pd.DataFrame({"step": [0, 0, 1, 1], "id": list("abab"), "flow": [1.0, 2, 3, 4]})
+    with pytest.raises(DataError, match="nothing looks like times"):
+        long_to_series(
+            table, LongTable("step", "id", ("flow",)), Path("x"), ReadConfig(timezone="UTC")
+        )

@@ -1,7 +1,9 @@
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
 
+from stemdist_ray.config import DataConfig
 from stemdist_ray.data.source import read_series
 from stemdist_ray.errors import DataError
 from tests.conftest import real_file
@@ -35,3 +37,12 @@ def test_temperatures():
     assert series.sampling_step == np.timedelta64(1, "h")
     assert series.coordinates is not None
     assert 260 < series.values.min() < series.values.max() < 300
+
+
+def test_coordinates_ask_for_memory_before_the_file_is_opened(tmp_path):
+    with h5py.File(tmp_path / "x.nc", "w") as file:
+        time = file.create_dataset("time", (10**9,), "f8", chunks=(1024,))
+        time.make_scale()
+        file.create_dataset("a", (10**9, 1), "f4", chunks=(1024, 1)).dims[0].attach_scale(time)
+    with pytest.raises(DataError, match="coordinates would need"):
+        read_series(tmp_path / "x.nc", DataConfig(memory_budget="1GiB"))

@@ -1,3 +1,5 @@
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -92,3 +94,33 @@ def test_damaged_file(tmp_path):
 
 def test_sea_surface():
     assert read_series(real_file("sst_pacific_monthly.npz")).values.shape == (399, 2261, 1)
+
+
+@pytest.mark.parametrize("kind", ["datetime64[s]", "datetime64[ms]"])
+def test_times_since_1970_are_not_nanoseconds(tmp_path, kind):
+    hours = np.arange("2024-01-01", "2024-01-02", dtype="datetime64[h]")
+    numbers = hours.astype(kind).astype(np.int64)
+    np.savez(tmp_path / "x.npz", data=np.ones((24, 2)), times=numbers)
+    np.testing.assert_array_equal(read_series(tmp_path / "x.npz").times, hours)
+
+
+def test_times_that_only_count_are_none_and_odd_ones_are_refused(tmp_path):
+    np.savez(tmp_path / "x.npz", data=np.ones((4, 2)), times=np.arange(4))
+    assert read_series(tmp_path / "x.npz").times is None
+    np.savez(tmp_path / "x.npz", data=np.ones((4, 2)), times=np.array([1, 5, 6, 9]))
+    with pytest.raises(DataError, match="no known time stamps"):
+        read_series(tmp_path / "x.npz")
+
+
+def test_complex_numbers_are_no_readings(tmp_path):
+    np.save(tmp_path / "x.npy", np.full((4, 2), 1 + 2j))
+    with pytest.raises(DataError, match="complex"):
+        read_series(tmp_path / "x.npy")
+
+
+def test_ids_of_bytes_and_other_files_of_an_archive(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez(path, data=np.ones((4, 2)), location_ids=np.array([b"a", b"b"]))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("notes.txt", "made by hand")
+    assert read_series(path).location_ids == ("a", "b")

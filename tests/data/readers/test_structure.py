@@ -213,3 +213,29 @@ def test_seconds_since_1970_whatever_their_column_is_called():
     assert time_column(table, ReadConfig(), PATH) == "when"
     assert time_column(table.drop(columns="when"), ReadConfig(), PATH) is None
     assert seen(long_table(times=stamps, ids=(7, 8, 9))).location == "who"
+
+
+@pytest.mark.parametrize("as_kind", [int, float])
+def test_seconds_of_months_are_times(as_kind):
+    months = pd.date_range("2024-01-01", periods=8, freq="MS").as_unit("s").astype(int)
+    table = pd.DataFrame({"0": months.astype(as_kind), "1": np.arange(8.0)})
+    assert time_column(table, ReadConfig(), Path("x")) == "0"
+
+
+@pytest.mark.parametrize("form", ["%Y%m%d", "%Y%m%d%H%M%S"])
+def test_numbers_that_are_written_like_dates_are_times(form):
+    days = pd.date_range("2024-01-28", periods=8).strftime(form).astype("int64")
+    table = pd.DataFrame({"when": days, "a": np.arange(8.0)})
+    assert time_column(table, ReadConfig(), Path("x")) == "when"
+    table["when"] = [20240101, 20240103, 20240110, 20250607, 19991231, 20300101, 20010101, 20020202]
+    table["when"] *= 10 ** (len(str(days[0])) - 8)
+    table["when"] += [7, 0, 0, 0, 0, 0, 0, 0] if form.endswith("S") else 0
+    assert (time_column(table, ReadConfig(), Path("x")) is None) == form.endswith("S")
+
+
+def test_numbers_of_rows_are_no_reading_behind_joined_times():
+    hours = pd.date_range("2024-01-01", periods=4, freq="h").repeat(2)
+    table = pd.DataFrame({"date": hours, "0": range(8), "id": list("ab") * 4, "flow": 1.5})
+    table["flow"] += np.arange(8)
+    layout = recognised(table, ReadConfig(), Path("x"))
+    assert layout.features == ("flow",)

@@ -95,7 +95,7 @@ def test_the_time_column_may_be_the_last_of_a_wide_table():
     plain = wide().reset_index(drop=True)
     check(frame_to_series(plain.assign(time=HOURS), PATH, ReadConfig()))
     other = plain.assign(hour=HOURS.strftime("%Y%m%d%H").astype(int))
-    assert frame_to_series(other, PATH, ReadConfig()).num_locations == 4
+    check(frame_to_series(other, PATH, ReadConfig()))
     check(frame_to_series(other, PATH, ReadConfig(time_column="hour")))
 
 
@@ -226,3 +226,9 @@ def test_coordinates_in_the_table(tmp_path, names):
     assert not set(names) & set(series.feature_names)
     moving = table.assign(**{names[0]: np.arange(len(table))})
     assert frame_to_series(moving, PATH, ReadConfig()).coordinates is None
+
+
+def test_a_location_called_time_cannot_be_turned():
+    table = pd.DataFrame({"id": ["time", "b"], "2024-01-01": [1.0, 2], "2024-01-02": [3.0, 4]})
+    with pytest.raises(DataError, match="called 'time'"):
+        frame_to_series(table, Path("x.csv"), ReadConfig(transpose=True))

@@ -97,3 +97,10 @@ def test_numbers_of_other_lands(tmp_path):
 def test_separators_that_are_said(tmp_path, separator, written):
     (tmp_path / "x.csv").write_text(TEXT.replace(",", separator))
     check(read(tmp_path / "x.csv", separator=written))
+
+
+def test_damaged_zstandard(tmp_path):
+    path = tmp_path / "x.csv.zst"
+    path.write_bytes(b"no such frame")
+    with pytest.raises(DataError, match="is damaged"), opened_text(path, ReadConfig()):
+        pass

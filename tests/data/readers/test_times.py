@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 from stemdist_ray.config import ReadConfig
-from stemdist_ray.data.readers.times import number_format, to_datetime64
+from stemdist_ray.data.readers.times import (
+    are_clocks,
+    are_dates,
+    number_format,
+    stamps_of_numbers,
+    to_datetime64,
+)
 from stemdist_ray.errors import DataError
 
 PATH = Path("x.csv")
@@ -129,3 +135,17 @@ def test_an_order_that_does_not_fit():
 def test_formats_that_do_not_fit(values, written, words):
     with pytest.raises(DataError, match=words):
         parse(values, time_format=written)
+
+
+def test_stamps_of_numbers():
+    hours = pd.date_range("2024-01-31", periods=30, freq="h")
+    wanted = hours.to_numpy("datetime64[ns]").astype(np.int64)
+    for numbers in (hours.strftime("%Y%m%d%H").astype(float), hours.as_unit("ms").astype(int)):
+        np.testing.assert_array_equal(stamps_of_numbers(np.asarray(numbers, float), "x"), wanted)
+    assert stamps_of_numbers(np.array([2001.0, 2002.0]), "year") is None
+    assert stamps_of_numbers(np.array([5.0, 7.0]), "x") is None
+
+
+def test_missing_entries_are_neither_dates_nor_clocks():
+    assert not are_dates(pd.Series(["2024-01-01", None]))
+    assert not are_clocks(pd.Series(["12:00", None]))

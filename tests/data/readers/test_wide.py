@@ -57,3 +57,9 @@ def test_times_that_come_twice(how, wanted):
 def test_what_is_no_number_is_named_by_its_row_in_the_file():
     with pytest.raises(DataError, match="column 'a', data row 103: expected a number, found 'x'"):
         numeric(pd.DataFrame({"a": ["1", "2", "x"]}), PATH, 100)
+
+
+@pytest.mark.parametrize("given", [{"time_format": "excel"}, {"timezone": "UTC"}])
+def test_settings_of_times_are_not_overlooked(given):
+    with pytest.raises(DataError, match="nothing looks like times"):
+        wide_to_series(table(when=[4.5, 5.5, 9.5] * 2), PATH, ReadConfig(**given))

@@ -23,3 +23,12 @@ def test_damaged_group(tmp_path):
     (tmp_path / "x.zarr" / "zarr.json").write_text("{")
     with pytest.raises(DataError, match="cannot be read as Zarr"):
         read_series(tmp_path / "x.zarr")
+
+
+def test_an_array_that_cannot_be_opened_is_not_left_out(tmp_path):
+    data = xr.Dataset({n: (("time", "x"), np.ones((4, 2))) for n in ("a", "b")})
+    data.to_zarr(tmp_path / "x.zarr", zarr_format=2, consolidated=False)
+    (tmp_path / "x.zarr" / "b" / ".zarray").unlink()
+    (tmp_path / "x.zarr" / "b" / ".zattrs").unlink()
+    with pytest.raises(DataError, match="cannot be read as Zarr"):
+        read_series(tmp_path / "x.zarr")

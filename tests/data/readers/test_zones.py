@@ -61,3 +61,8 @@ def test_without_the_setting_an_hour_that_comes_twice_is_refused():
 def test_refused(values, zone, words):
     with pytest.raises(DataError, match=words):
         to_datetime64(values, PATH, ReadConfig(timezone=zone))
+
+
+def test_an_empty_name_is_no_zone():
+    with pytest.raises(DataError, match="unknown time zone"):
+        to_datetime64(UTC["03"], PATH, ReadConfig(timezone=""))
