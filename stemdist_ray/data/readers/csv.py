@@ -159,8 +159,9 @@ class _Rows:
     def __iter__(self) -> Iterator[pd.DataFrame]:
         options, names = self.options, self.names
         missing = [*_MISSING, *options.missing_text]
-        # An id may be called NA.
-        taken: Any = {i: [""] if i in self.as_text else missing for i in range(len(names))}
+        taken: Any = missing
+        if self.as_text:  # an id may be called NA
+            taken = {i: [""] if i in self.as_text else missing for i in range(len(names))}
         kept: list[int] = []
         named = [i for i, name in enumerate(names) if name]
         unnamed = [i for i, name in enumerate(names) if not name]
