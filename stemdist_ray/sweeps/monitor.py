@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from stemdist_ray.progress import Reporter
-from stemdist_ray.sweeps.records import SweepStore, TrialRecord, with_report
+from stemdist_ray.sweeps.records import Proposed, SweepStore, TrialRecord, with_report
 from stemdist_ray.sweeps.space import Point
 from stemdist_ray.tracking.base_class import NullTracker, RunDescription, Tracker
 
@@ -50,10 +50,14 @@ class SweepMonitor:
         reporter.begin("sweep", planned)
         reporter.advance(sum(r.status != "running" for r in self.records.values()))
 
-    def started(self, identifier: str, point: Point) -> None:
+    def started(
+        self, identifier: str, point: Point, proposal: Proposed | None = None
+    ) -> None:
         """A trial begins, or goes on after its process or the driver was lost."""
         known = self.records.get(identifier)
-        record = known or TrialRecord(identifier, len(self.records) + 1, dict(point))
+        record = known or TrialRecord(
+            identifier, len(self.records) + 1, dict(point), proposal=proposal
+        )
         tracker = self.open_tracker(
             RunDescription(
                 name=f"trial {record.number}",
