@@ -50,9 +50,7 @@ class SweepMonitor:
         reporter.begin("sweep", planned)
         reporter.advance(sum(r.status != "running" for r in self.records.values()))
 
-    def started(
-        self, identifier: str, point: Point, proposal: Proposed | None = None
-    ) -> None:
+    def started(self, identifier: str, point: Point, proposal: Proposed | None = None) -> None:
         """A trial begins, or goes on after its process or the driver was lost."""
         known = self.records.get(identifier)
         record = known or TrialRecord(

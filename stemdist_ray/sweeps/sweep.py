@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from stemdist_ray.config import DistillConfig, Section, build_config, flatten, merge_layers
+from stemdist_ray.config.secrets import conceal_settings
 from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
 from stemdist_ray.errors import ConfigError, ExecutionError
 from stemdist_ray.execution.session import ray_session, registered_by_user
@@ -38,6 +39,11 @@ class SweepConfig(Section):
         default_factory=dict, description="settings of every trial that override the preset"
     )
     search: SearchConfig = SearchConfig()
+
+    @field_validator("config")
+    @classmethod
+    def _conceal(cls, config: dict[str, Any]) -> dict[str, Any]:
+        return conceal_settings(config)
 
     def space(self) -> SearchSpace:
         """The search space over the settings of every trial."""

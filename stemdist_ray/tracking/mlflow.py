@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stemdist_ray.config import TrackingConfig
+from stemdist_ray.config.secrets import redact, reveal
 from stemdist_ray.tracking.base_class import NullTracker, RunDescription, Tracker
 
 logger = logging.getLogger(__name__)
@@ -24,9 +25,15 @@ _PARAMS_PER_CALL = 100
 
 
 def tracking_uri(config: TrackingConfig, runs_folder: Path) -> str:
-    """Resolve the tracking URI: configuration, environment, else ``mlflow.db`` beside the runs."""
+    """Resolve the tracking URI: configuration, environment, else ``mlflow.db`` beside the runs.
+
+    It may hold a password: hand it to MLflow, but to no file, log or argument.
+
+    Raises:
+        ConfigError: The configuration's had one, which is not known any more.
+    """
     uri = config.uri or os.environ.get("MLFLOW_TRACKING_URI")
-    return uri or f"sqlite:///{(runs_folder / 'mlflow.db').absolute()}"
+    return reveal(uri) if uri else f"sqlite:///{(runs_folder / 'mlflow.db').absolute()}"
 
 
 def create_tracker(config: TrackingConfig, runs_folder: Path) -> Tracker:

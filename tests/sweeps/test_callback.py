@@ -31,7 +31,9 @@ def live(tmp_path):
 def test_events_reach_the_monitor_after_pickling_too(live, tmp_path):
     callback = pickle.loads(pickle.dumps(SweepCallback(tmp_path, 5)))
     trial = SimpleNamespace(
-        trial_id="tune's own", config=told("a", {"spatial_ratio": 0.1}), get_error=lambda: ValueError("one\ntwo\n")
+        trial_id="tune's own",
+        config=told("a", {"spatial_ratio": 0.1}),
+        get_error=lambda: ValueError("one\ntwo\n"),
     )
     result = {**dict.fromkeys(METRICS, 1), "other": "x"}
     callback.on_trial_start(0, [], trial)

@@ -105,7 +105,10 @@ def test_listed_points_are_proposed_once():
     points = [{"a": 1, "b": (1, 2)}, {"a": 2, "b": (1, 2)}, {"a": 1, "b": (1, 2)}]
     listed = ListedPoints(points)
     listed.recall([TrialRecord("x", 1, {"a": 1, "b": [1, 2]})])
-    assert [(p.index, p.point["a"]) for p in (listed.propose(), listed.propose())] == [(2, 2), (3, 1)]
+    assert [(p.index, p.point["a"]) for p in (listed.propose(), listed.propose())] == [
+        (2, 2),
+        (3, 1),
+    ]
     assert listed.propose() is None
     with pytest.raises(ArtifactError, match="no point of this sweep"):
         listed.recall([TrialRecord("x", 1, {"a": 3, "b": [1, 2]})])

@@ -18,7 +18,9 @@ CONTROLLER = SimpleNamespace(get_live_trials=lambda: [])
 
 def play(scheduler, runs, names):
     """Report errors round by round, all trials in turn; who is stopped when."""
-    trials = {n: Trial(trial_id=f"tune-{n}", status="RUNNING", config={TRIAL: {"id": n}}) for n in names}
+    trials = {
+        n: Trial(trial_id=f"tune-{n}", status="RUNNING", config={TRIAL: {"id": n}}) for n in names
+    }
     for trial in trials.values():
         scheduler.on_trial_add(CONTROLLER, trial)
     stopped = {}
