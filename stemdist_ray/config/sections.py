@@ -15,6 +15,7 @@ from pydantic import ByteSize, Field, field_validator, model_validator
 from stemdist_ray.config.budgets import EvaluationConfig, TeacherConfig, ValidationConfig
 from stemdist_ray.config.layers import flatten, without
 from stemdist_ray.config.reading import ReadConfig
+from stemdist_ray.config.secrets import conceal
 from stemdist_ray.config.section import (
     BaseName,
     Covariate,
@@ -24,7 +25,6 @@ from stemdist_ray.config.section import (
     Section,
     Threads,
 )
-from stemdist_ray.config.secrets import conceal
 
 
 class DataConfig(Section):

@@ -67,7 +67,7 @@ class SweepMonitor:
         )
         self.trackers[identifier] = tracker
         self.begun[identifier] = time.monotonic()
-        self._keep(replace(record, status="running", reason=None, run_id=tracker.run_id))
+        self._keep(replace(record, status="running", reason=None, run_id=tracker.reference))
         verb = "started" if known is None else f"goes on after round {_round(record)}"
         self.reporter.say(f"{self._name(record)}: {verb}, {describe_point(record.point)}")
 
@@ -109,10 +109,11 @@ class SweepMonitor:
         self.store.write(record)
 
     def _close(self, record: TrialRecord, status: str) -> None:
-        self._keep(record)
         tracker = self.trackers.pop(record.id, None)
+        self._keep(record)
         if tracker is not None:
             tracker.finish(status)
+            self._keep(replace(record, run_id=tracker.reference))
         if record.id in self.begun:
             self.durations.append(time.monotonic() - self.begun.pop(record.id))
         self.reporter.advance()

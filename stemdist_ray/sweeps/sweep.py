@@ -28,7 +28,7 @@ from stemdist_ray.sweeps.resources import TrialPlan, plan_trials
 from stemdist_ray.sweeps.space import Point, SearchSpace
 from stemdist_ray.system.dependencies import need
 from stemdist_ray.tracking.base_class import RunDescription, Tracker
-from stemdist_ray.tracking.mlflow import create_tracker
+from stemdist_ray.tracking.mlflow import run_tracker
 
 
 class SweepConfig(Section):
@@ -136,10 +136,10 @@ class _Sweep:
             if self.earlier is None:
                 make_folder(self.store.folder, resume=False)
                 self._write_settings(None)  # a sweep whose driver dies from here on can be resumed
-            tracker = create_tracker(self.base.tracking, self.store.folder.parent)
+            tracker = run_tracker(self.base.tracking, self.store.folder)
             stack.enter_context(ended(tracker))
             tracker.start(self._describe())
-            self._write_settings(tracker.run_id)
+            self._write_settings(tracker.reference)
             monitor = self._monitor(planned, plan, tracker)
             stack.callback(monitor.close)
             self._announce(planned, plan)
@@ -189,7 +189,7 @@ class _Sweep:
 
     def _monitor(self, planned: int, plan: TrialPlan, tracker: Tracker) -> SweepMonitor:
         def open_tracker(run: RunDescription) -> Tracker:
-            child = create_tracker(self.base.tracking, self.store.folder.parent)
+            child = run_tracker(self.base.tracking, self.store.folder)
             child.start(run)
             return child
 
@@ -200,7 +200,7 @@ class _Sweep:
             plan.concurrent,
             open_tracker,
             lambda point: flatten(self._settings(point).model_dump(mode="json")),
-            tracker.run_id,
+            tracker.reference,
         )
 
     def _settings(self, point: Point) -> DistillConfig:

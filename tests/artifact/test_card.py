@@ -42,7 +42,10 @@ def test_card_shows_names_as_they_are(artifact):
         "scaler": manifest.scaler.model_copy(update={"features": [NASTY]}),
     }
     card = dataset_card(manifest.model_copy(update=changes))
-    shown = r"&lt;img src=x onerror=alert(1)&gt; \# \*a\* \[b\](http&#58;//c) \`d\` \| e\_f\_ &amp; &amp;lt;"
+    shown = (
+        r"&lt;img src=x onerror=alert(1)&gt; \# \*a\* \[b\](http&#58;//c) \`d\` \| e\_f\_ &amp; "
+        "&amp;lt;"
+    )
     assert card.count(shown) == 4
     assert card.startswith(f"# Distilled data set: {shown}\n")
     code = f"``` {' '.join(NASTY.split())} ``x`` ```"

@@ -129,7 +129,8 @@ def test_where_nothing_is_known_of_costs_nothing_is_said(artifact, rows, seconds
 
 def test_styles_of_drawings_become_attributes():
     drawing = (
-        '<svg width="9">\n<defs><style type="text/css">*{stroke-linejoin: round; a: b}</style></defs>'
+        '<svg width="9">\n<defs><style type="text/css">*{stroke-linejoin: round; a: b}</style>'
+        "</defs>"
         '<path style="fill: none; stroke: url(#a)"/></svg>'
     )
     assert without_styles(drawing) == (

@@ -1,4 +1,4 @@
-"""A sweep that goes on reads nothing but JSON: pickles planted wherever Ray Tune looks stay bytes."""
+"""A sweep that goes on reads nothing but JSON: pickles planted where Ray Tune looks stay bytes."""
 
 import json
 import pickle
