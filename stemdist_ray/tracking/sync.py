@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,22 +61,23 @@ def sync(
         except BlockingIOError:
             alive += 1
             continue
-        if not left.records:
-            left.close()
-            remove(path)
-            continue
-        to = left.address if uri is None else replace(left.address, uri=conceal(uri))
-        address = replace(to, uri=reveal(to.uri))
-        store = stores.setdefault(address, MlflowStore(address))
-        say(f"{len(left.records)} records of {path.parent.parent}")
-        for number, record in list(left.records.items()):
-            runs.add(record.run)
-            reason = _deliver(store, record, left)
-            if reason is None:
-                records += 1
-            else:
-                refused.append(reason)
-            left.delivered(number)
+        with closing(left):
+            if not left.records:
+                remove(path)
+                continue
+            to = left.address if uri is None else replace(left.address, uri=conceal(uri))
+            address = replace(to, uri=reveal(to.uri))
+            store = stores.setdefault(address, MlflowStore(address))
+            waiting = list(left.records.items())
+            for number, record in waiting:
+                runs.add(record.run)
+                reason = _deliver(store, record, left)
+                if reason is None:
+                    records += 1
+                else:
+                    refused.append(reason)
+                left.delivered(number)
+            say(f"{len(waiting)} records of {path.parent.parent}")
     return Delivered(records, len(runs), tuple(refused), alive)
 
 
@@ -88,7 +90,6 @@ def _deliver(store: MlflowStore, record: Record, left: Leftover) -> str | None:
     except Refused as error:
         return redact(str(error))
     except Exception as error:  # whatever the store raises means that it is out of reach
-        left.close()
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ExecutionError(
             f"MLflow at {redact(store.uri)} cannot be written: {redact(reason)}; "

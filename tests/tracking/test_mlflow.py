@@ -95,7 +95,7 @@ def test_a_dead_server_holds_nothing_up(tmp_path, caplog):
 
 def refused(store, call, **data):
     with pytest.raises(Refused) as error:
-        store.deliver(Record("ref-1", call, data), again=False)
+        store.deliver(Record("ref-1", call, data), again=True)
     return str(error.value)
 
 
