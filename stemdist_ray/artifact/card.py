@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 from stemdist_ray.artifact.manifest import Manifest
 
 
@@ -10,13 +12,13 @@ def dataset_card(manifest: Manifest) -> str:
     """Write the card of an artifact as Markdown, from its manifest."""
     source, size, scaler = manifest.source, manifest.size, manifest.scaler
     target, result, config = manifest.target, manifest.result, manifest.config
-    unit = f" ({target.unit})" if target.unit else ""
+    unit = f" ({plain_words(target.unit)})" if target.unit else ""
     versions = ", ".join(f"{k} {v}" for k, v in manifest.versions.items())
     stages = "\n".join(
         f"| {name} | {stage.seconds:.1f} | {stage.peak_rss_mib:.0f} |"
         for name, stage in manifest.stages.items()
     )
-    return f"""# Distilled data set: {source.name}
+    return f"""# Distilled data set: {plain_words(source.name)}
 
 {size.windows} synthetic windows of {size.locations} synthetic locations, learned from
 {size.real_windows} train windows of {size.real_locations} real locations
@@ -24,8 +26,8 @@ def dataset_card(manifest: Manifest) -> str:
 {_bytes(size.bytes)} of tensors, {_bytes(size.total_bytes)} with all that belongs to them; the train windows they stand for take
 {_bytes(size.real_bytes)}.
 
-- **Forecasts**: {target.name}{unit}, {size.lookback} steps in, {size.horizon} steps out.
-- **Source**: `{source.source}`, {source.steps} steps, content hash `{source.hash}`.
+- **Forecasts**: {plain_words(target.name)}{unit}, {size.lookback} steps in, {size.horizon} steps out.
+- **Source**: {as_code(source.source)}, {source.steps} steps, content hash `{source.hash}`.
 - **Method**: STemDist (arXiv:2603.10410), {config.num_shards} shards,
   {result.rounds} rounds, seed {config.seed}; round {result.best_round} was kept
   (validation relative RMSE {result.best_validation:.4f}; start
@@ -48,7 +50,7 @@ def dataset_card(manifest: Manifest) -> str:
 | `manifest.json` | configuration, scaler, metrics, versions, costs |
 
 Values are scaled: reading = value * std + mean, with mean {list(scaler.mean)} and std {list(scaler.std)}
-per feature ({", ".join(scaler.features)}).
+per feature ({", ".join(map(plain_words, scaler.features))}).
 
 ## Use
 
@@ -78,6 +80,25 @@ are not observations and must not be used as such. Errors of forecasters trained
 
 Made with {versions}.
 """
+
+
+def plain_words(text: str) -> str:
+    """A name as Markdown shows it: nothing in it is a tag, a link, an image or emphasis.
+
+    Args:
+        text: From a source, so anybody's.
+    """
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = re.sub(r"([\\`*_\[\]#|~!$])", r"\\\1", text)
+    return text.replace("://", "&#58;//")  # some would make a link of it
+
+
+def as_code(text: str) -> str:
+    """A text as a code span, between more backticks than it holds itself."""
+    text = " ".join(text.split())
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{space}{text}{space}{fence}"
 
 
 def _base(manifest: Manifest) -> str:

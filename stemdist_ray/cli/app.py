@@ -16,6 +16,7 @@ from stemdist_ray.cli.exits import exit_codes, prepare_process
 from stemdist_ray.cli.flags import with_flags
 from stemdist_ray.cli.forecasters import forecasters
 from stemdist_ray.cli.report import report
+from stemdist_ray.cli.sync import sync
 from stemdist_ray.cli.train import train
 from stemdist_ray.cli.tune import tune
 from stemdist_ray.cli.ui import ui
@@ -56,6 +57,7 @@ for _command in (
     tune,
     forecasters,
     ui,
+    sync,
 ):
     app.command()(_command)
 

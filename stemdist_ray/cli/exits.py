@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from stemdist_ray.config.secrets import redact, redact_logs
 from stemdist_ray.errors import StemdistError
 
 BAD_INPUT = 2
@@ -17,6 +18,7 @@ INTERRUPTED = 130
 
 def prepare_process() -> None:
     """Set up logging and make SIGTERM a clean stop, as ``ray job stop`` sends it."""
+    redact_logs()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     signal.signal(signal.SIGTERM, _interrupt)
 
@@ -37,7 +39,7 @@ def exit_codes(translate: Callable[[str], str] = str) -> Iterator[None]:
     try:
         yield
     except StemdistError as error:
-        sys.stderr.write(f"error: {translate(' '.join(str(error).split()))}\n")
+        sys.stderr.write(f"error: {redact(translate(' '.join(str(error).split())))}\n")
         raise SystemExit(BAD_INPUT) from None
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
@@ -54,5 +56,5 @@ def exit_codes(translate: Callable[[str], str] = str) -> Iterator[None]:
         # A full disk, a folder without permission: the machine's words are the best there are.
         where = "" if error.filename is None else f"{error.filename}: "
         reason = error.strerror or " ".join(str(error).split())
-        sys.stderr.write(f"error: {where}{reason}\n")
+        sys.stderr.write(f"error: {redact(f'{where}{reason}')}\n")
         raise SystemExit(BAD_INPUT) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -23,8 +24,10 @@ def ui(
 ) -> None:
     """Open the MLflow UI on the tracking store of RUNS."""
     from stemdist_ray.config import TrackingConfig
+    from stemdist_ray.config.secrets import redact
     from stemdist_ray.tracking.mlflow import tracking_uri as resolve
 
+    _check_host(host)
     uri = resolve(TrackingConfig(uri=tracking_uri), folder)
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
         raise ConfigError(
@@ -33,6 +36,27 @@ def ui(
         )
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-    typer.echo(f"MLflow UI of {uri} at http://{host}:{port} (Ctrl-C stops it)")
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri]
+    # Not as an argument: every user of the machine can see those.
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = uri
+    typer.echo(f"MLflow UI of {redact(uri)} at http://{host}:{port} (Ctrl-C stops it)")
+    command = [sys.executable, "-m", "mlflow", "ui"]
     os.execv(sys.executable, [*command, "--host", host, "--port", str(port), "--workers", "1"])
+
+
+def _check_host(host: str) -> None:
+    """Refuse to show the runs to other machines: the UI asks nobody for a password.
+
+    Raises:
+        ConfigError: The address is not this machine's own.
+    """
+    try:
+        own = ip_address(host).is_loopback
+    except ValueError:
+        own = host == "localhost"
+    if not own:
+        raise ConfigError(
+            f"--host is {host}, and whoever reaches it could read, change and delete all runs: "
+            "stemdist ui asks for no password. Leave --host out and reach it through ssh "
+            "(ssh -L 5000:127.0.0.1:5000 MACHINE), or start a server that asks for one, as "
+            "infra/mlflow-server.sh does"
+        )

@@ -17,6 +17,7 @@ import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from stemdist_ray.config.secrets import redact
 from stemdist_ray.config.yaml_files import PlainScalar, SettingsLoader
 from stemdist_ray.errors import ConfigError
 
@@ -239,4 +240,4 @@ def describe_validation_error(error: ValidationError) -> str:
         else:
             found = "" if isinstance(item["input"], Mapping) else f" (found {item['input']!r})"
             problems.append(f"{place}: {item['msg']}{found}")
-    return "configuration: " + "; ".join(problems)
+    return redact("configuration: " + "; ".join(problems))

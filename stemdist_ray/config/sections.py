@@ -10,11 +10,12 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import ByteSize, Field, model_validator
+from pydantic import ByteSize, Field, field_validator, model_validator
 
 from stemdist_ray.config.budgets import EvaluationConfig, TeacherConfig, ValidationConfig
 from stemdist_ray.config.layers import flatten, without
 from stemdist_ray.config.reading import ReadConfig
+from stemdist_ray.config.secrets import conceal
 from stemdist_ray.config.section import (
     BaseName,
     Covariate,
@@ -197,6 +198,12 @@ class TrackingConfig(Section):
         description="tracking URI; null = MLFLOW_TRACKING_URI, else mlflow.db beside the run",
     )
     experiment: str = Field("stemdist", description="MLflow experiment name")
+
+    @field_validator("uri")
+    @classmethod
+    def _conceal(cls, uri: str | None) -> str | None:
+        # A configuration is written to many files and shown; it never holds a password.
+        return None if uri is None else conceal(uri)
 
 
 # What leaves the distilled data as they are, by name or section; all other settings decide them.

@@ -16,7 +16,7 @@ from stemdist_ray.data.readers.canonical import DESCRIPTION, VERSION
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 from stemdist_ray.system.dependencies import need
-from stemdist_ray.system.files import replacing_file, replacing_folder, write_json
+from stemdist_ray.system.files import quoted_cell, replacing_file, replacing_folder, write_json
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -82,7 +82,9 @@ def _table(series: SpatioTemporalSeries) -> pa.Table:
 
 
 def _write_csv(series: SpatioTemporalSeries, path: Path) -> None:
-    _wide(series).to_csv(path, index=False)
+    table = _wide(series)
+    table.columns = [quoted_cell(name) for name in table.columns]
+    table.to_csv(path, index=False)
 
 
 def _write_parquet(series: SpatioTemporalSeries, path: Path) -> None:

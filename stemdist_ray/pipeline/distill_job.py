@@ -35,7 +35,7 @@ from stemdist_ray.system.memory import PeakMemory
 from stemdist_ray.system.stages import StageClock
 from stemdist_ray.system.threads import torch_threads
 from stemdist_ray.tracking.base_class import Tracker
-from stemdist_ray.tracking.mlflow import create_tracker
+from stemdist_ray.tracking.mlflow import run_tracker
 
 Clusterer = Callable[[DistillConfig, PreparedSource], Clustering]
 
@@ -173,7 +173,7 @@ class _DistillJob:
             earlier = self._earlier(source)
             make_folder(self.folder, resume=self.resume)
             existing = remembered_run(self.folder) if self.resume else None
-            tracker = create_tracker(self.config.tracking, self.folder.absolute().parent)
+            tracker = run_tracker(self.config.tracking, self.folder)
             with ended(tracker):
                 with self.clock.stage("tracking"):
                     about = source.description
@@ -297,21 +297,21 @@ class _DistillJob:
         self, work: _Work, state: RunState, tracker: Tracker, memory: PeakMemory
     ) -> DistillResult:
         checkpoint, peak = self._checkpoint(work, state), memory.so_far()
-        dataset = write_artifact(self.folder, work.source, checkpoint, peak, tracker.run_id)
+        run, kept = tracker.run_id or tracker.reference, state.kept()
+        dataset = write_artifact(self.folder, work.source, checkpoint, peak, run)
         remember_run(self.folder, tracker)
         seconds = {f"seconds.{n}": r.seconds for n, r in checkpoint.stages.items()}
         tracker.log_metrics({**seconds, "peak_rss_mib": peak})
         for path in sorted(self.folder.iterdir()):
             if path.is_file():
                 tracker.log_artifact(path, "dataset")
-        kept = state.kept()
         return DistillResult(
             path=self.folder,
             dataset=dataset,
             history=state.history,
             best_round=kept.round,
             best_validation=kept.error,
-            run_id=tracker.run_id,
+            run_id=run,
         )
 
 

@@ -28,7 +28,7 @@ from stemdist_ray.system.files import write_json
 from stemdist_ray.system.memory import PeakMemory
 from stemdist_ray.system.threads import torch_threads
 from stemdist_ray.tracking.base_class import RunDescription
-from stemdist_ray.tracking.mlflow import create_tracker
+from stemdist_ray.tracking.mlflow import run_tracker, tracking_uri
 
 
 def evaluate(
@@ -142,6 +142,8 @@ def opened_comparison(
     config = config or dataset.config
     check_forecaster(config.forecaster)
     check_graph(config.evaluation, forecasters or [config.forecaster.name], reporter)
+    if config.tracking.enabled and folder is not None:
+        tracking_uri(config.tracking, folder)  # a password that is missing is said before training
     # Coordinates play no part here, and their file may be elsewhere by now.
     data_config = dataset.config.data.model_copy(update={"locations_file": None})
     prepared = prepare_source(source, data_config)
@@ -212,7 +214,7 @@ def track_evaluation(
     """Log test metrics per row, and the table's file, to a run under the data set's own."""
     assert work.folder is not None
     config, manifest = work.config, work.dataset.manifest
-    tracker = create_tracker(config.tracking, work.folder.absolute().parent)
+    tracker = run_tracker(config.tracking, work.folder)
     evaluation = config.evaluation.model_dump(mode="json")
     tracker.start(
         RunDescription(

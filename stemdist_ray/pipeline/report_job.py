@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.artifact.sweep_files import is_sweep
+from stemdist_ray.errors import ConfigError
 from stemdist_ray.pipeline.track import remembered_run
 from stemdist_ray.system.dependencies import need
 from stemdist_ray.tracking.base_class import RunDescription
-from stemdist_ray.tracking.mlflow import create_tracker
+from stemdist_ray.tracking.mlflow import run_tracker
+
+logger = logging.getLogger(__name__)
 
 
 def need_report_packages() -> None:
@@ -55,7 +59,11 @@ def report_run(folder: Path, output: Path | None = None) -> Path:
     path, run_id = write_report(folder, output), remembered_run(folder)
     if run_id is not None:
         config = SyntheticDataset.load(folder).config.tracking
-        tracker = create_tracker(config, folder.absolute().parent)
+        try:
+            tracker = run_tracker(config, folder)
+        except ConfigError as error:
+            logger.warning("the report is not kept in MLflow: %s", error)
+            return path
         tracker.start(RunDescription(folder.name, existing_run_id=run_id))
         tracker.log_artifact(path)
         tracker.log_artifact(folder / "figures", "figures")

@@ -53,11 +53,11 @@ def dataset_of(about: SourceDescription) -> dict[str, Any]:
 
 def remember_run(folder: Path, tracker: Tracker) -> None:
     """Write down the tracking run of a folder, for resuming."""
-    write_json(folder / _FILE, {"run_id": tracker.run_id})
+    write_json(folder / _FILE, {"run_id": tracker.reference})
 
 
 def remembered_run(folder: Path) -> str | None:
-    """Return the tracking run of a folder, None where none is known."""
+    """Return what the tracking run of a folder is found by, None where none is known."""
     try:
         run_id = read_json(folder / _FILE)["run_id"]
     except (OSError, ValueError, KeyError):

@@ -29,7 +29,7 @@ from stemdist_ray.system.environment import hardware, package_versions
 from stemdist_ray.system.files import write_json
 from stemdist_ray.system.threads import torch_threads
 from stemdist_ray.tracking.base_class import RunDescription, Tracker
-from stemdist_ray.tracking.mlflow import create_tracker, tracking_uri
+from stemdist_ray.tracking.mlflow import run_tracker, tracking_uri
 from stemdist_ray.training.group import LocalGroup, load_state
 from stemdist_ray.training.loop import TrainingLoop, TrainingWork
 from stemdist_ray.training.work import DistilledWindows, training_work
@@ -135,7 +135,7 @@ def _train(
         windows = DistilledWindows(dataset.inputs(), targets, dataset.cluster_size, graph)
     work = training_work(config, source, windows, _hash(source, windows))
     make_folder(folder, resume=resume)
-    tracker = create_tracker(config.tracking, folder.absolute().parent)
+    tracker = run_tracker(config.tracking, folder)
     existing = remembered_run(folder) if resume else None
     with torch_threads(config.worker.threads), ended(tracker):
         tracker.start(_describe(folder, config, source, distilled, existing))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +29,8 @@ from stemdist_ray.report import figures
 from stemdist_ray.report.figures import Picture, row_look
 from stemdist_ray.system.files import replacing_file, write_text
 
+_SHEET = re.compile(r"<style[^>]*>\s*\*\s*\{([^}]*)\}\s*</style>")
+_STYLE = re.compile(r'\bstyle="([^"]*)"')
 _OBJECTIVES = {"gradient": "gradient distance", "unrolled": "train loss after\nunrolled training"}
 
 
@@ -88,7 +93,34 @@ def render(template: str, view: Mapping[str, Any]) -> str:
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template(template).render(view)
+    environment.filters["without_styles"] = without_styles
+    style = environment.get_template("style.css.j2").render()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    # The page needs its own style and pictures inside it, and nothing else: no scripts, no network.
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    return environment.get_template(template).render({**view, "style": style, "policy": policy})
+
+
+def without_styles(svg: str) -> str:
+    """Turn the styles of a drawing of Matplotlib's into attributes, which no policy forbids.
+
+    Its style sheet has one rule, for all elements, which goes to the outermost one.
+
+    Args:
+        svg: The drawing as text.
+    """
+    sheet = _SHEET.search(svg)
+    if sheet is not None:
+        svg = _SHEET.sub("", svg).replace("<svg", f"<svg {_attributes(sheet[1])}", 1)
+    return _STYLE.sub(lambda found: _attributes(found[1]), svg)
+
+
+def _attributes(style: str) -> str:
+    pairs = (entry.split(":", 1) for entry in style.split(";") if ":" in entry)
+    return " ".join(f'{name.strip()}="{value.strip()}"' for name, value in pairs)
 
 
 def save_pictures(folder: Path, pictures: Sequence[Picture]) -> None:

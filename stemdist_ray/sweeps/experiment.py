@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import tempfile
 
 from ray import tune
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
-from ray.tune.search.optuna import OptunaSearch
 
 from stemdist_ray.sweeps.callback import SweepCallback
 from stemdist_ray.sweeps.config import SearchConfig
 from stemdist_ray.sweeps.monitor import SweepMonitor
+from stemdist_ray.sweeps.proposals import create_proposer
 from stemdist_ray.sweeps.records import SweepStore
 from stemdist_ray.sweeps.resources import TrialPlan
+from stemdist_ray.sweeps.schedulers import create_scheduler
+from stemdist_ray.sweeps.searcher import RecordedSearch
 from stemdist_ray.sweeps.space import Point, SearchSpace
-from stemdist_ray.sweeps.trial import POINT, SharedSweep, run_trial
+from stemdist_ray.sweeps.trial import SharedSweep, run_trial
 
 # Our own records take the place of Tune's loggers; Ctrl-C is ours; trials stay in their folder.
 _ENVIRONMENT = {
@@ -47,99 +48,44 @@ def run_experiment(
         plan: Placement.
         rounds: Of a trial that is not stopped early.
         monitor: Is told what happens.
+
+    Raises:
+        ArtifactError: The records are not those of this sweep.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    records = store.records()
+    planned = search.trials if points is None else len(points)
+    missing = planned - sum(r.status != "running" for r in records)
+    searcher = RecordedSearch(create_proposer(search, space, points), search.objectives, records)
+    if missing <= 0:
+        return
     # Pickled once into the object store; trials map it.
     trainable = tune.with_resources(
         tune.with_parameters(run_trial, shared=shared),
         tune.PlacementGroupFactory(list(plan.bundles), strategy="PACK"),
     )
     SweepCallback.live[store.folder] = monitor
+    # Tune's own files are pickles, and Tune reads some of them back while it runs. They are kept
+    # where nobody else can write, and go with the driver.
+    private = tempfile.TemporaryDirectory(prefix="stemdist-tune-", ignore_cleanup_errors=True)
     try:
-        path = str(store.experiment)
-        if tune.Tuner.can_restore(path):
-            tuner = tune.Tuner.restore(path, trainable=trainable, resume_unfinished=True)
-        else:
-            tuner = _new_tuner(store, search, space, points, plan, rounds, trainable)
-        tuner.fit()
+        with private as folder:
+            tune.Tuner(
+                trainable,
+                tune_config=tune.TuneConfig(
+                    num_samples=missing,
+                    max_concurrent_trials=plan.concurrent,
+                    search_alg=searcher,
+                    scheduler=create_scheduler(search, rounds, records),
+                ),
+                run_config=tune.RunConfig(
+                    name="tune",
+                    storage_path=folder,
+                    failure_config=tune.FailureConfig(max_failures=search.max_failures),
+                    callbacks=[SweepCallback(store.folder, rounds)],
+                    verbose=0,
+                ),
+            ).fit()
     finally:
         del SweepCallback.live[store.folder]
-
-
-def _new_tuner(
-    store: SweepStore,
-    search: SearchConfig,
-    space: SearchSpace,
-    points: list[Point] | None,
-    plan: TrialPlan,
-    rounds: int,
-    trainable: Any,
-) -> tune.Tuner:
-    return tune.Tuner(
-        trainable,
-        param_space=None if points is None else {POINT: tune.grid_search(points)},
-        tune_config=tune.TuneConfig(
-            num_samples=search.trials if points is None else 1,
-            max_concurrent_trials=plan.concurrent,
-            search_alg=None if points is not None else _searcher(search, space),
-            scheduler=_scheduler(search, rounds),
-        ),
-        run_config=tune.RunConfig(
-            name=store.experiment.name,
-            storage_path=str(store.folder),
-            failure_config=tune.FailureConfig(max_failures=search.max_failures),
-            callbacks=[SweepCallback(store.folder, rounds)],
-            verbose=0,
-        ),
-    )
-
-
-def _searcher(search: SearchConfig, space: SearchSpace) -> OptunaSearch:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler: optuna.samplers.BaseSampler
-    if search.searcher == "nsga2":
-        population = max(4, min(50, search.trials // 4))
-        sampler = optuna.samplers.NSGAIISampler(population_size=population, seed=search.seed)
-    else:
-        first = max(4, min(10, search.trials // 3))
-        sampler = optuna.samplers.TPESampler(n_startup_trials=first, seed=search.seed)
-    return OptunaSearch(
-        Proposal(space),
-        metric=list(search.objectives),
-        mode=["min"] * len(search.objectives),
-        sampler=sampler,
-    )
-
-
-class Proposal:
-    """Draws a point from a trial of Optuna; an object, so that it is pickled with the searcher.
-
-    Args:
-        space: What to draw from.
-    """
-
-    def __init__(self, space: SearchSpace) -> None:
-        self.space = space
-
-    def __call__(self, trial: Any) -> Point:
-        """Return what the point holds beyond what was drawn: what follows from a budget."""
-        point = self.space.draw(trial)
-        return {name: value for name, value in point.items() if name not in trial.params}
-
-
-def _scheduler(search: SearchConfig, rounds: int) -> TrialScheduler:
-    if search.scheduler == "none":
-        return FIFOScheduler()
-    by_error = {"time_attr": "round", "metric": "error", "mode": "min"}
-    if search.scheduler == "median":
-        return MedianStoppingRule(grace_period=search.grace_rounds, **by_error)
-    return ASHAScheduler(
-        # A trial that reaches its last round ends by itself, after its data are written.
-        max_t=rounds + 1,
-        grace_period=min(search.grace_rounds, rounds + 1),
-        reduction_factor=search.reduction_factor,
-        **by_error,
-    )

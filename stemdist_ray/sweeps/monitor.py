@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from stemdist_ray.progress import Reporter
-from stemdist_ray.sweeps.records import SweepStore, TrialRecord, with_report
+from stemdist_ray.sweeps.records import Proposed, SweepStore, TrialRecord, with_report
 from stemdist_ray.sweeps.space import Point
 from stemdist_ray.tracking.base_class import NullTracker, RunDescription, Tracker
 
@@ -50,10 +50,12 @@ class SweepMonitor:
         reporter.begin("sweep", planned)
         reporter.advance(sum(r.status != "running" for r in self.records.values()))
 
-    def started(self, identifier: str, point: Point) -> None:
+    def started(self, identifier: str, point: Point, proposal: Proposed | None = None) -> None:
         """A trial begins, or goes on after its process or the driver was lost."""
         known = self.records.get(identifier)
-        record = known or TrialRecord(identifier, len(self.records) + 1, dict(point))
+        record = known or TrialRecord(
+            identifier, len(self.records) + 1, dict(point), proposal=proposal
+        )
         tracker = self.open_tracker(
             RunDescription(
                 name=f"trial {record.number}",
@@ -65,7 +67,7 @@ class SweepMonitor:
         )
         self.trackers[identifier] = tracker
         self.begun[identifier] = time.monotonic()
-        self._keep(replace(record, status="running", reason=None, run_id=tracker.run_id))
+        self._keep(replace(record, status="running", reason=None, run_id=tracker.reference))
         verb = "started" if known is None else f"goes on after round {_round(record)}"
         self.reporter.say(f"{self._name(record)}: {verb}, {describe_point(record.point)}")
 
@@ -107,10 +109,11 @@ class SweepMonitor:
         self.store.write(record)
 
     def _close(self, record: TrialRecord, status: str) -> None:
-        self._keep(record)
         tracker = self.trackers.pop(record.id, None)
+        self._keep(record)
         if tracker is not None:
             tracker.finish(status)
+            self._keep(replace(record, run_id=tracker.reference))
         if record.id in self.begun:
             self.durations.append(time.monotonic() - self.begun.pop(record.id))
         self.reporter.advance()

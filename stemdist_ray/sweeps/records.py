@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter
 
 from stemdist_ray.artifact.sweep_files import BEST, RESULTS, SETTINGS
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.system.files import read_json, write_json
 
 Status = Literal["running", "finished", "stopped", "failed"]
-SETTINGS_VERSION = 2  # Ray Tune's own files name modules, which version 1 called otherwise
+SETTINGS_VERSION = 2
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 OBJECTIVES = ("error", "bytes", "train_seconds")
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """Which proposal a trial was, from 1, and what the sampler wants to find again of it."""
+
+    index: int
+    attributes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -31,7 +44,10 @@ class TrialRecord:
             seconds, worker_peak_mib; empty before the first.
         history: (round, error so far) of every report.
         test: Of chosen trials: test relative RMSE, mean and std.
+        proposal: None in the records of earlier releases.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     id: str
     number: int
@@ -42,6 +58,7 @@ class TrialRecord:
     metrics: dict[str, float] = field(default_factory=dict)
     history: tuple[tuple[int, float], ...] = ()
     test: dict[str, float] | None = None
+    proposal: Proposed | None = None
 
     def values(self, objectives: Sequence[str]) -> list[float]:
         """The objectives; infinite where nothing was reported."""
@@ -82,7 +99,6 @@ class SweepStore:
         self.trials_csv = self.folder / "trials.csv"
         self.front_csv = self.folder / "pareto.csv"
         self.best = self.folder / BEST
-        self.experiment = self.folder / "tune"
         self.clusterings = self.folder / "clusterings"
         self._records = self.folder / "records"
 
@@ -138,11 +154,20 @@ class SweepStore:
         for path in sorted(self._records.glob("*.json")):
             try:
                 tree = read_json(path)
-                tree["history"] = tuple((int(r), float(e)) for r, e in tree["history"])
-                found.append(TrialRecord(**tree))
-            except (OSError, ValueError, KeyError, TypeError) as error:
+                # JSON has no word for numbers that are not finite.
+                metrics = tree["metrics"].items()
+                tree["metrics"] = {k: math.nan if v is None else v for k, v in metrics}
+                record = _RECORD.validate_python(tree)
+                # Trials have folders called so, which a record must not lead out of the sweep.
+                if record.id != path.stem or not _NAME.fullmatch(record.id):
+                    raise ValueError(f"it calls its trial {record.id!r}")
+                found.append(record)
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise ArtifactError(f"{path} is damaged: {error}") from error
         return sorted(found, key=lambda r: r.number)
+
+
+_RECORD = TypeAdapter(TrialRecord)
 
 
 def with_report(record: TrialRecord, metrics: dict[str, float]) -> TrialRecord:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from stemdist_ray.config import DistillConfig, Section, build_config, flatten, merge_layers
+from stemdist_ray.config.secrets import conceal_settings
 from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
 from stemdist_ray.errors import ConfigError, ExecutionError
 from stemdist_ray.execution.session import ray_session, registered_by_user
@@ -27,7 +28,7 @@ from stemdist_ray.sweeps.resources import TrialPlan, plan_trials
 from stemdist_ray.sweeps.space import Point, SearchSpace
 from stemdist_ray.system.dependencies import need
 from stemdist_ray.tracking.base_class import RunDescription, Tracker
-from stemdist_ray.tracking.mlflow import create_tracker
+from stemdist_ray.tracking.mlflow import run_tracker
 
 
 class SweepConfig(Section):
@@ -38,6 +39,11 @@ class SweepConfig(Section):
         default_factory=dict, description="settings of every trial that override the preset"
     )
     search: SearchConfig = SearchConfig()
+
+    @field_validator("config")
+    @classmethod
+    def _conceal(cls, config: dict[str, Any]) -> dict[str, Any]:
+        return conceal_settings(config)
 
     def space(self) -> SearchSpace:
         """The search space over the settings of every trial."""
@@ -130,10 +136,10 @@ class _Sweep:
             if self.earlier is None:
                 make_folder(self.store.folder, resume=False)
                 self._write_settings(None)  # a sweep whose driver dies from here on can be resumed
-            tracker = create_tracker(self.base.tracking, self.store.folder.parent)
+            tracker = run_tracker(self.base.tracking, self.store.folder)
             stack.enter_context(ended(tracker))
             tracker.start(self._describe())
-            self._write_settings(tracker.run_id)
+            self._write_settings(tracker.reference)
             monitor = self._monitor(planned, plan, tracker)
             stack.callback(monitor.close)
             self._announce(planned, plan)
@@ -183,7 +189,7 @@ class _Sweep:
 
     def _monitor(self, planned: int, plan: TrialPlan, tracker: Tracker) -> SweepMonitor:
         def open_tracker(run: RunDescription) -> Tracker:
-            child = create_tracker(self.base.tracking, self.store.folder.parent)
+            child = run_tracker(self.base.tracking, self.store.folder)
             child.start(run)
             return child
 
@@ -194,7 +200,7 @@ class _Sweep:
             plan.concurrent,
             open_tracker,
             lambda point: flatten(self._settings(point).model_dump(mode="json")),
-            tracker.run_id,
+            tracker.reference,
         )
 
     def _settings(self, point: Point) -> DistillConfig:

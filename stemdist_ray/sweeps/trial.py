@@ -26,7 +26,7 @@ from stemdist_ray.sweeps.records import SweepStore
 from stemdist_ray.sweeps.space import SearchSpace
 from stemdist_ray.system.files import replacing_file, write_text
 
-POINT = "point"
+TRIAL = "trial"  # key of what a trial is told: its name, and its proposal
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,8 @@ class SharedSweep:
 
 def run_trial(config: dict[str, Any], shared: SharedSweep) -> None:
     """What Ray Tune runs as a trial; goes on from the last round where one was begun."""
-    identifier = tune.get_context().get_trial_id()
-    distill_point(
-        config.get(POINT, config), identifier, shared, lambda metrics: tune.report(metrics)
-    )
+    told = config[TRIAL]
+    distill_point(told["point"], told["id"], shared, lambda metrics: tune.report(metrics))
 
 
 def distill_point(

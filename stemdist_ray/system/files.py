@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a formula, or a way around this list, begins
+
 
 @contextmanager
 def replacing_file(path: Path) -> Iterator[Path]:
@@ -76,10 +78,33 @@ def read_json(path: Path) -> Any:
 def write_csv(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     """Write records of the same keys as CSV, a header first; written aside and renamed."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
+    writer = csv.writer(text, lineterminator="\n")
+    names = list(records[0])
+    for cells in (names, *([record[name] for name in names] for record in records)):
+        # The writer leaves carriage returns as they are; readers would begin a row there.
+        plain = [c.replace("\r", " ") if isinstance(c, str) else c for c in map(quoted_cell, cells)]
+        writer.writerow(plain)
     write_text(path, text.getvalue())
+
+
+def quoted_cell(value: Any) -> Any:
+    """A cell of a CSV file, with an apostrophe in front of text that a spreadsheet would compute.
+
+    Args:
+        value: Numbers, as such or as text, stay as they are.
+    """
+    if not isinstance(value, str) or not value.startswith(_FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
+
+def unquoted_cell(text: str) -> str:
+    """The text that :func:`quoted_cell` put an apostrophe in front of."""
+    return text[1:] if text.startswith("'") and quoted_cell(text[1:]) == text else text
 
 
 def write_text(path: Path, text: str) -> None:

@@ -18,7 +18,7 @@ class RunDescription:
         tags: Free labels.
         dataset: ``name``, ``digest``, ``source`` and ``profile`` of the input, or empty.
         parent_run_id: Run this one belongs to.
-        existing_run_id: Run to go on with (resume).
+        existing_run_id: Run to go on with (resume). Both may be references.
     """
 
     name: str
@@ -30,11 +30,16 @@ class RunDescription:
 
 
 class Tracker(Protocol):
-    """Keeps a record of runs. Never raises: an outage must not end a run."""
+    """Keeps a record of runs. Never raises and never waits: an outage must not end a run."""
+
+    @property
+    def reference(self) -> str | None:
+        """What a run is found again by, at once: its identifier, or a name of ours until then."""
+        ...
 
     @property
     def run_id(self) -> str | None:
-        """Identifier of the run, None where there is none."""
+        """Identifier of the run, None where there is none; waits for a store that answers."""
         ...
 
     def start(self, run: RunDescription) -> None:
@@ -53,6 +58,7 @@ class Tracker(Protocol):
 class NullTracker:
     """Keeps nothing; used where tracking is off."""
 
+    reference: str | None = None
     run_id: str | None = None
 
     def start(self, run: RunDescription) -> None:

@@ -56,3 +56,11 @@ def test_wide_formats_hold_one_feature(tmp_path):
     with pytest.raises(DataError, match="a wide table holds one"):
         write_series(series, tmp_path / "x.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_name_in_a_table_is_a_formula(tmp_path, traffic):
+    names = ("=1+1", "@b", "-c", "'d", *traffic.location_ids[4:])
+    write_series(traffic.with_changes(location_ids=names), tmp_path / "a.csv")
+    with (tmp_path / "a.csv").open() as file:
+        assert file.readline().startswith("time,'=1+1,'@b,'-c,'d,")
+    assert read_series(tmp_path / "a.csv").location_ids == names

@@ -8,7 +8,7 @@ from stemdist_ray.tracking.base_class import NullTracker
 class Statuses(NullTracker):
     def __init__(self):
         self.seen = []
-        self.run_id = "abc"
+        self.reference = "abc"
 
     def finish(self, status):
         self.seen.append(status)

@@ -1,5 +1,8 @@
+import base64
+import hashlib
 import json
 import shutil
+from xml.etree import ElementTree
 
 import pytest
 
@@ -7,7 +10,7 @@ from stemdist_ray import evaluate, evaluate_forecasters
 from stemdist_ray.artifact.manifest import read_manifest
 from stemdist_ray.baselines import ROWS
 from stemdist_ray.errors import ArtifactError
-from stemdist_ray.report.html import outcome, run_view, write_report
+from stemdist_ray.report.html import outcome, run_view, without_styles, write_report
 from stemdist_ray.system.files import write_json
 from tests.report.helpers import evaluation, row
 
@@ -38,6 +41,14 @@ def test_report_with_everything(copy, traffic):
     assert "ridge on lags" in page
     assert "reaches a test relative RMSE of" in page
     assert "src=" not in page
+    assert " style=" not in page
+    style = page[page.index("<style>") + 7 : page.index("</style>")]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert page.count("<style") == 1
+    assert f"style-src &#39;sha256-{digest}&#39;" in page
+    for picture in (copy / "figures").glob("*.svg"):
+        plain = ElementTree.fromstring(without_styles(picture.read_text()))
+        assert plain.get("stroke-linejoin") == "round"
     assert 'href="http' not in page.replace("http://www.w3.org", "")
     names = {p.stem for p in (copy / "figures").glob("*.png")}
     assert names == {"convergence", "horizon", "seconds", "windows", "clusters", "map"}
@@ -114,3 +125,15 @@ def test_where_nothing_is_known_of_costs_nothing_is_said(artifact, rows, seconds
     text = outcome(read_manifest(artifact), evaluation(trained, naive, distill_seconds=seconds))
     assert "Distilling took" not in text
     assert text == text.strip()
+
+
+def test_styles_of_drawings_become_attributes():
+    drawing = (
+        '<svg width="9">\n<defs><style type="text/css">*{stroke-linejoin: round; a: b}</style>'
+        "</defs>"
+        '<path style="fill: none; stroke: url(#a)"/></svg>'
+    )
+    assert without_styles(drawing) == (
+        '<svg stroke-linejoin="round" a="b" width="9">\n<defs></defs>'
+        '<path fill="none" stroke="url(#a)"/></svg>'
+    )

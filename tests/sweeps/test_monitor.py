@@ -10,7 +10,7 @@ METRICS = {"round": 1.0, "error": 0.5, "bytes": 100.0, "seconds": 1.0}
 
 class Tracker(NullTracker):
     def __init__(self, run):
-        self.run, self.run_id = run, f"run of {run.name}"
+        self.run, self.reference = run, f"run of {run.name}"
         self.metrics, self.status = [], None
 
     def log_metrics(self, metrics, step=None):

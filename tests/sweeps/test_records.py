@@ -1,3 +1,6 @@
+import json
+import math
+
 import pytest
 
 from stemdist_ray.errors import ArtifactError
@@ -52,3 +55,19 @@ def test_damaged_or_old_settings(tmp_path, text, words):
     (tmp_path / "sweep.json").write_text(text)
     with pytest.raises(ArtifactError, match=words):
         SweepStore(tmp_path).read_settings()
+
+
+@pytest.mark.parametrize("change", [{"id": "../../x"}, {"id": "b"}, {"number": "first"}, {"x": 1}])
+def test_records_of_other_trials_and_strange_ones_are_refused(tmp_path, change):
+    store = SweepStore(tmp_path)
+    store.write(TrialRecord("a", 1, {}))
+    path = tmp_path / "records" / "a.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(ArtifactError, match="is damaged"):
+        store.records()
+
+
+def test_numbers_that_are_not_finite_come_back(tmp_path):
+    SweepStore(tmp_path).write(TrialRecord("a", 1, {}, metrics={"train_seconds": float("nan")}))
+    (record,) = SweepStore(tmp_path).records()
+    assert math.isnan(record.metrics["train_seconds"])

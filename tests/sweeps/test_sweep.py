@@ -58,6 +58,12 @@ def test_defaults_of_trials_give_way_to_settings():
     assert layer["num_shards"] == 2
 
 
+def test_no_sweep_holds_a_password():
+    sweep = SweepConfig(config={"tracking": {"uri": "http://me:Hunter2Hunter2@host"}})
+    assert "Hunter2" not in repr(sweep) + sweep.model_dump_json()
+    assert sweep.space().layer["tracking"] == {"uri": "http://me:***@host"}
+
+
 @pytest.mark.usefixtures("local_ray")
 def test_a_machine_too_small_for_a_trial_is_said_at_once(tmp_path):
     config = sweep_config()

@@ -1,8 +1,16 @@
+import csv
 import json
 
 import pytest
 
-from stemdist_ray.system.files import replacing_file, replacing_folder, write_json, write_text
+from stemdist_ray.system.files import (
+    replacing_file,
+    replacing_folder,
+    unquoted_cell,
+    write_csv,
+    write_json,
+    write_text,
+)
 
 
 def test_file_is_replaced_only_on_success(tmp_path):
@@ -40,3 +48,19 @@ def test_new_files_have_ordinary_permissions(tmp_path):
     plain.write_text("")
     write_text(tmp_path / "ours", "")
     assert (tmp_path / "ours").stat().st_mode == plain.stat().st_mode
+
+
+@pytest.mark.parametrize("text", ["=1+2", "+a", "-a", "@SUM(A1)", "\t=1", "=cmd|' /C x'!A0"])
+def test_text_that_a_spreadsheet_would_compute_gets_an_apostrophe(tmp_path, text):
+    write_csv(tmp_path / "a.csv", [{text: text, "n": -1.5, "t": "-2e3", "m": None, "p": "'x"}])
+    with (tmp_path / "a.csv").open(newline="") as file:
+        head, row = csv.reader(file)
+    assert head == [f"'{text}", "n", "t", "m", "p"]
+    assert row == [f"'{text}", "-1.5", "-2e3", "", "'x"]
+    assert unquoted_cell(f"'{text}") == text
+    assert unquoted_cell("'x") == "'x"
+
+
+def test_a_carriage_return_in_a_cell_begins_no_row(tmp_path):
+    write_csv(tmp_path / "a.csv", [{"a": "\r=1"}])
+    assert (tmp_path / "a.csv").read_bytes() == b"a\n' =1\n"

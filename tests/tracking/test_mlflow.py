@@ -4,9 +4,16 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from stemdist_ray.config import TrackingConfig
-from stemdist_ray.tracking import mlflow as module
 from stemdist_ray.tracking.base_class import NullTracker, RunDescription
-from stemdist_ray.tracking.mlflow import MlflowTracker, create_tracker, tracking_uri
+from stemdist_ray.tracking.delivery import Refused
+from stemdist_ray.tracking.journal import Address, Record
+from stemdist_ray.tracking.mlflow import (
+    REFERENCE,
+    MlflowStore,
+    create_tracker,
+    run_tracker,
+    tracking_uri,
+)
 from tests.integration.ports import free_ports
 
 
@@ -70,36 +77,58 @@ def test_child_runs(runs, tracker):
     assert run.data.tags["mlflow.parentRunId"] == tracker.run_id
 
 
-def test_an_outage_is_reported_once_and_holds_nothing_up(monkeypatch, caplog):
-    monkeypatch.setattr(module, "_RETRY_AFTER", math.inf)
+def test_a_dead_server_holds_nothing_up(tmp_path, caplog):
     (port,) = free_ports(1)
-    tracker = MlflowTracker(f"http://127.0.0.1:{port}", "x", None)
-    tries, open_run = [], tracker._open_run
-    monkeypatch.setattr(tracker, "_open_run", lambda run: (tries.append(run), open_run(run)))
+    uri = f"http://me:Hunter2Hunter2@127.0.0.1:{port}"
+    tracker = run_tracker(TrackingConfig(uri=uri), tmp_path / "run")
     with caplog.at_level("WARNING"):
         tracker.start(RunDescription("lost", {"a": 1}))
         for step in range(50):
             tracker.log_metrics({"loss": 1.0}, step)
         tracker.finish("FINISHED")
-    assert len(tries) == 2  # at the start and at the end, not with every record
     ours = [r.getMessage() for r in caplog.records if r.name.startswith("stemdist_ray")]
     assert len(ours) == 2
-    assert "cannot be written" in ours[0]
-    assert "53 records were not delivered" in ours[1]
+    assert f"MLflow at http://me:***@127.0.0.1:{port} cannot be written" in ours[0]
+    assert "52 records wait; deliver them with: stemdist sync" in ours[1]
     assert tracker.run_id is None
 
 
-def test_records_of_an_outage_are_delivered_later(runs, monkeypatch):
-    tracker = create_tracker(TrackingConfig(), runs)
-    real = tracker._open_run
-    monkeypatch.setattr(tracker, "_open_run", lambda run: (_ for _ in ()).throw(OSError("down")))
-    tracker.start(RunDescription("late", {"a": 1}))
-    tracker.log_metrics({"loss": 1.0}, 3)
-    tracker._queue[0] = lambda: real(RunDescription("late", {"a": 1}))
-    tracker.finish("FINISHED")
-    _, run = run_of(runs, tracker)
-    assert run.data.metrics == {"loss": 1.0}
-    assert run.info.status == "FINISHED"
+def refused(store, call, **data):
+    with pytest.raises(Refused) as error:
+        store.deliver(Record("ref-1", call, data), again=True)
+    return str(error.value)
+
+
+def test_what_mlflow_will_never_take_is_told_apart_from_an_outage(runs, tmp_path):
+    store = MlflowStore(Address(tracking_uri(TrackingConfig(), runs), "stemdist"))
+    assert "run ref-1 was never begun" in refused(store, "metrics", values={}, when=1, step=0)
+    start = {"name": "x", "tags": {}, "params": {"a": "1"}, "dataset": {}, "when": 1,
+             "parent_run_id": None, "existing_run_id": None}  # fmt: skip
+    store.deliver(Record("ref-1", "start", start), again=False)
+    assert "is not there any more" in refused(store, "artifact", path="/none", folder="")
+    assert "Changing param values" in refused(store, "start", **{**start, "params": {"a": "2"}})
+
+
+def test_a_run_that_got_through_is_begun_once(runs):
+    uri = tracking_uri(TrackingConfig(), runs)
+    start = {"name": "x", "tags": {}, "params": {"a": "1"}, "dataset": {}, "when": 1,
+             "parent_run_id": None, "existing_run_id": None}  # fmt: skip
+    record = Record("ref-once", "start", start)
+    for again in (False, True, True):
+        store = MlflowStore(Address(uri, "stemdist"))
+        store.deliver(record, again)
+    values = {"values": {"loss": 1.0}, "when": 5, "step": 0}
+    for _ in range(2):
+        store.deliver(Record("ref-once", "metrics", values), again=True)
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("stemdist").experiment_id
+    named = f"tags.`{REFERENCE}` = 'ref-once'"
+    (run,) = client.search_runs([experiment], named)
+    assert run.info.run_id == store.run_id("ref-once")
+    assert run.info.start_time == 1
+    assert len(client.get_metric_history(run.info.run_id, "loss")) == 1
+    with pytest.raises(Refused, match="never begun"):
+        store.deliver(Record("ref-' or '", "metrics", values), again=True)
 
 
 def test_tracking_can_be_off(runs):

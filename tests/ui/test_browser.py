@@ -123,6 +123,19 @@ def test_report_of_a_run(browser, artifact, traffic, tmp_path):
     check_page(browser, write_report(tmp_path / "run"), "report", 6)
 
 
+def test_a_report_runs_and_loads_nothing(browser, artifact, tmp_path):
+    page = write_report(artifact, tmp_path / "page.html")
+    text = page.read_text().replace("<h1>", "<script>document.title = 'ran'</script><h1>", 1)
+    page.write_text(
+        text.replace("<h1>", "<h1 style='color: red' onclick='x()'><img src='a.png'>", 1)
+    )
+    browser.get(page.as_uri())
+    assert browser.title != "ran"
+    refused = [e["message"] for e in browser.get_log("browser") if e["level"] == "SEVERE"]
+    for word in ("script", "style", "image"):
+        assert any(word in message and "Content Security Policy" in message for message in refused)
+
+
 def test_report_of_a_sweep(browser, sweep_folder):
     check_page(browser, write_sweep_report(sweep_folder), "sweep", 7)
 

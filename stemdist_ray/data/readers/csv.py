@@ -24,6 +24,7 @@ from stemdist_ray.data.readers.text import commonest_separator, opened_text
 from stemdist_ray.data.readers.times import are_clocks, are_dates
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
+from stemdist_ray.system.files import unquoted_cell
 from stemdist_ray.system.free_memory import MemoryBudget
 
 # What means a missing reading: the entries that pandas takes for one.
@@ -224,7 +225,7 @@ def _column_names(path: Path, separator: str, options: ReadConfig) -> tuple[list
         if options.header is False:
             width, names = len(header), [f"{i}" for i in range(len(header))]
         else:
-            names = [name.strip() for name in header]
+            names = [unquoted_cell(name.strip()) for name in header]
             width = len(names)
             first = next(_widths(file, separator), width)
             if first == width + 1:

@@ -1,0 +1,131 @@
+import math
+import time
+
+import pytest
+
+from stemdist_ray.tracking import delivery
+from stemdist_ray.tracking.base_class import RunDescription
+from stemdist_ray.tracking.delivery import Courier
+from stemdist_ray.tracking.journal import UNDELIVERED, Address, Leftover, leftovers
+from stemdist_ray.tracking.queued import QueuedTracker, same_store
+
+HIDDEN, WHOLE = "http://me:***@host", "http://me:Hunter2Hunter2@host"
+
+
+class Store:
+    """Gives every run a number."""
+
+    uri = WHOLE
+
+    def __init__(self):
+        self.taken, self.runs, self.down = [], {}, False
+
+    def check(self):
+        if self.down:
+            raise OSError("away")
+
+    def load(self):
+        pass
+
+    def deliver(self, record, again):
+        self.check()
+        self.taken.append((record.call, record.data))
+        if record.call == "start":
+            self.runs[record.run] = f"run{len(self.runs)}"
+
+    def run_id(self, reference):
+        return self.runs.get(reference)
+
+
+@pytest.fixture
+def store():
+    return Store()
+
+
+def tracker(store, folder):
+    return QueuedTracker(Courier(store), Address(store.uri, "stemdist"), folder)
+
+
+def told(one):
+    one.start(RunDescription("mine", {"a": (1, 2), "b": None}, {"x": "y"}))
+    one.log_metrics({"loss": 1.0, "bad": math.nan, "none": None}, 3)
+    one.log_artifact(one._folder / "a.txt", "files")
+    one.finish("FINISHED")
+
+
+def test_what_is_told_arrives_and_leaves_nothing_behind(store, tmp_path):
+    one = tracker(store, tmp_path)
+    assert (one.run_id, one.reference) == (None, None)
+    before = time.time() * 1000 - 1
+    told(one)
+    assert (one.run_id, one.reference) == ("run0", "run0")
+    assert [call for call, _ in store.taken] == ["start", "metrics", "artifact", "finish"]
+    start, metrics, artifact, _ = [data for _, data in store.taken]
+    assert start["params"] == {"a": "(1, 2)", "b": "None"}
+    assert metrics["values"] == {"loss": 1.0}
+    assert before < metrics["when"] <= time.time() * 1000
+    assert artifact == {"path": str(tmp_path / "a.txt"), "folder": "files"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_waits_is_said_and_kept(store, tmp_path, caplog):
+    store.down = True
+    one = tracker(store, tmp_path)
+    told(one)
+    assert one.run_id is None
+    assert one.reference.startswith("ref-")
+    assert f"4 records wait; deliver them with: stemdist sync {tmp_path}" in caplog.text
+    assert "Hunter2" not in caplog.text
+    (path,) = (tmp_path / UNDELIVERED).iterdir()
+    assert b"Hunter2" not in path.read_bytes()
+    one._journal._close()
+    left = Leftover(path)
+    left.close()
+    assert [r.call for r in left.records.values()] == ["start", "metrics", "artifact", "finish"]
+    assert left.records[1].data["params"] == {"a": "(1, 2)", "b": "None"}
+
+
+def test_the_next_run_in_a_folder_sends_ahead_what_waits(store, tmp_path):
+    store.down = True
+    first = tracker(store, tmp_path)
+    told(first)
+    first._journal._close()
+    store.down = False
+    second = tracker(store, tmp_path)
+    second.start(RunDescription("mine", existing_run_id=first.reference))
+    second.finish("FINISHED")
+    calls = [call for call, _ in store.taken]
+    assert calls == ["start", "metrics", "artifact", "finish", "start", "finish"]
+    assert store.taken[4][1]["existing_run_id"] == first._reference
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_waits_for_another_store_is_left_alone(store, tmp_path):
+    store.down = True
+    first = QueuedTracker(Courier(store), Address("http://other", "stemdist"), tmp_path)
+    told(first)
+    first._journal._close()
+    store.down = False
+    told(tracker(store, tmp_path))
+    assert len(list(leftovers(tmp_path))) == 1
+    assert len(store.taken) == 4
+
+
+def test_what_does_not_fit_in_memory_waits_in_order(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(delivery, "LONGEST_QUEUE", 2)
+    store.down = True
+    one = tracker(store, tmp_path)
+    told(one)
+    store.down = False
+    one._courier._last_try = 0.0
+    one._courier.wait(one._is_delivered)
+    assert [call for call, _ in store.taken] == ["start", "metrics"]
+    one._journal._close()
+    left = Leftover(next(leftovers(tmp_path)))
+    left.close()
+    assert [r.call for r in left.records.values()] == ["artifact", "finish"]
+
+
+def test_same_store():
+    assert same_store(Address(HIDDEN, "a"), Address(WHOLE, "a"))
+    assert not same_store(Address(HIDDEN, "a"), Address(WHOLE, "b"))
