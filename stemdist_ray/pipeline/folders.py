@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from stemdist_ray.artifact.checkpoint import CHECKPOINT
-from stemdist_ray.artifact.manifest import MANIFEST
+from stemdist_ray.artifact.generation import MANIFEST
 from stemdist_ray.errors import ArtifactError
 
 

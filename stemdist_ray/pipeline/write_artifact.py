@@ -57,8 +57,7 @@ def write_artifact(
         teacher=checkpoint.teacher,
         medoids=clustering.medoids,
     )
-    save_examples(folder / EXAMPLES, start, kept)
-    dataset.save(folder)
+    dataset.save(folder, lambda aside: save_examples(aside / EXAMPLES, start, kept))
     return dataset
 
 

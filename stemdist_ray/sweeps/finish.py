@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stemdist_ray.artifact.manifest import MANIFEST
+from stemdist_ray.artifact.generation import MANIFEST
 from stemdist_ray.config import DistillConfig, merge_layers
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.pipeline.evaluate_job import evaluate
