@@ -78,7 +78,7 @@ def finish_swap(folder: Path) -> None:
     for name in set(_files(folder / MANIFEST)) - listed:
         (folder / name).unlink(missing_ok=True)
     for name in _OUTDATED:
-        _set_aside(folder, name)
+        set_aside(folder, name)
     for count, name in enumerate(sorted(new)):
         (aside / name).replace(folder / name)
         if count == len(new) // 2:
@@ -100,7 +100,8 @@ def _files(manifest: Path) -> list[str]:
     return [name for name in names if isinstance(name, str) and Path(name).name == name]
 
 
-def _set_aside(folder: Path, name: str) -> None:
+def set_aside(folder: Path, name: str) -> None:
+    """Move what is said of something that is about to be replaced to ``stale/``."""
     path, kept = folder / name, folder / STALE / name
     if not path.exists():
         return

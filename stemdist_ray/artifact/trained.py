@@ -6,6 +6,7 @@ columns.
 
 from __future__ import annotations
 
+import io
 import pickle
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -114,7 +115,10 @@ class TrainedForecaster:
         with replacing_folder(folder) as aside:
             np.save(aside / _MEAN_WINDOW, self.mean_window, allow_pickle=False)
             weights = {name: value.cpu() for name, value in self.model.state_dict().items()}
-            torch.save(weights, aside / _WEIGHTS)
+            # torch's own writer turns a full disk into an error that says something else.
+            content = io.BytesIO()
+            torch.save(weights, content)
+            (aside / _WEIGHTS).write_bytes(content.getbuffer())
             if self.base is not None:
                 save_base(aside, self.base)
             write_sealed(aside / _ABOUT, about, [path.name for path in aside.iterdir()])

@@ -71,7 +71,7 @@ def distill(
     ] = None,
     tracking_uri: TrackingOption = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")
+        bool, typer.Option("--resume", help="Go on from the checkpoint in --out, if any.")
     ] = False,
     overwrite: OverwriteOption = False,
     *,

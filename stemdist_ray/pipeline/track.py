@@ -13,7 +13,7 @@ from stemdist_ray.system.environment import git_commit
 from stemdist_ray.system.files import read_json, write_json
 from stemdist_ray.tracking.base_class import RunDescription, Tracker
 
-_FILE = "tracking.json"
+TRACKING = "tracking.json"
 
 
 def describe_run(
@@ -53,13 +53,13 @@ def dataset_of(about: SourceDescription) -> dict[str, Any]:
 
 def remember_run(folder: Path, tracker: Tracker) -> None:
     """Write down the tracking run of a folder, for resuming."""
-    write_json(folder / _FILE, {"run_id": tracker.run_id})
+    write_json(folder / TRACKING, {"run_id": tracker.run_id})
 
 
 def remembered_run(folder: Path) -> str | None:
     """Return the tracking run of a folder, None where none is known."""
     try:
-        run_id = read_json(folder / _FILE)["run_id"]
+        run_id = read_json(folder / TRACKING)["run_id"]
     except (OSError, ValueError, KeyError):
         return None
     return str(run_id) if run_id else None

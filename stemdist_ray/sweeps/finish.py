@@ -125,7 +125,7 @@ def _write(
             store.trial(result.best.id),
             aside,
             dirs_exist_ok=True,
-            ignore=shutil.ignore_patterns("checkpoint", "figures", "report.html"),
+            ignore=shutil.ignore_patterns("checkpoint", "stale", "figures", "report.html"),
         )
     write_json(
         store.results,
