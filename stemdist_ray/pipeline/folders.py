@@ -90,10 +90,10 @@ class RunFolder:
 
     Args:
         folder: The folder, existing or not.
-        resume: Go on with the run in it, where one was begun.
-        overwrite: Move what is there aside to ``<folder>.previous``.
         checkpoint: What a run that can be gone on with has in its folder.
         begun: Whether there is one.
+        resume: Go on with the run in it, where one was begun.
+        overwrite: Move what is there aside to ``<folder>.previous``.
 
     Raises:
         FolderInUseError: Another run owns it.
@@ -103,11 +103,11 @@ class RunFolder:
     def __init__(
         self,
         folder: Path,
+        checkpoint: str = CHECKPOINT,
+        begun: Begun = has_checkpoint,
         *,
         resume: bool,
         overwrite: bool,
-        checkpoint: str = CHECKPOINT,
-        begun: Begun = has_checkpoint,
     ) -> None:
         self.folder, self._wanted, self._overwrite = folder, resume, overwrite
         self._checkpoint, self._begun = checkpoint, begun

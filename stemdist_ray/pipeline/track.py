@@ -60,7 +60,7 @@ def remembered_run(folder: Path) -> str | None:
     """Return the tracking run of a folder, None where none is known."""
     try:
         run_id = read_json(folder / TRACKING)["run_id"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, LookupError, TypeError):
         return None
     return str(run_id) if run_id else None
 

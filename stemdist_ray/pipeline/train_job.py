@@ -120,9 +120,7 @@ def train_forecaster(
 
 def training_folder(folder: Path, *, resume: bool, overwrite: bool) -> RunFolder:
     """The output folder of a training, to be owned while it runs."""
-    return RunFolder(
-        folder, resume=resume, overwrite=overwrite, checkpoint=CHECKPOINTS, begun=has_training
-    )
+    return RunFolder(folder, CHECKPOINTS, has_training, resume=resume, overwrite=overwrite)
 
 
 def has_training(folder: Path) -> bool:

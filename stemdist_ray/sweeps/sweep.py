@@ -79,9 +79,7 @@ def search(
     """
     check_local(out)
     folder, reporter = Path(out).absolute(), reporter or SilentReporter()
-    with RunFolder(
-        folder, resume=resume, overwrite=overwrite, checkpoint=SETTINGS, begun=is_sweep
-    ) as run:
+    with RunFolder(folder, SETTINGS, is_sweep, resume=resume, overwrite=overwrite) as run:
         run.say_if_anew(reporter)
         return _search(source, run, sweep, reporter)
 

@@ -6,10 +6,12 @@ import os
 import re
 import tempfile
 from pathlib import Path
+from urllib.parse import unquote
 
 from stemdist_ray.errors import ArtifactError, ConfigError
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # Path makes one slash of two
+_SQLITE = "sqlite:///"
 _PROBE = bytes(64 * 1024)
 
 
@@ -24,6 +26,19 @@ def check_local(path: str | Path, name: str = "out") -> None:
             f"{name} is {path}, an address; results are written to a folder that this machine "
             "sees: give the path of one, such as a mounted bucket, and copy it from there"
         )
+
+
+def sqlite_uri(path: Path) -> str:
+    """The address of a SQLite file, with what means something in addresses quoted."""
+    text = str(path.absolute())
+    for character in "%?#":
+        text = text.replace(character, f"%{ord(character):02X}")
+    return f"{_SQLITE}{text}"
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file that :func:`sqlite_uri` names, None for other addresses."""
+    return Path(unquote(uri.removeprefix(_SQLITE))) if uri.startswith(_SQLITE) else None
 
 
 def why_not_writable(folder: Path) -> str | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stemdist_ray.config import TrackingConfig
+from stemdist_ray.system.outputs import sqlite_uri
 from stemdist_ray.tracking.base_class import NullTracker, RunDescription, Tracker
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ _PARAMS_PER_CALL = 100
 def tracking_uri(config: TrackingConfig, runs_folder: Path) -> str:
     """Resolve the tracking URI: configuration, environment, else ``mlflow.db`` beside the runs."""
     uri = config.uri or os.environ.get("MLFLOW_TRACKING_URI")
-    return uri or f"sqlite:///{(runs_folder / 'mlflow.db').absolute()}"
+    return uri or sqlite_uri(runs_folder / "mlflow.db")
 
 
 def create_tracker(config: TrackingConfig, runs_folder: Path) -> Tracker:

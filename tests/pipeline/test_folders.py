@@ -115,7 +115,8 @@ def test_adding_to_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
 @pytest.mark.slow  # starts three processes
 def test_the_second_run_says_who_holds_the_folder(tmp_path):
     waits = (
-        "import sys\nfrom pathlib import Path\nfrom stemdist_ray.pipeline.folders import RunFolder\n"
+        "import sys\nfrom pathlib import Path\n"
+        "from stemdist_ray.pipeline.folders import RunFolder\n"
         "with RunFolder(Path(sys.argv[1]), resume=False, overwrite=False) as run:\n"
         "    run.make()\n    print('held', flush=True)\n    sys.stdin.read()\n"
     )
