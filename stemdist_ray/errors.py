@@ -21,6 +21,10 @@ class ArtifactError(StemdistError):
     """A distilled data set or a checkpoint is missing, incomplete or damaged."""
 
 
+class FolderInUseError(ArtifactError):
+    """Another run owns an output folder at this moment."""
+
+
 class ExecutionError(StemdistError):
     """The workers could not finish a task (placement, repeated crashes)."""
 

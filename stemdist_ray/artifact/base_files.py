@@ -5,6 +5,8 @@ Axis letters: H horizon, N locations, R rank of the profile, P places of the sea
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
 
 from stemdist_ray.artifact.tensors import read_tensor, tensor_column, write_table
+from stemdist_ray.config import describe_validation_error
 from stemdist_ray.data.season import SeasonRule
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.forecasters.closed_form.base_model import PARTS, BaseModel
@@ -27,6 +31,23 @@ ABOUT, WEIGHTS, PATTERNS, LOCATIONS = (
     "base_patterns.parquet",
     "base_locations.parquet",
 )
+BASE_FILES = (ABOUT, WEIGHTS, PATTERNS, LOCATIONS)
+
+
+@dataclass(frozen=True)
+class _About:
+    """What ``base.json`` holds."""
+
+    kind: str
+    lookback: int
+    horizon: int
+    season: SeasonRule
+    calendar: tuple[int, ...]
+    num_groups: int
+    choice: BaseChoice
+
+
+_ABOUT = TypeAdapter(_About)
 
 
 def save_base(folder: Path, fitted: FittedBase) -> None:
@@ -60,37 +81,45 @@ def save_base(folder: Path, fitted: FittedBase) -> None:
     write_json(folder / ABOUT, about)
 
 
-def load_base(folder: Path) -> FittedBase | None:
+def load_base(folder: Path, at: Callable[[str], Path] | None = None) -> FittedBase | None:
     """Read a base, None where the folder holds none.
+
+    Args:
+        folder: Of the base.
+        at: Where its files are by name, where they are not all in the folder.
 
     Raises:
         ArtifactError: It is damaged.
     """
-    if not (folder / ABOUT).exists():
+    at = at or folder.joinpath
+    if not at(ABOUT).exists():
         return None
     try:
-        about = read_json(folder / ABOUT)
-        weights = pq.read_table(folder / WEIGHTS)
-        patterns = pq.read_table(folder / PATTERNS)
-        locations = pq.read_table(folder / LOCATIONS)
+        about = _ABOUT.validate_python(read_json(at(ABOUT)))
+        weights = pq.read_table(at(WEIGHTS))
+        patterns = pq.read_table(at(PATTERNS))
+        locations = pq.read_table(at(LOCATIONS))
         return FittedBase(
             BaseModel(
-                kind=about["kind"],
+                kind=about.kind,
                 weights={
                     part: read_tensor(weights[part])
                     for part in PARTS
                     if part in weights.column_names
                 },
-                season=SeasonRule(**about["season"]),
-                calendar=tuple(about["calendar"]),
+                season=about.season,
+                calendar=about.calendar,
                 profile=_profile(patterns, locations),
-                membership=_membership(locations["group"].to_numpy(), about["num_groups"]),
-                lookback=about["lookback"],
-                horizon=about["horizon"],
+                membership=_membership(locations["group"].to_numpy(), about.num_groups),
+                lookback=about.lookback,
+                horizon=about.horizon,
             ),
-            BaseChoice(**about["choice"]),
+            about.choice,
         )
-    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+    except ValidationError as error:
+        reason = describe_validation_error(error).removeprefix("configuration: ")
+        raise ArtifactError(f"the base in {folder} is damaged: {reason}") from error
+    except (OSError, LookupError, TypeError, ValueError, pa.ArrowException) as error:
         raise ArtifactError(f"the base in {folder} is damaged: {error!r}") from error
 
 

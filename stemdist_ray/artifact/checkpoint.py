@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from zipfile import BadZipFile
 
 import numpy as np
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from stemdist_ray.artifact.base_files import load_base, save_base
-from stemdist_ray.artifact.teacher_files import load_teacher, save_teacher
+from stemdist_ray.artifact.base_files import BASE_FILES, load_base, save_base
+from stemdist_ray.artifact.numbered import NumberedFolders
+from stemdist_ray.artifact.shapes import check_clusters, check_shapes
+from stemdist_ray.artifact.teacher_files import TEACHER_FILES, load_teacher, save_teacher
 from stemdist_ray.clustering.kmeans import Clustering
-from stemdist_ray.config import DistillConfig, build_config, describe_differences
+from stemdist_ray.config import (
+    DistillConfig,
+    build_config,
+    describe_differences,
+    describe_validation_error,
+)
 from stemdist_ray.data.describe import SourceDescription
 from stemdist_ray.distillation.budget import Balance
 from stemdist_ray.distillation.members import Teacher
@@ -21,11 +30,23 @@ from stemdist_ray.distillation.run_state import RoundRecord, RunState, resumed
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.errors import ArtifactError, ConfigError
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
-from stemdist_ray.system.files import read_json, replacing_folder, write_json
+from stemdist_ray.system.points import reached
+from stemdist_ray.system.seal import read_sealed, write_sealed
 from stemdist_ray.system.stages import StageRecord
 
-CHECKPOINT = "checkpoint"
-_VERSION = 4
+CHECKPOINT, _STATE = "checkpoint", "state.json"
+_VERSION, _READ = 5, (4, 5)  # version 4 had neither hashes nor numbers
+_UNSEALED = (None, 1, 2, 3, 4)
+_BEFORE_5 = (_STATE, "synthetic.npz", "best.npz", "clustering.npz", *BASE_FILES, *TEACHER_FILES)
+_WHAT_TO_DO = "restore it, or start anew in another folder"
+
+
+def _nan_for_null(value: object) -> object:
+    return math.nan if value is None else value
+
+
+# JSON has no word for NaN; it is written as null.
+Number = Annotated[float, BeforeValidator(_nan_for_null)]
 
 
 @dataclass(frozen=True)
@@ -53,6 +74,27 @@ class Checkpoint:
     balances: tuple[Balance, ...] = ()
 
 
+class _State(BaseModel):
+    """What ``state.json`` holds."""
+
+    round: int
+    best_round: int
+    best_score: Number
+    final_error: float | None = None
+    stopped_early: bool
+    teachers: dict[str, Number]
+    inertia: Number
+    balances: tuple[Balance, ...] = ()
+    history: tuple[RoundRecord, ...]
+    source: SourceDescription
+    stages: dict[str, StageRecord] = {}
+    config: dict[str, Any]
+
+    def settings(self) -> DistillConfig:
+        """The settings, checked."""
+        return build_config("standard", self.config)
+
+
 class CheckpointStore:
     """The one place that knows where a run keeps its checkpoint.
 
@@ -62,17 +104,39 @@ class CheckpointStore:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / CHECKPOINT
+        self._folders = NumberedFolders(self.path, _STATE, _WHAT_TO_DO)
 
     def exists(self) -> bool:
         """Whether there is something to resume."""
-        return (self.path / "state.json").exists()
+        return self._folders.exist() or (self.path / _STATE).exists()
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Replace the checkpoint by another."""
+        """Replace the checkpoint by another; a process that dies meanwhile leaves one of them."""
         state, clustering, config = checkpoint.state, checkpoint.clustering, checkpoint.config
-        with replacing_folder(self.path) as aside:
+        tree = {
+            "version": _VERSION,
+            "round": state.round,
+            "best_round": state.best_round,
+            "best_score": state.best_error,
+            "final_error": state.final_error,
+            "stopped_early": state.stopped_early,
+            "teachers": dict(state.teachers),
+            "inertia": clustering.inertia,
+            "balances": [asdict(balance) for balance in checkpoint.balances],
+            "history": [asdict(record) for record in state.history],
+            "source": checkpoint.source.to_json(),
+            "config": config.model_dump(mode="json"),
+            "digest": config.algorithm_digest(),
+            "stages": {name: asdict(record) for name, record in checkpoint.stages.items()},
+        }
+
+        def write_seal(aside: Path) -> None:
+            write_sealed(aside / _STATE, tree, [path.name for path in aside.iterdir()])
+
+        with self._folders.next(write_seal) as aside:
             np.savez(aside / "synthetic.npz", **state.synthetic.arrays())  # type: ignore[arg-type]
             np.savez(aside / "best.npz", **state.best.arrays())  # type: ignore[arg-type]
+            reached("checkpoint half written")
             np.savez(
                 aside / "clustering.npz",
                 assignment=clustering.assignment,
@@ -83,23 +147,9 @@ class CheckpointStore:
                 save_base(aside, checkpoint.fitted_base)
             if checkpoint.teacher is not None:
                 save_teacher(aside, checkpoint.teacher)
-            tree = {
-                "version": _VERSION,
-                "round": state.round,
-                "best_round": state.best_round,
-                "best_score": state.best_error,
-                "final_error": state.final_error,
-                "stopped_early": state.stopped_early,
-                "teachers": dict(state.teachers),
-                "inertia": clustering.inertia,
-                "balances": [asdict(balance) for balance in checkpoint.balances],
-                "history": [asdict(record) for record in state.history],
-                "source": checkpoint.source.to_json(),
-                "config": config.model_dump(mode="json"),
-                "digest": config.algorithm_digest(),
-                "stages": {name: asdict(record) for name, record in checkpoint.stages.items()},
-            }
-            write_json(aside / "state.json", tree)
+        for name in _BEFORE_5:
+            (self.path / name).unlink(missing_ok=True)
+        reached("checkpoint saved")
 
     def config(self) -> DistillConfig:
         """The settings that the run was begun with.
@@ -107,11 +157,11 @@ class CheckpointStore:
         Raises:
             ArtifactError: There is no checkpoint, or it is damaged or of another version.
         """
-        tree = self._describe()
+        folder, state = self._describe()
         try:
-            return build_config("standard", tree["config"])
-        except (ConfigError, KeyError) as error:
-            raise ArtifactError(f"checkpoint {self.path} is damaged: {error}") from error
+            return state.settings()
+        except ConfigError as error:
+            raise ArtifactError(f"checkpoint {folder} is damaged: {error}") from error
 
     def load(self) -> Checkpoint:
         """Read the checkpoint.
@@ -119,38 +169,41 @@ class CheckpointStore:
         Raises:
             ArtifactError: Missing, damaged or of another version.
         """
-        tree, config = self._describe(), self.config()
+        folder, state = self._describe()
         try:
-            with np.load(self.path / "clustering.npz", allow_pickle=False) as file:
+            with np.load(folder / "clustering.npz", allow_pickle=False) as file:
                 clustering = Clustering(
                     assignment=file["assignment"],
                     cluster_size=file["cluster_size"],
-                    inertia=tree["inertia"],
+                    inertia=state.inertia,
                     medoids=file["medoids"] if len(file["medoids"]) else None,
                 )
-            state = RunState(
-                round=tree["round"],
-                synthetic=self._arrays("synthetic"),
-                best=self._arrays("best"),
-                best_round=tree["best_round"],
-                best_error=tree["best_score"],
-                history=tuple(RoundRecord(**record) for record in tree["history"]),
-                stopped_early=tree["stopped_early"],
-                teachers=tree["teachers"],
-                final_error=tree.get("final_error"),
-            )
-            return Checkpoint(
-                state=state,
+            checkpoint = Checkpoint(
+                state=RunState(
+                    round=state.round,
+                    synthetic=_arrays(folder, "synthetic"),
+                    best=_arrays(folder, "best"),
+                    best_round=state.best_round,
+                    best_error=state.best_score,
+                    history=state.history,
+                    stopped_early=state.stopped_early,
+                    teachers=state.teachers,
+                    final_error=state.final_error,
+                ),
                 clustering=clustering,
-                config=config,
-                source=SourceDescription.from_json(tree["source"]),
-                stages={n: StageRecord(**r) for n, r in tree.get("stages", {}).items()},
-                fitted_base=load_base(self.path),
-                teacher=load_teacher(self.path),
-                balances=tuple(Balance(**record) for record in tree.get("balances", ())),
+                config=state.settings(),
+                source=state.source,
+                stages=state.stages,
+                fitted_base=load_base(folder),
+                teacher=load_teacher(folder),
+                balances=state.balances,
             )
-        except (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
-            raise ArtifactError(f"checkpoint {self.path} is damaged: {error!r}") from error
+        except (OSError, EOFError, LookupError, TypeError, ValueError, BadZipFile) as error:
+            raise ArtifactError(f"checkpoint {folder} is damaged: {error!r}") from error
+        except ConfigError as error:
+            raise ArtifactError(f"checkpoint {folder} is damaged: {error}") from error
+        _check_shapes(checkpoint, folder)
+        return checkpoint
 
     def resume(self, config: DistillConfig, source: SourceDescription) -> Checkpoint:
         """Read the checkpoint of a run, to go on with other rounds, workers or patience.
@@ -182,26 +235,49 @@ class CheckpointStore:
             )
         return replace(checkpoint, state=resumed(checkpoint.state, config), config=config)
 
-    def _describe(self) -> dict[str, Any]:
-        """The JSON part."""
-        path = self.path / "state.json"
+    def _describe(self) -> tuple[Path, _State]:
+        """Where the checkpoint is, and the JSON part."""
         try:
-            tree: dict[str, Any] = read_json(path)
-            version = tree.get("version")
+            if self._folders.exist():
+                folder, tree = self._folders.find()
+            else:  # version 4 had no numbers
+                folder = self.path
+                tree = read_sealed(folder / _STATE, _WHAT_TO_DO, unsealed=_UNSEALED)
         except FileNotFoundError as error:
+            raise ArtifactError(f"nothing to resume: {self.path} holds no checkpoint") from error
+        version = tree.get("version")
+        if version not in _READ:
             raise ArtifactError(
-                f"nothing to resume: {self.path} holds no checkpoint; leave out resume=True"
-            ) from error
-        except (OSError, ValueError, AttributeError) as error:
-            raise ArtifactError(f"checkpoint {path} is damaged: {error}") from error
-        if version != _VERSION:
-            raise ArtifactError(
-                f"checkpoint {path} has version {version}, expected {_VERSION}; it was written by "
-                "another release of stemdist_ray, and rounds work differently since; start anew in "
-                "another folder"
+                f"checkpoint {folder} has version {version}, expected {_VERSION}; it was written "
+                "by another release of stemdist_ray, and rounds work differently since; start anew "
+                "in another folder"
             )
-        return tree
+        try:
+            return folder, _State.model_validate(tree)
+        except ValidationError as error:
+            reason = describe_validation_error(error).removeprefix("configuration: ")
+            raise ArtifactError(f"checkpoint {folder} is damaged: {reason}") from error
 
-    def _arrays(self, name: str) -> SyntheticState:
-        with np.load(self.path / f"{name}.npz", allow_pickle=False) as file:
-            return SyntheticState(**{key: file[key] for key in file.files})
+
+def _arrays(folder: Path, name: str) -> SyntheticState:
+    with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
+        return SyntheticState(**{key: file[key] for key in file.files})
+
+
+def _check_shapes(checkpoint: Checkpoint, folder: Path) -> None:
+    """Make sure that the arrays of a checkpoint fit each other and its settings."""
+    config, clustering = checkpoint.config, checkpoint.clustering
+    windows, *_, features = checkpoint.state.synthetic.x.shape
+    sizes = {
+        "W": windows,
+        "L": config.data.lookback,
+        "H": config.data.horizon,
+        "K": len(clustering.cluster_size),
+        "F": features,
+    }
+    where = f"checkpoint {folder}"
+    axes = {"x": "W L K F", "y": "W H K", "updates": "K"}
+    for state in (checkpoint.state.synthetic, checkpoint.state.best):
+        named = {f"{n}: {axes[n.split('_')[0]]}": array for n, array in state.arrays().items()}
+        check_shapes(named, sizes, where)
+    check_clusters(clustering.assignment, clustering.cluster_size, clustering.medoids, where)

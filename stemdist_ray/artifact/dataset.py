@@ -6,7 +6,9 @@ F features, C calendar columns.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,17 @@ from torch.utils.data import TensorDataset
 
 from stemdist_ray.artifact.base_files import load_base, save_base
 from stemdist_ray.artifact.card import dataset_card
-from stemdist_ray.artifact.manifest import MANIFEST, Manifest, read_manifest
+from stemdist_ray.artifact.generation import (
+    CARD,
+    CROSS_EVALUATION,
+    EVALUATION,
+    MANIFEST,
+    generation,
+    locate,
+    next_generation,
+)
+from stemdist_ray.artifact.manifest import Manifest, read_manifest
+from stemdist_ray.artifact.shapes import check_dataset
 from stemdist_ray.artifact.teacher_files import load_teacher, save_teacher
 from stemdist_ray.artifact.tensors import read_tensor, tensor_column, write_table
 from stemdist_ray.clustering.kmeans import Clustering
@@ -31,11 +43,16 @@ from stemdist_ray.distillation.state import KnownParts
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
 from stemdist_ray.forecasters.closed_form.live import InputRule, LiveBase
-from stemdist_ray.system.files import replacing_file, write_json, write_text
+from stemdist_ray.system.files import replacing_file, write_text
+from stemdist_ray.system.points import reached
+from stemdist_ray.system.seal import write_sealed
 
-EVALUATION = "evaluation.json"
-CROSS_EVALUATION = "cross_architecture.json"
+__all__ = ["CROSS_EVALUATION", "EVALUATION", "EXAMPLES", "SyntheticDataset"]
+
 EXAMPLES = "examples.npz"
+
+
+_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -162,43 +179,66 @@ class SyntheticDataset:
             )
         return path
 
-    def save(self, folder: str | Path) -> None:
-        """Write the artifact; the manifest comes last, so a folder with one is complete.
+    def save(self, folder: str | Path, *more: Callable[[Path], None]) -> None:
+        """Write the artifact aside, then move it in place; the manifest comes last.
 
         Args:
-            folder: Where to write; other files there stay.
+            folder: Where to write; other files there stay, but evaluations and the report of a
+                data set that was there before move to ``stale/``.
+            *more: Each is given a folder and writes further files of the artifact.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        with next_generation(Path(folder)) as aside:
+            for write in more:
+                write(aside)
+            self._write(aside)
+
+    def _write(self, folder: Path) -> None:
         write_table(folder / "synthetic.parquet", self._synthetic_table())
         clusters = {"cluster": np.arange(len(self.cluster_size)), "size": self.cluster_size}
         if self.medoids is not None:
             clusters["medoid"] = self.medoids
         write_table(folder / "clusters.parquet", pa.table(clusters))
+        reached("data set half written")
         write_table(folder / "locations.parquet", self._location_table())
         write_table(folder / "encoder_input.parquet", self._encoder_table())
         if self.fitted_base is not None:
             save_base(folder, self.fitted_base)
         if self.teacher is not None:
             save_teacher(folder, self.teacher)
-        write_text(folder / "README.md", dataset_card(self.manifest))
-        write_json(folder / MANIFEST, self.manifest.to_json())
+        write_text(folder / CARD, dataset_card(self.manifest))
+        names = [path.name for path in folder.iterdir()]
+        write_sealed(folder / MANIFEST, self.manifest.to_json(), names)
 
     @classmethod
     def load(cls, folder: str | Path) -> SyntheticDataset:
         """Read an artifact.
 
         Raises:
-            ArtifactError: The folder is not a complete artifact of this schema version.
+            ArtifactError: The folder is not a complete artifact of a known schema version, or a
+                file is not as it was written.
         """
         folder = Path(folder)
-        manifest = read_manifest(folder)
+        for _ in range(_TRIES):
+            before = generation(folder)
+            try:
+                dataset = cls._read(folder)
+                check_dataset(dataset, folder)
+                return dataset
+            except (ArtifactError, FileNotFoundError):
+                # A run may have replaced it while it was read.
+                if generation(folder) == before:
+                    raise
+        raise ArtifactError(f"{folder} was replaced again and again while it was read; try again")
+
+    @classmethod
+    def _read(cls, folder: Path) -> SyntheticDataset:
+        manifest, at = read_manifest(folder), partial(locate, folder)
         try:
-            synthetic = pq.read_table(folder / "synthetic.parquet")
-            clusters = pq.read_table(folder / "clusters.parquet")
-            locations = pq.read_table(folder / "locations.parquet")
-            encoder = pq.read_table(folder / "encoder_input.parquet")
-            names, fitted = locations.column_names, load_base(folder)
+            synthetic = pq.read_table(at("synthetic.parquet"))
+            clusters = pq.read_table(at("clusters.parquet"))
+            locations = pq.read_table(at("locations.parquet"))
+            encoder = pq.read_table(at("encoder_input.parquet"))
+            names, fitted = locations.column_names, load_base(folder, at)
             coordinates = None
             if "coordinate_0" in names:
                 pair = [locations[f"coordinate_{i}"].to_numpy() for i in (0, 1)]
@@ -215,10 +255,10 @@ class SyntheticDataset:
                 manifest=manifest,
                 known=_known(synthetic, fitted),
                 fitted_base=fitted,
-                teacher=load_teacher(folder),
+                teacher=load_teacher(folder, at),
                 medoids=_column(clusters, "medoid"),
             )
-        except (OSError, KeyError, pa.ArrowException) as error:
+        except (OSError, LookupError, TypeError, ValueError, pa.ArrowException) as error:
             raise ArtifactError(f"{folder} is damaged: {error}") from error
 
     def _synthetic_table(self) -> pa.Table:

@@ -5,14 +5,15 @@ The JSON keys are a contract: others read ``manifest.json``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from stemdist_ray.artifact.checkpoint import Checkpoint
+from stemdist_ray.artifact.checkpoint import Checkpoint, Number
+from stemdist_ray.artifact.generation import CARD, MANIFEST, locate
 from stemdist_ray.config import DistillConfig, describe_validation_error
 from stemdist_ray.config.stored import upgrade_settings
 from stemdist_ray.data.describe import SourceDescription
@@ -24,20 +25,13 @@ from stemdist_ray.distillation.state import KnownParts
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.forecasters.closed_form.fit_base import BaseChoice, FittedBase
 from stemdist_ray.system.environment import hardware, package_versions
-from stemdist_ray.system.files import read_json
+from stemdist_ray.system.seal import read_sealed
 from stemdist_ray.system.stages import StageRecord
 
-# Version 1 had no training settings of validation and teacher of their own, version 2 no base.
-SCHEMA_VERSION = 3
-MANIFEST = "manifest.json"
-
-
-def _nan_for_null(value: object) -> object:
-    return math.nan if value is None else value
-
-
-# JSON has no word for NaN; it is written as null.
-Number = Annotated[float, BeforeValidator(_nan_for_null)]
+# Version 1 had no training settings of validation and teacher of their own, 2 no base, 3 no hashes.
+SCHEMA_VERSION, _UNSEALED = 4, (1, 2, 3)
+SAYS_WHAT_IT_JUDGED = 4  # from here on evaluations name the data set they are about
+_WHAT_TO_DO = "restore it, or distil again (with resume=True its checkpoint gives it back)"
 
 
 class _Part(BaseModel):
@@ -295,12 +289,12 @@ def build_manifest(
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check ``manifest.json``.
+    """Read and check ``manifest.json`` and, by their hashes, all files of the data set.
 
     Raises:
-        ArtifactError: It is missing, damaged or of another schema version.
+        ArtifactError: It is missing, damaged or of another schema version, or a file is damaged.
     """
-    path = folder / MANIFEST
+    path = locate(folder, MANIFEST)
     if not folder.exists():
         raise ArtifactError(f"{folder} does not exist; expected a folder written by distill")
     if not path.exists():
@@ -308,11 +302,9 @@ def read_manifest(folder: Path) -> Manifest:
         if not (folder / "checkpoint").exists():
             hint = "expected a folder written by stemdist distill"
         raise ArtifactError(f"{folder} holds no {MANIFEST}; {hint}")
+    tree = read_sealed(path, _WHAT_TO_DO, {CARD}, _UNSEALED, partial(locate, folder))
     try:
-        tree = read_json(path)
-        if not isinstance(tree, dict):
-            raise ArtifactError(f"expected an object, found {type(tree).__name__}")
         return Manifest.from_json(tree)
-    except (OSError, ValueError, ArtifactError) as error:
+    except ArtifactError as error:
         what = "has" if "schema version" in str(error) else "is damaged:"
         raise ArtifactError(f"{path} {what} {error}") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +11,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
 
 from stemdist_ray.artifact.tensors import write_table
-from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.config import ForecasterConfig, describe_validation_error
 from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.system.files import read_json, write_json
 
 WEIGHTS, ABOUT = "teacher.parquet", "teacher.json"
+TEACHER_FILES = (ABOUT, WEIGHTS)
 
 
 def save_teacher(folder: Path, teacher: Teacher) -> None:
@@ -50,24 +54,43 @@ def save_teacher(folder: Path, teacher: Teacher) -> None:
     write_json(folder / ABOUT, about)
 
 
-def load_teacher(folder: Path) -> Teacher | None:
+@dataclass(frozen=True)
+class _About:
+    """What ``teacher.json`` holds."""
+
+    forecaster: ForecasterConfig
+    shape: WindowShape
+
+
+_ABOUT = TypeAdapter(_About)
+
+
+def load_teacher(folder: Path, at: Callable[[str], Path] | None = None) -> Teacher | None:
     """Read a teacher, None where the folder holds none.
+
+    Args:
+        folder: Of the teacher.
+        at: Where its files are by name, where they are not all in the folder.
 
     Raises:
         ArtifactError: It is damaged.
     """
-    if not (folder / ABOUT).exists():
+    at = at or folder.joinpath
+    if not at(ABOUT).exists():
         return None
     try:
-        about = read_json(folder / ABOUT)
+        about = _ABOUT.validate_python(read_json(at(ABOUT)))
         members: dict[int, dict[str, npt.NDArray[Any]]] = {}
-        for row in pq.read_table(folder / WEIGHTS).to_pylist():
+        for row in pq.read_table(at(WEIGHTS)).to_pylist():
             array = np.array(row["values"], np.float32).astype(row["dtype"])
             members.setdefault(row["member"], {})[row["name"]] = array.reshape(row["shape"])
         return Teacher(
             members=tuple(members[index] for index in sorted(members)),
-            forecaster=ForecasterConfig.model_validate(about["forecaster"]),
-            shape=WindowShape(**about["shape"]),
+            forecaster=about.forecaster,
+            shape=about.shape,
         )
-    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+    except ValidationError as error:
+        reason = describe_validation_error(error).removeprefix("configuration: ")
+        raise ArtifactError(f"the teacher in {folder} is damaged: {reason}") from error
+    except (OSError, LookupError, TypeError, ValueError, pa.ArrowException) as error:
         raise ArtifactError(f"the teacher in {folder} is damaged: {error!r}") from error

@@ -6,7 +6,7 @@ columns.
 
 from __future__ import annotations
 
-import json
+import io
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import BaseModel, ValidationError, model_validator
 from torch import Tensor
 
 from stemdist_ray.artifact.base_files import load_base, save_base
 from stemdist_ray.artifact.graph_files import load_graph, save_graph
-from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.artifact.shapes import check_shapes
+from stemdist_ray.config import ForecasterConfig, describe_validation_error
 from stemdist_ray.config.stored import upgrade_forecaster
 from stemdist_ray.data.covariates import CalendarRule
 from stemdist_ray.data.location_graph import LocationGraph
@@ -31,9 +33,11 @@ from stemdist_ray.forecasters import build_forecaster
 from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
 from stemdist_ray.forecasters.closed_form.live import InputRule
-from stemdist_ray.system.files import read_json, replacing_folder
+from stemdist_ray.system.files import replacing_folder
+from stemdist_ray.system.seal import read_sealed, write_sealed
 
-_VERSION, _VERSION_WITH_GRAPH = 3, 4
+# Version 4 has hashes, version 5 a given graph besides.
+_VERSION, _VERSION_WITH_GRAPH, _UNSEALED = 4, 5, (None, 1, 2, 3)
 # Parts of the names of weights that were other ones in version 1.
 _RENAMED = {"enter": "input_projection", "leave": "output_projection"}
 _ABOUT, _WEIGHTS, _MEAN_WINDOW = "model.json", "weights.pt", "context.npy"
@@ -114,14 +118,17 @@ class TrainedForecaster:
             "unit": self.unit,
         }
         with replacing_folder(folder) as aside:
-            (aside / _ABOUT).write_text(json.dumps(about, indent=2), encoding="utf-8")
             np.save(aside / _MEAN_WINDOW, self.mean_window, allow_pickle=False)
             weights = {name: value.cpu() for name, value in self.model.state_dict().items()}
-            torch.save(weights, aside / _WEIGHTS)
+            # torch's own writer turns a full disk into an error that says something else.
+            content = io.BytesIO()
+            torch.save(weights, content)
+            (aside / _WEIGHTS).write_bytes(content.getbuffer())
             if self.base is not None:
                 save_base(aside, self.base)
             if self.graph is not None:
                 save_graph(aside, self.graph)
+            write_sealed(aside / _ABOUT, about, [path.name for path in aside.iterdir()])
 
     @classmethod
     def load(cls, folder: Path) -> TrainedForecaster:
@@ -132,48 +139,82 @@ class TrainedForecaster:
             ConfigError: Its forecaster is not registered here.
         """
         try:
-            about: dict[str, Any] = read_json(folder / _ABOUT)
+            tree = read_sealed(folder / _ABOUT, "train again", unsealed=_UNSEALED)
+            about = _About.model_validate(tree)
             mean_window = np.load(folder / _MEAN_WINDOW, allow_pickle=False)
             weights: dict[str, Tensor] = torch.load(
                 folder / _WEIGHTS, map_location="cpu", weights_only=True
             )
-        except (OSError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
-            reason = str(error).splitlines()[0]
+        except ValidationError as error:
+            reason = describe_validation_error(error).removeprefix("configuration: ")
+            raise ArtifactError(f"{folder / _ABOUT} is damaged: {reason}; train again") from error
+        except (OSError, EOFError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ArtifactError(
                 f"{folder} is not a trained forecaster or damaged: {reason}; train again"
             ) from error
-        first = about.get("version", 1) == 1
-        if first:
-            about["forecaster"] = upgrade_forecaster(about["forecaster"])
-        config = ForecasterConfig.model_validate(about["forecaster"])
-        shape = WindowShape(**about["shape"])
-        model = build_forecaster(config, shape)
-        model.load_state_dict(_renamed(weights, set(model.state_dict())) if first else weights)
+        sizes = {
+            "N": len(about.location_ids),
+            "L": about.shape.lookback,
+            "F+C": about.shape.num_features,
+        }
+        check_shapes({"mean_window: N L F+C": mean_window}, sizes, str(folder))
+        model = build_forecaster(about.forecaster, about.shape)
+        first = about.version == 1
+        try:
+            model.load_state_dict(_renamed(weights, set(model.state_dict())) if first else weights)
+        except (RuntimeError, TypeError, AttributeError) as error:
+            raise ArtifactError(
+                f"{folder / _WEIGHTS} are not weights of {about.forecaster.name} as model.json "
+                "describes it; train again"
+            ) from error
         return cls(
             model=model.eval(),
-            config=config,
-            rule=_rule(about, shape),
+            config=about.forecaster,
+            rule=about.rule(),
             mean_window=mean_window,
-            location_ids=tuple(about["location_ids"]),
-            unit=about["unit"],
+            location_ids=about.location_ids,
+            unit=about.unit,
             base=load_base(folder),
-            graph=load_graph(folder, len(about["location_ids"])) if shape.graph else None,
+            graph=load_graph(folder, len(about.location_ids)) if about.shape.graph else None,
         )
 
 
-def _rule(about: dict[str, Any], shape: WindowShape) -> InputRule:
-    """The rule of a folder; before version 3 covariates were features like others."""
-    return InputRule(
-        lookback=shape.lookback,
-        horizon=shape.horizon,
-        target=shape.target,
-        num_locations=len(about["location_ids"]),
-        feature_names=tuple(about["feature_names"]),
-        scaler=Scaler(tuple(about["scaler"]["mean"]), tuple(about["scaler"]["std"])),
-        season=SeasonRule(**about.get("season", {})),
-        calendar=CalendarRule(tuple(about.get("calendar", ()))),
-        sampling_seconds=about.get("sampling_seconds"),
-    )
+class _About(BaseModel):
+    """What ``model.json`` holds; before version 3 covariates were features like others."""
+
+    version: int = 1
+    forecaster: ForecasterConfig
+    shape: WindowShape
+    scaler: Scaler
+    season: SeasonRule = SeasonRule()
+    calendar: tuple[str, ...] = ()
+    sampling_seconds: float | None = None
+    location_ids: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    unit: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgraded(cls, tree: Any) -> Any:
+        """Options of forecasters that had other names in version 1."""
+        if isinstance(tree, dict) and tree.get("version", 1) == 1 and "forecaster" in tree:
+            return {**tree, "forecaster": upgrade_forecaster(tree["forecaster"])}
+        return tree
+
+    def rule(self) -> InputRule:
+        """How readings become inputs."""
+        return InputRule(
+            lookback=self.shape.lookback,
+            horizon=self.shape.horizon,
+            target=self.shape.target,
+            num_locations=len(self.location_ids),
+            feature_names=self.feature_names,
+            scaler=self.scaler,
+            season=self.season,
+            calendar=CalendarRule(self.calendar),
+            sampling_seconds=self.sampling_seconds,
+        )
 
 
 def _renamed(weights: dict[str, Tensor], wanted: set[str]) -> dict[str, Tensor]:

@@ -72,7 +72,7 @@ def distill(
     graph: Annotated[str | None, typer.Option("--graph", hidden=True)] = None,
     tracking_uri: TrackingOption = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")
+        bool, typer.Option("--resume", help="Go on from the checkpoint in --out, if any.")
     ] = False,
     overwrite: OverwriteOption = False,
     *,

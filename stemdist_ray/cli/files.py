@@ -8,7 +8,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stemdist_ray.artifact.checkpoint import CheckpointStore
 from stemdist_ray.cli.jobs import DistillJob, EvaluateJob, evaluation_layer
 from stemdist_ray.config import (
     DistillConfig,
@@ -73,13 +72,12 @@ class JobFile(YamlFile):
 
     def distill_job(self) -> DistillJob:
         """The distillation it describes."""
-        resume = self.resume and CheckpointStore(self.out).exists()
         return DistillJob(
             source=self.source,
             out=self.out,
             preset=self.preset,
             layers=(self.config,),
-            resume=resume,
+            resume=self.resume,
             overwrite=self.overwrite,
         )
 

@@ -37,7 +37,7 @@ class DistillJob:
         out: Output folder.
         preset: Settings to start from; when resuming, those of the checkpoint are.
         layers: Overriding settings, later ones win.
-        resume: Go on from the checkpoint.
+        resume: Go on from the checkpoint, start where there is none yet.
         overwrite: Move an existing folder aside.
     """
 
@@ -53,9 +53,9 @@ class DistillJob:
 
         Raises:
             ConfigError: Unknown or unsuitable settings.
-            ArtifactError: There is nothing to resume.
+            ArtifactError: The checkpoint is damaged.
         """
-        if self.resume:
+        if self.resume and CheckpointStore(self.out).exists():
             build_config(self.preset)  # a name that does not exist is a mistake here, too
             tree = CheckpointStore(self.out).config().model_dump(mode="json")
             return build_config("standard", tree, *self.layers)
@@ -204,7 +204,7 @@ def _evaluation_config(
 
 def _say_how_to_resume(job: DistillJob, console: Console) -> None:
     if not CheckpointStore(job.out).exists():
-        say(console, "interrupted before the first checkpoint; nothing to resume")
+        say(console, "interrupted before the first checkpoint; the same command starts anew")
         return
     command = ["stemdist", "distill", job.source, "--out", str(job.out), "--resume"]
     say(console, f"interrupted; go on with: {shlex.join(command)}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from stemdist_ray.errors import ConfigError
+from stemdist_ray.system.outputs import check_local, check_writable
 
 # How Ray calls its copies of a job's working directory, which it deletes with the job.
 _COPY_OF_RAY = "_ray_pkg_"
@@ -18,15 +19,17 @@ def in_copy_of_ray() -> bool:
 
 
 def check_outputs(**paths: Path | None) -> None:
-    """Refuse relative outputs in a submitted job, whose working directory goes with it.
+    """Refuse addresses, and relative outputs in a submitted job, whose folder goes with it.
 
     Args:
         **paths: Outputs by the name of the setting; None = not asked for.
 
     Raises:
-        ConfigError: One would be lost with the job.
+        ConfigError: One is an address such as ``s3://...``, or would be lost with the job.
     """
     for name, path in paths.items():
+        if path is not None:
+            check_local(path, name)
         if path is not None and not path.is_absolute() and in_copy_of_ray():
             raise ConfigError(
                 f"{name} is {path}, a relative path, and a submitted job runs in a copy of its "
@@ -44,6 +47,7 @@ def check_files(**paths: Path | None) -> None:
 
     Raises:
         ConfigError: A folder is in its place, or a file where its folder would be.
+        ArtifactError: Its folder cannot be written to.
     """
     for name, path in paths.items():
         if path is None:
@@ -55,6 +59,8 @@ def check_files(**paths: Path | None) -> None:
             raise ConfigError(
                 f"{name} is {path}, but {there} is a file; give a file in a folder, new or existing"
             )
+        check_local(path, name)
+        check_writable(path.parent, name)
 
 
 def check_stays(**paths: Path | None) -> None:

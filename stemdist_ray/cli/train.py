@@ -75,7 +75,7 @@ def train(
     horizon: HorizonOption = None,
     tracking_uri: TrackingOption = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")
+        bool, typer.Option("--resume", help="Go on from the last checkpoint in --out, if any.")
     ] = False,
     overwrite: OverwriteOption = False,
     *,
@@ -83,10 +83,8 @@ def train(
 ) -> None:
     """Train a forecaster on SOURCE, or on its distilled data, and test it once."""
     from stemdist_ray.cli.files import TrainFile
-    from stemdist_ray.cli.train_jobs import check_resumable, run_train
+    from stemdist_ray.cli.train_jobs import run_train
 
-    if resume:
-        check_resumable(out)
     flags: dict[str, Any] = {
         "source": source,
         "out": out,

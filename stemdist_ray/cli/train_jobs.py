@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 
 from rich.console import Console
 
 from stemdist_ray.cli.files import TrainFile
 from stemdist_ray.cli.outputs import check_outputs, check_stays, say
-from stemdist_ray.errors import ArtifactError, ConfigError
+from stemdist_ray.errors import ConfigError
 from stemdist_ray.pipeline import TrainResult, train_forecaster
-from stemdist_ray.pipeline.train_job import CHECKPOINTS, MODEL
+from stemdist_ray.pipeline.train_job import MODEL, has_training
 from stemdist_ray.progress import console_reporter
-
-
-def check_resumable(out: Path) -> None:
-    """Say at once that there is nothing to go on with.
-
-    Raises:
-        ArtifactError: The folder holds no training.
-    """
-    if not (out / CHECKPOINTS).exists():
-        raise ArtifactError(f"{out} holds no training to resume; leave out resume=True")
 
 
 def run_train(job: TrainFile, console: Console) -> TrainResult:
@@ -34,7 +23,6 @@ def run_train(job: TrainFile, console: Console) -> TrainResult:
             f"the data settings of a training on {job.distilled} are those of that data set; leave "
             f"out {', '.join(f'data.{name}' for name in sorted(job.config.data.model_fields_set))}"
         )
-    checkpoints = job.out / CHECKPOINTS
     try:
         with console_reporter(console) as reporter:
             result = train_forecaster(
@@ -43,15 +31,14 @@ def run_train(job: TrainFile, console: Console) -> TrainResult:
                 job.config,
                 distilled=job.distilled,
                 register_as=job.register_as,
-                resume=job.resume and checkpoints.exists(),
+                resume=job.resume,
                 overwrite=job.overwrite,
                 reporter=reporter,
             )
     except KeyboardInterrupt:
-        begun = checkpoints.exists() and any(checkpoints.iterdir())
-        again = "--resume goes on (in a job file, resume: true)"
-        anew = "nothing to resume yet; --overwrite begins anew (overwrite: true)"
-        say(console, f"interrupted; the same command and {again}" if begun else anew)
+        again = "the same command and --resume goes on (in a job file, resume: true)"
+        anew = "nothing to resume yet; the same command starts anew"
+        say(console, f"interrupted; {again if has_training(job.out) else anew}")
         raise
     say(console, f"wrote {result.path / MODEL}")
     if result.model_uri is not None:

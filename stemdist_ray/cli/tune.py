@@ -88,7 +88,6 @@ def tune(
     """Search compression ratios and settings for SOURCE, many distillations, into --out."""
     from stemdist_ray.cli.files import TuneFile
     from stemdist_ray.cli.tune_jobs import run_tune
-    from stemdist_ray.sweeps.records import SweepStore
 
     flags: dict[str, Any] = {
         "source": source,
@@ -112,6 +111,4 @@ def tune(
     switches = {"resume": resume or None, "overwrite": overwrite or None}
     one_by_one = {"config": assignments(settings)}
     tree = merge_layers(read_yaml(config_file), drop_unset({**flags, **switches}), one_by_one)
-    if resume:
-        SweepStore(out).read_settings()  # says if there is nothing to go on with
     run_tune(TuneFile.parse(tree), output_console())

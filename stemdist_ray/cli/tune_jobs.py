@@ -26,7 +26,7 @@ def run_tune(job: TuneFile, console: Console) -> SweepResult:
                 job.source,
                 job.out,
                 sweep,
-                resume=job.resume and store.exists(),
+                resume=job.resume,
                 overwrite=job.overwrite,
                 reporter=reporter,
             )

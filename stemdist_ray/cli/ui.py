@@ -25,11 +25,13 @@ def ui(
     """Open the MLflow UI on the tracking store of RUNS."""
     from stemdist_ray.config import TrackingConfig
     from stemdist_ray.config.secrets import redact
+    from stemdist_ray.system.outputs import sqlite_path
     from stemdist_ray.tracking.mlflow import tracking_uri as resolve
 
     _check_host(host)
     uri = resolve(TrackingConfig(uri=tracking_uri), folder)
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+    store = sqlite_path(uri)
+    if store is not None and not store.exists():
         raise ConfigError(
             f"no tracking store at {uri}; run stemdist distill first, or name the folder of the "
             "runs or a --tracking-uri"

@@ -9,7 +9,6 @@ from typing import Any
 
 import ray
 import ray.train
-import torch
 import torch.distributed
 from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
@@ -19,7 +18,7 @@ from stemdist_ray.config.training import TrainWorkerConfig
 from stemdist_ray.errors import ExecutionError, StemdistError
 from stemdist_ray.execution.session import ray_session, register_all, registered_by_user
 from stemdist_ray.system.threads import torch_threads
-from stemdist_ray.training.group import load_state
+from stemdist_ray.training.group import load_state, save_state
 from stemdist_ray.training.loop import TrainingLoop, TrainingWork
 
 _STATE = "state.pt"
@@ -44,7 +43,7 @@ class RayGroup:
             ray.train.report(dict(record), checkpoint=None)
             return
         with tempfile.TemporaryDirectory() as folder:
-            torch.save(dict(state), Path(folder) / _STATE)
+            save_state(Path(folder) / _STATE, state)
             ray.train.report(dict(record), checkpoint=Checkpoint.from_directory(folder))
 
     def restore(self) -> dict[str, Any] | None:

@@ -15,7 +15,6 @@ from stemdist_ray.execution.executor import Executor
 from stemdist_ray.forecasters import FORECASTERS, check_forecaster
 from stemdist_ray.pipeline.evaluate_job import opened_comparison, track_evaluation, wanted_rows
 from stemdist_ray.progress import Reporter, SilentReporter
-from stemdist_ray.system.files import write_json
 
 
 def evaluate_forecasters(
@@ -68,18 +67,18 @@ def evaluate_forecasters(
         for name, why in failed.items():
             rows.pop(name, None)
             reporter.say(f"{name} left out: {why}")
-    result = CrossEvaluation(
-        rows=rows,
-        failed=failed,
-        naive=naive,
-        surrogate=surrogate.name,
-        protocol=work.config.evaluation.protocol,
-        seed=work.config.seed,
-        track=track,
-        graph=work.graph,
-    )
-    if work.folder is not None:
-        write_json(work.folder / CROSS_EVALUATION, result.to_json())
-        flat = {f"{name}.{row}": r for name, some in rows.items() for row, r in some.items()}
-        track_evaluation(work, work.folder / CROSS_EVALUATION, flat, ",".join(names))
+        result = CrossEvaluation(
+            rows=rows,
+            failed=failed,
+            naive=naive,
+            surrogate=surrogate.name,
+            protocol=work.config.evaluation.protocol,
+            seed=work.config.seed,
+            track=track,
+            graph=work.graph,
+        )
+        if work.folder is not None:
+            table = work.write(CROSS_EVALUATION, result.to_json())
+            flat = {f"{name}.{row}": r for name, some in rows.items() for row, r in some.items()}
+            track_evaluation(work, table, flat, ",".join(names))
     return result

@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from stemdist_ray.artifact.checkpoint import Checkpoint, CheckpointStore
 from stemdist_ray.artifact.dataset import SyntheticDataset
-from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
-from stemdist_ray.distillation.budget import Balance, balances, choose_balance
+from stemdist_ray.distillation.budget import balances
 from stemdist_ray.distillation.coordinator import Coordinator
-from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.distillation.run_state import RoundRecord, RunObserver, RunState
-from stemdist_ray.distillation.start import cluster_source, clustered_data, initial_state
-from stemdist_ray.distillation.state import KnownParts, SyntheticState
-from stemdist_ray.distillation.task import ClusteredData
-from stemdist_ray.distillation.teacher import taught_targets, train_teacher
-from stemdist_ray.distillation.validation import Validator, real_data
+from stemdist_ray.distillation.start import cluster_source
+from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.teacher import taught_targets
+from stemdist_ray.distillation.validation import Validator
 from stemdist_ray.execution.devices import worker_device
 from stemdist_ray.execution.executor import Executor
 from stemdist_ray.execution.select import open_executor
 from stemdist_ray.forecasters import check_forecaster
-from stemdist_ray.forecasters.closed_form.fit_base import FittedBase, fit_base
-from stemdist_ray.pipeline.folders import check_folder, make_folder
+from stemdist_ray.pipeline.folders import RunFolder
 from stemdist_ray.pipeline.observe import ProgressObserver, TrackingObserver
 from stemdist_ray.pipeline.track import describe_run, ended, remember_run, remembered_run
-from stemdist_ray.pipeline.write_artifact import with_fitted_base, write_artifact
+from stemdist_ray.pipeline.work import Clusterer, Work, prepare_work
+from stemdist_ray.pipeline.write_artifact import finished_artifact, write_artifact
 from stemdist_ray.progress import Reporter, SilentReporter
 from stemdist_ray.system.memory import PeakMemory
+from stemdist_ray.system.outputs import check_local
+from stemdist_ray.system.points import reached
 from stemdist_ray.system.stages import StageClock
 from stemdist_ray.system.threads import torch_threads
 from stemdist_ray.tracking.base_class import Tracker
 from stemdist_ray.tracking.mlflow import run_tracker
-
-Clusterer = Callable[[DistillConfig, PreparedSource], Clustering]
 
 
 @dataclass(frozen=True)
@@ -79,10 +76,11 @@ def distill(
         source: Path, ``demo``, ``sim:...``, what ``as_series`` takes, or one already prepared.
         out: Folder of the artifact; its checkpoint lives there while the run goes on.
         config: Settings; with ``resume`` and None, those of the checkpoint.
-        resume: Go on from the checkpoint in ``out``. More rounds and more patience may be asked
-            for; all other settings that decide the result must be the same. The result is that of
-            a run with these settings from the beginning.
-        overwrite: Move an existing ``out`` aside to ``<out>.previous`` first.
+        resume: Go on from the checkpoint in ``out``, or start where there is none yet. More
+            rounds and more patience may be asked for; all other settings that decide the result
+            must be the same. The result is that of a run with these settings from the beginning.
+        overwrite: Move an existing ``out`` aside to ``<out>.previous`` first; where there is
+            something to resume and that is asked for, it is gone on with.
         reporter: Told of progress; silent when None.
         observers: Are told of every task and round, besides progress and tracking.
         cluster: Clusters the locations; a pure function of settings and source.
@@ -91,20 +89,21 @@ def distill(
     Raises:
         DataError: The source cannot be used.
         ConfigError: The settings do not fit the source or the checkpoint.
-        ArtifactError: ``out`` is taken, or there is nothing to resume.
+        ArtifactError: ``out`` is taken, in use by another run, cannot be written to, or damaged.
         ExecutionError: Workers could not finish their tasks.
     """
+    check_local(out)
     folder, reporter = Path(out), reporter or SilentReporter()
-    if config is None:
-        config = CheckpointStore(folder).config() if resume else DistillConfig()
-    if resume and config.budget is not None:
-        config = _with_picked_ratios(config, CheckpointStore(folder).config())
     # All that can be wrong is found out before anything is touched.
-    check_folder(folder, resume=resume, overwrite=overwrite)
-    check_forecaster(config.forecaster)
-    worker_device(config)
-    job = _DistillJob(source, folder, config, reporter, resume, observers, cluster, executor)
-    return job.run()
+    with RunFolder(folder, resume=resume, overwrite=overwrite) as run:
+        run.say_if_anew(reporter)
+        if config is None:
+            config = CheckpointStore(folder).config() if run.resumes else DistillConfig()
+        if run.resumes and config.budget is not None:
+            config = _with_picked_ratios(config, CheckpointStore(folder).config())
+        check_forecaster(config.forecaster)
+        worker_device(config)
+        return _DistillJob(source, run, config, reporter, observers, cluster, executor).run()
 
 
 def _with_picked_ratios(config: DistillConfig, begun: DistillConfig) -> DistillConfig:
@@ -115,51 +114,23 @@ def _with_picked_ratios(config: DistillConfig, begun: DistillConfig) -> DistillC
     return config.model_copy(update=ratios)
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What the rounds of a run work on.
-
-    Args:
-        config: Settings, ratios for a budget filled in.
-        source: The real series, with its base.
-        fitted_base: The base, None without one.
-        teacher: Who gave the first targets, None without a teacher.
-        clustering: Of the locations.
-        clustered: The series of the clusters.
-        start: The unlearned start.
-        known: What is known of the synthetic windows.
-        balances: Ways to spend the budget that were tried, best first.
-    """
-
-    config: DistillConfig
-    source: PreparedSource
-    fitted_base: FittedBase | None
-    teacher: Teacher | None
-    clustering: Clustering
-    clustered: ClusteredData
-    start: SyntheticState
-    known: KnownParts
-    balances: tuple[Balance, ...] = ()
-
-
 class _DistillJob:
     """One run of the main job; the steps in order, each timed."""
 
     def __init__(
         self,
         source: Source | PreparedSource,
-        folder: Path,
+        out: RunFolder,
         config: DistillConfig,
         reporter: Reporter,
-        resume: bool,
         observers: Sequence[RunObserver],
         cluster: Clusterer,
         executor: Executor | None,
     ) -> None:
-        self.source, self.folder, self.config = source, folder, config
-        self.reporter, self.resume = reporter, resume
+        self.source, self.out, self.config, self.reporter = source, out, config, reporter
         self.observers, self.cluster, self.executor = observers, cluster, executor
-        self.store, self.clock = CheckpointStore(folder), StageClock()
+        self.folder = out.folder
+        self.store, self.clock = CheckpointStore(self.folder), StageClock()
         self.device = worker_device(config)
 
     def run(self) -> DistillResult:
@@ -171,19 +142,21 @@ class _DistillJob:
             if self.config.budget is not None:
                 balances(self.config, source)  # refused before anything is written or trained
             earlier = self._earlier(source)
-            make_folder(self.folder, resume=self.resume)
-            existing = remembered_run(self.folder) if self.resume else None
+            reached("source read")
+            self.out.make()
+            existing = remembered_run(self.folder) if self.out.resumes else None
             tracker = run_tracker(self.config.tracking, self.folder)
             with ended(tracker):
                 with self.clock.stage("tracking"):
                     about = source.description
                     tracker.start(describe_run(self.folder, self.config, about, existing))
                     remember_run(self.folder, tracker)
+                reached("run remembered")
                 work, state = self._run_rounds(source, earlier, tracker)
                 return self._finish(work, state, tracker, memory)
 
     def _earlier(self, source: PreparedSource) -> Checkpoint | None:
-        if not self.resume:
+        if not self.out.resumes:
             return None
         earlier = self.store.resume(self.config, source.description)
         self.clock.add_earlier(earlier.stages)
@@ -196,7 +169,7 @@ class _DistillJob:
 
     def _run_rounds(
         self, source: PreparedSource, earlier: Checkpoint | None, tracker: Tracker
-    ) -> tuple[_Work, RunState]:
+    ) -> tuple[Work, RunState]:
         with ExitStack() as stack:
             # First of all: a cluster without room for the workers fails here.
             with self.clock.stage("start workers"):
@@ -204,7 +177,15 @@ class _DistillJob:
                 executor = stack.enter_context(
                     open_executor(None, self.config.worker, most, self.executor)
                 )
-            work = self._prepare(source, earlier, executor)
+            work, teachers = prepare_work(
+                source,
+                self.config,
+                earlier,
+                executor,
+                self.clock,
+                self.reporter,
+                self.cluster,
+            )
             executor.share(work.clustered)
             coordinator = self._coordinator(work, executor, tracker)
             with self.clock.stage("distill"):
@@ -214,57 +195,10 @@ class _DistillJob:
                 if work.teacher is not None:
                     targets = taught_targets(work.teacher, work.known, first.x)
                     first = SyntheticState.fresh(first.x, targets)
-                return work, coordinator.run(coordinator.start(first, self.teachers))
+                reached("start taught")
+                return work, coordinator.run(coordinator.start(first, teachers))
 
-    def _prepare(
-        self, source: PreparedSource, earlier: Checkpoint | None, executor: Executor
-    ) -> _Work:
-        """Base, teacher, balance and clusters, in this order; those of a checkpoint as they are."""
-        config, self.teachers = self.config, dict[str, float]()
-        tried: tuple[Balance, ...] = () if earlier is None else earlier.balances
-        with self.clock.stage("base"):
-            fitted = self._fit_base(source, executor) if earlier is None else earlier.fitted_base
-            source = with_fitted_base(source, fitted)
-        real = real_data(source, config)
-        if earlier is None:
-            with self.clock.stage("teacher"):
-                executor.share(real)
-                teacher, self.teachers = train_teacher(
-                    config, real, executor, self.device, self.reporter
-                )
-            if config.budget is not None:
-                with self.clock.stage("balance"):
-                    config, tried = choose_balance(
-                        config, source, real, teacher, executor, self.device, self.reporter
-                    )
-        else:
-            teacher = earlier.teacher
-        with self.clock.stage("cluster"):
-            clustering = self.cluster(config, source) if earlier is None else earlier.clustering
-            clustered = replace(
-                clustered_data(source, clustering),
-                real=real,
-                assignment=clustering.assignment,
-                teacher=teacher,
-            )
-            start, known = initial_state(config, source, clustering, clustered)
-        about = source.description
-        if about.missing_rows:
-            self.reporter.say(about.missing_rows)
-        self.reporter.say(
-            f"{about.source}: {about.steps} steps x {about.locations} locations; distilling "
-            f"{len(source.starts['train'])} x {about.locations} train windows into "
-            f"{start.num_windows} x {start.num_locations}"
-        )
-        return _Work(config, source, fitted, teacher, clustering, clustered, start, known, tried)
-
-    def _fit_base(self, source: PreparedSource, executor: Executor) -> FittedBase | None:
-        config = self.config
-        if config.base == "none":
-            return None
-        return fit_base(source, config.base, config.seed, executor, config.worker.threads)
-
-    def _coordinator(self, work: _Work, executor: Executor, tracker: Tracker) -> Coordinator:
+    def _coordinator(self, work: Work, executor: Executor, tracker: Tracker) -> Coordinator:
         config, sizes = work.config, work.clustering.cluster_size
         return Coordinator(
             config=config,
@@ -281,7 +215,7 @@ class _DistillJob:
             known=work.known,
         )
 
-    def _checkpoint(self, work: _Work, state: RunState) -> Checkpoint:
+    def _checkpoint(self, work: Work, state: RunState) -> Checkpoint:
         return Checkpoint(
             state=state,
             clustering=work.clustering,
@@ -294,17 +228,21 @@ class _DistillJob:
         )
 
     def _finish(
-        self, work: _Work, state: RunState, tracker: Tracker, memory: PeakMemory
+        self, work: Work, state: RunState, tracker: Tracker, memory: PeakMemory
     ) -> DistillResult:
+        reached("rounds done")
         checkpoint, peak = self._checkpoint(work, state), memory.so_far()
         run, kept = tracker.run_id or tracker.reference, state.kept()
-        dataset = write_artifact(self.folder, work.source, checkpoint, peak, run)
+        dataset = finished_artifact(self.folder, checkpoint)
+        if dataset is None:
+            dataset = write_artifact(self.folder, work.source, checkpoint, peak, run)
         remember_run(self.folder, tracker)
         seconds = {f"seconds.{n}": r.seconds for n, r in checkpoint.stages.items()}
         tracker.log_metrics({**seconds, "peak_rss_mib": peak})
         for path in sorted(self.folder.iterdir()):
-            if path.is_file():
+            if path.is_file() and not path.name.startswith("."):
                 tracker.log_artifact(path, "dataset")
+        reached("run finished")
         return DistillResult(
             path=self.folder,
             dataset=dataset,

@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from stemdist_ray.artifact.dataset import EVALUATION, SyntheticDataset
+from stemdist_ray.artifact.dataset import SyntheticDataset
+from stemdist_ray.artifact.generation import EVALUATION, generation
+from stemdist_ray.artifact.judged import write_judged
 from stemdist_ray.baselines import Material, TrainedRow, trained_rows
 from stemdist_ray.comparison.compare import Cell, Comparison
 from stemdist_ray.comparison.rows import RowResult
@@ -21,11 +24,12 @@ from stemdist_ray.execution.devices import worker_device
 from stemdist_ray.execution.executor import Executor
 from stemdist_ray.execution.select import open_executor
 from stemdist_ray.forecasters import check_forecaster
+from stemdist_ray.pipeline.folders import owned
 from stemdist_ray.pipeline.given_graph import check_graph, with_given_graph
 from stemdist_ray.pipeline.track import ended
 from stemdist_ray.progress import Reporter, SilentReporter
-from stemdist_ray.system.files import write_json
 from stemdist_ray.system.memory import PeakMemory
+from stemdist_ray.system.points import reached
 from stemdist_ray.system.threads import torch_threads
 from stemdist_ray.tracking.base_class import RunDescription
 from stemdist_ray.tracking.mlflow import run_tracker, tracking_uri
@@ -72,23 +76,23 @@ def evaluate(
             if isinstance(outcome, Exception):
                 raise outcome
         rows = {key: row for key, row in found.items() if isinstance(row, RowResult)}
-    tracks = {
-        track: {name: row for (_, own, name), row in rows.items() if own == track}
-        for track in work.tracks
-    }
-    result = Evaluation(
-        tracks=tracks,
-        naive=naive,
-        forecaster=work.config.forecaster.name,
-        protocol=work.config.evaluation.protocol,
-        seed=work.config.seed,
-        peak_rss_mib=memory.peak_mib,
-        distill_seconds=work.dataset.manifest.distill_seconds(),
-        graph=work.graph,
-    )
-    if work.folder is not None:
-        write_json(work.folder / EVALUATION, result.to_json())
-        track_evaluation(work, work.folder / EVALUATION, result.every_row(), result.forecaster)
+        tracks = {
+            track: {name: row for (_, own, name), row in rows.items() if own == track}
+            for track in work.tracks
+        }
+        result = Evaluation(
+            tracks=tracks,
+            naive=naive,
+            forecaster=work.config.forecaster.name,
+            protocol=work.config.evaluation.protocol,
+            seed=work.config.seed,
+            peak_rss_mib=memory.peak_mib,
+            distill_seconds=work.dataset.manifest.distill_seconds(),
+            graph=work.graph,
+        )
+        if work.folder is not None:
+            table = work.write(EVALUATION, result.to_json())
+            track_evaluation(work, table, result.every_row(), result.forecaster)
     return result
 
 
@@ -102,11 +106,12 @@ class EvaluationWork:
     """What an evaluation works on.
 
     Args:
-        folder: The artifact's, None for a loaded data set.
+        folder: The artifact's, None for a loaded data set or one that cannot be written to.
         dataset: The distilled data.
         config: Forecaster, budget, seed, tracking.
         comparison: Trains the rows.
         tracks: That are compared, the default one first.
+        judged: Which data set it is: the sha256 of its manifest.
     """
 
     folder: Path | None
@@ -114,6 +119,15 @@ class EvaluationWork:
     config: DistillConfig
     comparison: Comparison
     tracks: tuple[str, ...]
+    judged: str | None = None
+
+    def write(self, name: str, tree: Mapping[str, Any]) -> Path:
+        """Write a table beside the data set; returns where."""
+        assert self.folder is not None
+        reached("evaluation computed")
+        write_judged(self.folder / name, tree, self.judged)
+        reached("evaluation written")
+        return self.folder / name
 
     @property
     def graph(self) -> str | None:
@@ -135,10 +149,38 @@ def opened_comparison(
 
     ``forecasters`` are the evaluators, by name; None = the one of the settings.
     """
-    folder = None if isinstance(artifact, SyntheticDataset) else Path(artifact)
-    dataset = (
-        artifact if isinstance(artifact, SyntheticDataset) else SyntheticDataset.load(artifact)
-    )
+    if isinstance(artifact, SyntheticDataset):
+        with _opened(None, artifact, None, source, config, reporter, executor, forecasters) as work:
+            yield work
+        return
+    folder = Path(artifact)
+    if not folder.is_dir():
+        SyntheticDataset.load(folder)  # says what is wrong with it
+    with owned(folder) as reason:
+        dataset, judged = SyntheticDataset.load(folder), generation(folder)
+        if reason is not None:
+            reporter.say(
+                f"{folder} cannot be written to ({reason}): the table is not written there, nor "
+                "tracked; --json PATH writes it elsewhere"
+            )
+        kept = folder if reason is None else None
+        with _opened(
+            kept, dataset, judged, source, config, reporter, executor, forecasters
+        ) as work:
+            yield work
+
+
+@contextmanager
+def _opened(
+    folder: Path | None,
+    dataset: SyntheticDataset,
+    judged: str | None,
+    source: Source | PreparedSource,
+    config: DistillConfig | None,
+    reporter: Reporter,
+    executor: Executor | None,
+    forecasters: Sequence[str] | None,
+) -> Iterator[EvaluationWork]:
     config = config or dataset.config
     check_forecaster(config.forecaster)
     check_graph(config.evaluation, forecasters or [config.forecaster.name], reporter)
@@ -170,7 +212,7 @@ def opened_comparison(
         with open_executor(data, config.worker, _MANY, executor) as executor:
             comparison = Comparison(data, executor, config.seed, config.worker.threads, reporter)
             tracks = _tracks(base is not None, config.evaluation.tracks)
-            yield EvaluationWork(folder, dataset, config, comparison, tracks)
+            yield EvaluationWork(folder, dataset, config, comparison, tracks, judged)
 
 
 _MANY = 64  # trainings of an evaluation at a time; more workers would hardly ever be busy

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.artifact.sweep_files import is_sweep
-from stemdist_ray.errors import ConfigError
+from stemdist_ray.errors import ArtifactError, ConfigError
+from stemdist_ray.pipeline.folders import owned
 from stemdist_ray.pipeline.track import remembered_run
 from stemdist_ray.system.dependencies import need
 from stemdist_ray.tracking.base_class import RunDescription
@@ -37,11 +38,16 @@ def report(folder: Path, output: Path | None = None) -> Path:
         DependencyError: The extra ``report`` is not installed.
     """
     need_report_packages()
-    if not is_sweep(folder):
-        return report_run(folder, output)
-    from stemdist_ray.report.sweep import write_sweep_report
+    with owned(folder) as reason:
+        if reason is not None and output is None and folder.is_dir():
+            raise ArtifactError(
+                f"{folder} cannot be written to ({reason}); give --output FILE elsewhere"
+            )
+        if not is_sweep(folder):
+            return report_run(folder, output)
+        from stemdist_ray.report.sweep import write_sweep_report
 
-    return write_sweep_report(folder, output)
+        return write_sweep_report(folder, output)
 
 
 def report_run(folder: Path, output: Path | None = None) -> Path:

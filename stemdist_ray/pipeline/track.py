@@ -13,7 +13,7 @@ from stemdist_ray.system.environment import git_commit
 from stemdist_ray.system.files import read_json, write_json
 from stemdist_ray.tracking.base_class import RunDescription, Tracker
 
-_FILE = "tracking.json"
+TRACKING = "tracking.json"
 
 
 def describe_run(
@@ -53,14 +53,14 @@ def dataset_of(about: SourceDescription) -> dict[str, Any]:
 
 def remember_run(folder: Path, tracker: Tracker) -> None:
     """Write down the tracking run of a folder, for resuming."""
-    write_json(folder / _FILE, {"run_id": tracker.reference})
+    write_json(folder / TRACKING, {"run_id": tracker.reference})
 
 
 def remembered_run(folder: Path) -> str | None:
     """Return what the tracking run of a folder is found by, None where none is known."""
     try:
-        run_id = read_json(folder / _FILE)["run_id"]
-    except (OSError, ValueError, KeyError):
+        run_id = read_json(folder / TRACKING)["run_id"]
+    except (OSError, ValueError, LookupError, TypeError):
         return None
     return str(run_id) if run_id else None
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from stemdist_ray.artifact.dataset import SyntheticDataset
+from stemdist_ray.artifact.generation import set_aside
 from stemdist_ray.artifact.trained import TrainedForecaster
 from stemdist_ray.config import TrainConfig, flatten
 from stemdist_ray.data.prepared import PreparedSource, Source
 from stemdist_ray.data.streaming import opened_source
-from stemdist_ray.errors import ArtifactError, ExecutionError
+from stemdist_ray.errors import ExecutionError
 from stemdist_ray.evaluation.metrics import METRIC_NAMES, Metrics, Summary
 from stemdist_ray.evaluation.predict import EvaluationWindows, score_forecaster
 from stemdist_ray.execution.devices import worker_device
@@ -21,12 +22,16 @@ from stemdist_ray.forecasters import build_forecaster, check_forecaster
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase, fit_base
 from stemdist_ray.forecasters.closed_form.live import InputRule
 from stemdist_ray.pipeline.evaluate_job import check_fits
-from stemdist_ray.pipeline.folders import check_folder, make_folder
+from stemdist_ray.pipeline.folders import RunFolder
 from stemdist_ray.pipeline.given_graph import check_graph, with_given_graph
 from stemdist_ray.pipeline.track import dataset_of, ended, job_tags, remember_run, remembered_run
+from stemdist_ray.pipeline.write_artifact import with_fitted_base
 from stemdist_ray.progress import Reporter, SilentReporter
 from stemdist_ray.system.environment import hardware, package_versions
-from stemdist_ray.system.files import write_json
+from stemdist_ray.system.files import sweep
+from stemdist_ray.system.outputs import check_local
+from stemdist_ray.system.points import reached
+from stemdist_ray.system.seal import file_hash, write_sealed
 from stemdist_ray.system.threads import torch_threads
 from stemdist_ray.tracking.base_class import RunDescription, Tracker
 from stemdist_ray.tracking.mlflow import run_tracker, tracking_uri
@@ -83,50 +88,62 @@ def train_forecaster(
         config: Settings; with ``distilled`` the data settings are those of the data set.
         distilled: Folder of a distilled data set to train on; None = all train windows.
         register_as: Name in MLflow's model registry; None = not registered.
-        resume: Go on from the last checkpoint in ``out``.
+        resume: Go on from the last checkpoint in ``out``, or start where there is none yet.
         overwrite: Move an existing ``out`` aside to ``<out>.previous`` first.
         reporter: Told of progress; silent when None.
 
     Raises:
         DataError, ConfigError, ArtifactError: The input or the folder cannot be used.
-        ExecutionError: Workers could not be placed or were lost too often.
-        DivergenceError: The forecaster never reached a finite validation error.
+        ExecutionError, DivergenceError: Workers were lost; no validation error was finite.
     """
+    check_local(out)
     folder, reporter = Path(out), reporter or SilentReporter()
     config = config or TrainConfig()
     check_forecaster(config.forecaster)
     check_graph(config.training, [config.forecaster.name], reporter)
     worker_device(config)
     _check_register(config, register_as)
-    _check_out(folder, resume=resume, overwrite=overwrite)
     dataset = None if distilled is None else SyntheticDataset.load(distilled)
     if dataset is not None:
         data_config = dataset.config.data.model_copy(update={"locations_file": None})
         # Without a base in the data set, or where none is asked for, networks forecast alone.
         base = "none" if config.base == "none" else dataset.config.base
         config = config.model_copy(update={"data": data_config, "base": base})
-    with opened_source(source, config.data, config.streaming, folder, reporter) as prepared:
+    with (
+        training_folder(folder, resume=resume, overwrite=overwrite) as run,
+        opened_source(source, config.data, config.streaming, folder, reporter) as prepared,
+    ):
+        run.say_if_anew(reporter)
         if dataset is not None:
             check_fits(dataset, prepared, reporter)
             prepared = prepared.with_rules(dataset.rule.calendar, dataset.rule.season)
         prepared = with_given_graph(prepared, config.training, reporter)
-        return _train(prepared, folder, config, dataset, distilled, register_as, resume, reporter)
+        return _train(prepared, run, config, dataset, distilled, register_as, reporter)
+
+
+def training_folder(folder: Path, *, resume: bool, overwrite: bool) -> RunFolder:
+    """The output folder of a training, to be owned while it runs."""
+    return RunFolder(folder, CHECKPOINTS, has_training, resume=resume, overwrite=overwrite)
+
+
+def has_training(folder: Path) -> bool:
+    """Whether a folder holds a training that can be gone on with."""
+    return any((folder / CHECKPOINTS).rglob("state.pt"))
 
 
 def _train(
     source: PreparedSource,
-    folder: Path,
+    out: RunFolder,
     config: TrainConfig,
     dataset: SyntheticDataset | None,
     distilled: str | Path | None,
     register_as: str | None,
-    resume: bool,
     reporter: Reporter,
 ) -> TrainResult:
-    windows = None
+    folder, windows = out.folder, None
     with torch_threads(config.worker.threads):
         fitted = _base(source, config, dataset)
-    source = source.with_base(None if fitted is None else fitted.bind(source))
+    source = with_fitted_base(source, fitted)
     if dataset is not None:
         targets = dataset.y if fitted is None else dataset.residual()
         graph = source.windows.graph
@@ -134,15 +151,17 @@ def _train(
             graph = graph.of_clusters(dataset.clustering.assignment)
         windows = DistilledWindows(dataset.inputs(), targets, dataset.cluster_size, graph)
     work = training_work(config, source, windows, _hash(source, windows))
-    make_folder(folder, resume=resume)
+    out.make()
     tracker = run_tracker(config.tracking, folder)
-    existing = remembered_run(folder) if resume else None
+    existing = remembered_run(folder) if out.resumes else None
     with torch_threads(config.worker.threads), ended(tracker):
         tracker.start(_describe(folder, config, source, distilled, existing))
         remember_run(folder, tracker)
         reporter.say(f"training {config.forecaster.name} on {_what(source, dataset)}")
         begun = time.perf_counter()
+        reached("training begun")
         state = _run(work, config, folder / CHECKPOINTS)
+        reached("training done")
         result = _finish(folder, config, source, work, fitted, state, tracker)
         reporter.say(
             f"epoch {result.best_epoch} of {state['epoch']} kept, validation relative RMSE "
@@ -179,6 +198,7 @@ def _run(work: TrainingWork, config: TrainConfig, checkpoints: Path) -> dict[str
 
         return train_on_ray(work, config.worker, checkpoints)
     checkpoints.mkdir(exist_ok=True)
+    sweep(checkpoints)
     path = checkpoints / "state.pt"
     TrainingLoop(work, LocalGroup(path), worker_device(config)).run()
     return load_state(path)
@@ -211,7 +231,9 @@ def _finish(
         base=fitted,
         graph=source.windows.graph,
     )
+    set_aside(folder, RECORD)  # it is about the forecaster before
     trained.save(folder / MODEL)
+    reached("forecaster written")
     result = TrainResult(
         path=folder,
         forecaster=trained,
@@ -223,7 +245,8 @@ def _finish(
         run_id=tracker.run_id,
         model_uri=None,
     )
-    write_json(folder / RECORD, _record(result, config, source))
+    write_sealed(folder / RECORD, _record(result, config, source))
+    reached("training recorded")
     for epoch, error in history:
         tracker.log_metrics({"validation_relative_rmse": error}, step=epoch)
     tracker.log_metrics({f"test.{name}": getattr(test, name) for name in METRIC_NAMES})
@@ -237,6 +260,7 @@ def _record(result: TrainResult, config: TrainConfig, source: PreparedSource) ->
     return {
         **({} if graph is None else {"graph": graph.about}),
         "source": source.description.to_json(),
+        "model": file_hash(result.path / MODEL / "model.json"),
         "test": Summary.of([result.test]).to_json(),
         "validation_relative_rmse": result.validation,
         "best_epoch": result.best_epoch,
@@ -282,8 +306,8 @@ def _register(
         return None
     if tracker.run_id is None:
         raise ExecutionError(
-            f"the forecaster is in {folder / MODEL} but could not be registered as {name!r}: the "
-            "tracking store was out of reach; run again with resume=True when it is back"
+            f"the forecaster is in {folder / MODEL} but could not be registered as {name!r}: its "
+            "tracking store was out of reach; run again with resume=True"
         )
     from stemdist_ray.tracking.models import register_model
 
@@ -303,9 +327,3 @@ def _check_register(config: TrainConfig, name: str | None) -> None:
         raise ExecutionError(
             f"register_as is {name!r} but tracking.enabled is false; turn tracking on"
         )
-
-
-def _check_out(folder: Path, *, resume: bool, overwrite: bool) -> None:
-    check_folder(folder, resume=resume, overwrite=overwrite, checkpoint=CHECKPOINTS)
-    if resume and not (folder / CHECKPOINTS).exists():
-        raise ArtifactError(f"{folder} holds no training to resume; leave out resume=True")

@@ -8,12 +8,12 @@ import numpy as np
 
 from stemdist_ray.artifact.checkpoint import Checkpoint, CheckpointStore
 from stemdist_ray.artifact.dataset import EXAMPLES, SyntheticDataset
-from stemdist_ray.artifact.manifest import build_manifest
+from stemdist_ray.artifact.manifest import SCHEMA_VERSION, build_manifest
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import evenly_spaced
 from stemdist_ray.distillation.start import clustered_data, initial_state
 from stemdist_ray.distillation.state import SyntheticState
-from stemdist_ray.errors import ConfigError
+from stemdist_ray.errors import ArtifactError, ConfigError
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
 from stemdist_ray.system.files import replacing_file
 
@@ -57,9 +57,23 @@ def write_artifact(
         teacher=checkpoint.teacher,
         medoids=clustering.medoids,
     )
-    save_examples(folder / EXAMPLES, start, kept)
-    dataset.save(folder)
+    dataset.save(folder, lambda aside: save_examples(aside / EXAMPLES, start, kept))
     return dataset
+
+
+def finished_artifact(folder: Path, checkpoint: Checkpoint) -> SyntheticDataset | None:
+    """The data set in a folder, where it is that of a checkpoint's last round; None elsewhere.
+
+    A run that is asked for what it has done already leaves its results as they are, and what was
+    said of them. Where they are damaged they are written anew.
+    """
+    try:
+        dataset = SyntheticDataset.load(folder)
+    except (ArtifactError, OSError):
+        return None
+    known = dataset.manifest
+    same = known.history == checkpoint.state.history and known.config == checkpoint.config
+    return dataset if same and known.schema_version == SCHEMA_VERSION else None
 
 
 def write_artifact_of_checkpoint(folder: Path, source: PreparedSource) -> SyntheticDataset:

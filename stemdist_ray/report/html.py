@@ -13,21 +13,22 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from stemdist_ray.artifact.dataset import CROSS_EVALUATION, EVALUATION, EXAMPLES, SyntheticDataset
-from stemdist_ray.artifact.manifest import Manifest
+from stemdist_ray.artifact.dataset import EXAMPLES, SyntheticDataset
+from stemdist_ray.artifact.generation import locate
+from stemdist_ray.artifact.judged import judged_cross_evaluation, judged_evaluation
+from stemdist_ray.artifact.manifest import SAYS_WHAT_IT_JUDGED, Manifest
 from stemdist_ray.comparison.break_even import break_even_lines
 from stemdist_ray.comparison.rows import RowResult
 from stemdist_ray.comparison.table import (
     DISTILLED,
     CrossEvaluation,
     Evaluation,
-    read_cross_evaluation,
-    read_evaluation,
 )
 from stemdist_ray.config import flatten
 from stemdist_ray.report import figures
 from stemdist_ray.report.figures import Picture, row_look
 from stemdist_ray.system.files import replacing_file, write_text
+from stemdist_ray.system.outputs import why_not_writable
 
 _SHEET = re.compile(r"<style[^>]*>\s*\*\s*\{([^}]*)\}\s*</style>")
 _STYLE = re.compile(r'\bstyle="([^"]*)"')
@@ -54,11 +55,12 @@ def write_report(folder: Path, output: Path | None = None) -> Path:
         ArtifactError: The folder is not a complete artifact.
     """
     view = run_view(folder)
-    cross = read_cross_evaluation(folder / CROSS_EVALUATION)
+    cross = judged_cross_evaluation(folder, _is_modern(view["manifest"]))
     if cross is not None and cross.rows:
         view["pictures"].append(figures.cross_architecture(cross))
-    save_pictures(folder / "figures", view["pictures"])
     target = output or folder / "report.html"
+    beside = folder if why_not_writable(folder) is None else target.parent
+    save_pictures(beside / "figures", view["pictures"])
     more = {"cross_rows": _cross_rows(cross) if cross else [], "cross": cross}
     write_text(target, render("report.html.j2", view | more))
     return target
@@ -71,7 +73,8 @@ def run_view(folder: Path) -> dict[str, Any]:
         ArtifactError: The folder is not a complete artifact.
     """
     dataset = SyntheticDataset.load(folder)
-    evaluation, manifest = read_evaluation(folder / EVALUATION), dataset.manifest
+    manifest = dataset.manifest
+    evaluation = judged_evaluation(folder, _is_modern(manifest))
     own = None if evaluation is None else evaluation.distilled
     return {
         "manifest": manifest,
@@ -84,6 +87,11 @@ def run_view(folder: Path) -> dict[str, Any]:
         "pictures": _pictures(folder, dataset, evaluation),
         "settings": flatten(manifest.config.model_dump(mode="json")),
     }
+
+
+def _is_modern(manifest: Manifest) -> bool:
+    """Whether its evaluations say what they judged."""
+    return manifest.schema_version >= SAYS_WHAT_IT_JUDGED
 
 
 def render(template: str, view: Mapping[str, Any]) -> str:
@@ -146,8 +154,8 @@ def _pictures(
         pictures.append(figures.error_per_horizon(evaluation, unit))
         if evaluation.distilled.curve:
             pictures.append(figures.error_over_time(evaluation))
-    if (folder / EXAMPLES).exists():
-        with np.load(folder / EXAMPLES, allow_pickle=False) as file:
+    if locate(folder, EXAMPLES).exists():
+        with np.load(locate(folder, EXAMPLES), allow_pickle=False) as file:
             examples = {name: file[name] for name in file.files}
         scale, shift = dataset.scaler.std[target], dataset.scaler.mean[target]
         for kind in ("real", "learned"):

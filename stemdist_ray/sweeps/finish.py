@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stemdist_ray.artifact.manifest import MANIFEST
+from stemdist_ray.artifact.generation import MANIFEST
 from stemdist_ray.config import DistillConfig, merge_layers
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.pipeline.evaluate_job import evaluate
@@ -125,7 +125,7 @@ def _write(
             store.trial(result.best.id),
             aside,
             dirs_exist_ok=True,
-            ignore=shutil.ignore_patterns("checkpoint", "figures", "report.html"),
+            ignore=shutil.ignore_patterns("checkpoint", "stale", "figures", "report.html"),
         )
     write_json(
         store.results,

@@ -10,13 +10,14 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from stemdist_ray.artifact.sweep_files import SETTINGS, is_sweep
 from stemdist_ray.config import DistillConfig, Section, build_config, flatten, merge_layers
 from stemdist_ray.config.secrets import conceal_settings
 from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
 from stemdist_ray.errors import ConfigError, ExecutionError
 from stemdist_ray.execution.session import ray_session, registered_by_user
 from stemdist_ray.forecasters import check_forecaster
-from stemdist_ray.pipeline.folders import check_folder, make_folder
+from stemdist_ray.pipeline.folders import RunFolder
 from stemdist_ray.pipeline.report_job import need_report_packages
 from stemdist_ray.pipeline.track import ended
 from stemdist_ray.progress import Reporter, SilentReporter
@@ -27,6 +28,7 @@ from stemdist_ray.sweeps.records import SETTINGS_VERSION, SweepStore
 from stemdist_ray.sweeps.resources import TrialPlan, plan_trials
 from stemdist_ray.sweeps.space import Point, SearchSpace
 from stemdist_ray.system.dependencies import need
+from stemdist_ray.system.outputs import check_local
 from stemdist_ray.tracking.base_class import RunDescription, Tracker
 from stemdist_ray.tracking.mlflow import run_tracker
 
@@ -69,8 +71,8 @@ def search(
         source: Path, ``demo``, ``sim:...``, what ``as_series`` takes, or one already prepared.
         out: Output folder; with several machines one that all of them see.
         sweep: Settings; with ``resume`` those that the sweep was begun with.
-        resume: Go on with the sweep in ``out``: trials that are over are kept, others go on from
-            their last round.
+        resume: Go on with the sweep in ``out``, or begin it where there is none yet: trials that
+            are over are kept, others go on from their last round.
         overwrite: Move an existing ``out`` aside to ``<out>.previous`` first.
         reporter: Told of progress; silent when None.
 
@@ -81,13 +83,21 @@ def search(
         DataError, ConfigError, ArtifactError: The input, settings or folder cannot be used.
         ExecutionError: The cluster is too small for one trial, or every trial failed.
     """
+    check_local(out)
     folder, reporter = Path(out).absolute(), reporter or SilentReporter()
+    with RunFolder(folder, SETTINGS, is_sweep, resume=resume, overwrite=overwrite) as run:
+        run.say_if_anew(reporter)
+        return _search(source, run, sweep, reporter)
+
+
+def _search(
+    source: Source | PreparedSource, out: RunFolder, sweep: SweepConfig | None, reporter: Reporter
+) -> SweepResult:
+    folder = out.folder
     store, earlier = SweepStore(folder), None
-    if resume:
+    if out.resumes:
         earlier = store.read_settings()
         sweep = SweepConfig.model_validate(earlier["sweep"])
-    else:
-        check_folder(folder, resume=False, overwrite=overwrite)
     sweep = sweep or SweepConfig()
     _need_packages(sweep.search)
     space = sweep.space()
@@ -100,7 +110,7 @@ def search(
             f"cannot resume {folder}: the readings of {prepared.description.source} are not "
             "those it was begun with; start anew in another folder"
         )
-    return _Sweep(prepared, store, sweep, space, base, reporter, earlier).run()
+    return _Sweep(prepared, out, store, sweep, space, base, reporter, earlier).run()
 
 
 def _need_packages(search: SearchConfig) -> None:
@@ -119,6 +129,7 @@ class _Sweep:
     """One sweep, its steps in order."""
 
     prepared: PreparedSource
+    out: RunFolder
     store: SweepStore
     sweep: SweepConfig
     space: SearchSpace
@@ -133,8 +144,8 @@ class _Sweep:
             # One machine of its own: a local Ray claims no more cores than there are.
             stack.enter_context(ray_session(self.base.worker.address, 0, 1.0))
             plan = self._plan(points)
+            self.out.make()
             if self.earlier is None:
-                make_folder(self.store.folder, resume=False)
                 self._write_settings(None)  # a sweep whose driver dies from here on can be resumed
             tracker = run_tracker(self.base.tracking, self.store.folder)
             stack.enter_context(ended(tracker))

@@ -18,10 +18,11 @@ from stemdist_ray.config import DistillConfig, build_config
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.distillation.run_state import RoundRecord, RunObserver, RunState
 from stemdist_ray.distillation.start import cluster_source, num_clusters
-from stemdist_ray.errors import ExecutionError, StemdistError
+from stemdist_ray.errors import ExecutionError, FolderInUseError, StemdistError
 from stemdist_ray.execution.session import register_all
 from stemdist_ray.forecasters import Forecaster
-from stemdist_ray.pipeline.distill_job import Clusterer, distill
+from stemdist_ray.pipeline.distill_job import distill
+from stemdist_ray.pipeline.work import Clusterer
 from stemdist_ray.sweeps.records import SweepStore
 from stemdist_ray.sweeps.space import SearchSpace
 from stemdist_ray.system.files import replacing_file, write_text
@@ -95,8 +96,8 @@ def distill_point(
             observers=[observer],
             cluster=stored_clusterings(store.clusterings),
         )
-    except ExecutionError:
-        raise  # workers were lost: another attempt may fare better
+    except (ExecutionError, FolderInUseError):
+        raise  # workers were lost, an attempt before is not known to be dead: another may do better
     except StemdistError as error:
         write_text(failure, " ".join(str(error).split()))
         raise

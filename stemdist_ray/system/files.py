@@ -30,6 +30,7 @@ def replacing_file(path: Path) -> Iterator[Path]:
         # mkstemp makes private files; give them the permissions any new file would have.
         aside.chmod(0o666 & ~_umask())
         aside.replace(path)
+        sync_folder(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -47,6 +48,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     try:
         yield aside
         aside.chmod(0o777 & ~_umask())
+        sync_tree(aside)
         if path.exists():
             path.replace(old)
         try:
@@ -55,9 +57,45 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             if old.exists():
                 old.replace(path)
             raise
+        sync_folder(path.parent)
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writes that never ended have left in a folder; nobody may be writing there."""
+    for path in folder.glob(".*.tmp"):
+        _remove(path)
+    for path in folder.glob(".*.old"):
+        # Between the two renames of a folder that was being replaced there is only the old one.
+        whole = folder / path.name.removeprefix(".").rsplit(".", 2)[0]
+        if whole.exists():
+            _remove(path)
+        else:
+            path.replace(whole)
+
+
+def sync_tree(folder: Path) -> None:
+    """Bring a folder and the files in it to the disk."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            _sync(path)
+    sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the file system can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return  # a folder that may be written to but not read
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass  # some network file systems have no such thing
+    finally:
+        os.close(handle)
 
 
 def write_json(path: Path, tree: Any) -> None:
@@ -122,6 +160,13 @@ def finite(tree: Any) -> Any:
     if isinstance(tree, float) and not math.isfinite(tree):
         return None
     return tree
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 from stemdist_ray.config import TrackingConfig
 from stemdist_ray.config.secrets import reveal
+from stemdist_ray.system.outputs import sqlite_uri
 from stemdist_ray.tracking.base_class import NullTracker, Tracker
 from stemdist_ray.tracking.delivery import Courier, Refused
 from stemdist_ray.tracking.journal import Address, Record
@@ -36,7 +37,7 @@ def tracking_uri(config: TrackingConfig, runs_folder: Path) -> str:
         ConfigError: The configuration's had one, which is not known any more.
     """
     uri = config.uri or os.environ.get("MLFLOW_TRACKING_URI")
-    return reveal(uri) if uri else f"sqlite:///{(runs_folder / 'mlflow.db').absolute()}"
+    return reveal(uri) if uri else sqlite_uri(runs_folder / "mlflow.db")
 
 
 def create_tracker(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,7 +11,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from stemdist_ray.system.files import replacing_file
+from stemdist_ray.errors import ArtifactError
+from stemdist_ray.system.points import reached
+from stemdist_ray.system.seal import read_sealed_bytes, write_sealed_bytes
 
 
 class Group(Protocol):
@@ -50,8 +54,8 @@ class LocalGroup:
         """Write the checkpoint."""
         del record
         if state is not None and self.checkpoint is not None:
-            with replacing_file(self.checkpoint) as aside:
-                torch.save(dict(state), aside)
+            save_state(self.checkpoint, state)
+            reached("epoch saved")
 
     def restore(self) -> dict[str, Any] | None:
         """Read it."""
@@ -60,7 +64,27 @@ class LocalGroup:
         return load_state(self.checkpoint)
 
 
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a checkpoint: the sha256 of what ``torch.save`` makes of it, then that."""
+    content = io.BytesIO()
+    torch.save(dict(state), content)
+    write_sealed_bytes(path, content.getbuffer())
+
+
 def load_state(path: Path) -> dict[str, Any]:
-    """Read a checkpoint; tensors and plain values only, nothing in it is executed."""
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    """Read a checkpoint; tensors and plain values only, nothing in it is executed.
+
+    Raises:
+        ArtifactError: It is damaged.
+    """
+    hint = "train again, in another folder or with overwrite=True"
+    # Releases before this wrote the archive of torch.save alone.
+    content = read_sealed_bytes(path, hint, unsealed=b"PK")
+    try:
+        state: dict[str, Any] = torch.load(
+            io.BytesIO(content), map_location="cpu", weights_only=True
+        )
+    except (OSError, EOFError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ArtifactError(f"{path} is damaged: {reason}; {hint}") from error
     return state

@@ -8,6 +8,7 @@ import pytest
 from stemdist_ray.artifact.checkpoint import CheckpointStore
 from stemdist_ray.config import build_config
 from stemdist_ray.errors import ArtifactError, ConfigError
+from stemdist_ray.system.seal import write_sealed
 from tests.conftest import GOLDEN, TINY
 
 
@@ -77,16 +78,41 @@ def test_other_readings_are_refused(artifact, source):
         resume(artifact, other)
 
 
+def whole(folder):
+    """The folder of the one checkpoint of a run."""
+    (found,) = (folder / "checkpoint").glob("0*")
+    return found
+
+
+def as_before_numbers(run, folder, version):
+    """The layout of checkpoints of version 4 and before, which were not sealed."""
+    shutil.copytree(whole(run), folder / "checkpoint")
+    path = folder / "checkpoint" / "state.json"
+    tree = json.loads(path.read_text())
+    del tree["files"], tree["sha256"]
+    path.write_text(json.dumps({**tree, "version": version}))
+
+
+def test_checkpoints_of_the_release_before_are_gone_on_with(artifact, tmp_path):
+    as_before_numbers(artifact, tmp_path, 4)
+    store, now = CheckpointStore(tmp_path), CheckpointStore(artifact).load()
+    assert store.exists()
+    before = store.load()
+    np.testing.assert_array_equal(before.state.synthetic.x, now.state.synthetic.x)
+    store.save(before)
+    assert sorted(p.name for p in (tmp_path / "checkpoint").iterdir()) == ["000001", "current"]
+    assert store.load().config == now.config
+
+
 @pytest.mark.parametrize("version", [None, 1, 3])
 def test_checkpoints_of_earlier_releases_are_refused(artifact, tmp_path, version):
     folder = GOLDEN / "artifact_v1" if version is None else artifact
-    shutil.copytree(folder / "checkpoint", tmp_path / "checkpoint")
-    if version is not None:
-        tree = json.loads((tmp_path / "checkpoint" / "state.json").read_text())
-        text = json.dumps({**tree, "version": version})
-        (tmp_path / "checkpoint" / "state.json").write_text(text)
+    if version is None:
+        shutil.copytree(folder / "checkpoint", tmp_path / "checkpoint")
+    else:
+        as_before_numbers(folder, tmp_path, version)
     for read in (CheckpointStore(tmp_path).load, CheckpointStore(tmp_path).config):
-        with pytest.raises(ArtifactError, match="expected 4; it was written by another release"):
+        with pytest.raises(ArtifactError, match="expected 5; it was written by another release"):
             read()
 
 
@@ -111,18 +137,18 @@ def test_base_teacher_and_medoids_are_kept(artifact, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("state.json", "{", "damaged"),
-        ("state.json", '{"version": 9}', "version 9"),
-        ("base_weights.parquet", "PAR1", "the base in .* is damaged"),
-        ("teacher.parquet", None, "the teacher in .* is damaged"),
-        ("synthetic.npz", "PK", "damaged"),
-        ("best.npz", None, "damaged"),
-        ("state.json", None, "nothing to resume"),
+        ("state.json", "{", "state.json is damaged"),
+        ("state.json", '{"version": 9}', "state.json is damaged"),
+        ("base_weights.parquet", "PAR1", "base_weights.parquet is not as it was written"),
+        ("teacher.parquet", None, "teacher.parquet is missing"),
+        ("synthetic.npz", "PK", "synthetic.npz is not as it was written"),
+        ("best.npz", None, "best.npz is missing"),
+        ("state.json", None, "state.json is missing"),
     ],
 )
 def test_damaged_checkpoints(artifact, tmp_path, name, content, words):
     shutil.copytree(artifact / "checkpoint", tmp_path / "checkpoint")
-    path = tmp_path / "checkpoint" / name
+    path = whole(tmp_path) / name
     path.unlink()
     if content is not None:
         path.write_text(content)
@@ -130,7 +156,29 @@ def test_damaged_checkpoints(artifact, tmp_path, name, content, words):
         CheckpointStore(tmp_path).load()
 
 
+def test_nothing_to_resume(tmp_path):
+    with pytest.raises(ArtifactError, match="nothing to resume"):
+        CheckpointStore(tmp_path).load()
+
+
+def test_sealed_nonsense_is_refused(artifact, tmp_path):
+    """What a hand wrote and sealed is still checked: types, settings and shapes."""
+    shutil.copytree(artifact / "checkpoint", tmp_path / "checkpoint")
+    path = whole(tmp_path) / "state.json"
+    tree = {k: v for k, v in json.loads(path.read_text()).items() if k not in ("files", "sha256")}
+    lookback = {**tree["config"], "data": {**tree["config"]["data"], "lookback": 7}}
+    for change, words in [
+        ({"round": "two"}, "round: Input should be a valid integer"),
+        ({"config": {"seed": "x"}}, "seed"),
+        ({"config": lookback}, r"x has the shape .*, expected .*W L K F"),
+    ]:
+        names = [p.name for p in path.parent.iterdir() if p != path]
+        write_sealed(path, {**tree, **change}, names)
+        with pytest.raises(ArtifactError, match=words):
+            CheckpointStore(tmp_path).load()
+
+
 def test_state_is_plain_json(artifact):
-    tree = json.loads((artifact / "checkpoint" / "state.json").read_text())
+    tree = json.loads((whole(artifact) / "state.json").read_text())
     assert tree["round"] == 2
     assert tree["source"]["locations"] == 24

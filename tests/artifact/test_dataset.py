@@ -11,6 +11,7 @@ from stemdist_ray.data.prepared import prepare
 from stemdist_ray.distillation.start import chosen_windows
 from stemdist_ray.distillation.state import KnownParts
 from stemdist_ray.errors import ArtifactError, DataError
+from stemdist_ray.system.seal import write_sealed
 from tests.conftest import GOLDEN
 
 
@@ -156,11 +157,11 @@ def test_manifest_tells_how_it_was_made(artifact):
         (lambda f: shutil.rmtree(f), "does not exist"),
         (lambda f: (f / "manifest.json").unlink(), "is not finished"),
         (lambda f: (f / "manifest.json").write_text("{"), "damaged"),
-        (lambda f: (f / "manifest.json").write_text('{"schema_version": 99}'), "schema version 99"),
+        (lambda f: write_sealed(f / "manifest.json", {"schema_version": 99}), "schema version 99"),
         (lambda f: (f / "synthetic.parquet").write_bytes(b"PAR1"), "damaged"),
         (lambda f: (f / "clusters.parquet").unlink(), "damaged"),
-        (lambda f: (f / "base_weights.parquet").unlink(), "the base in .* is damaged"),
-        (lambda f: (f / "teacher.json").write_text("{}"), "the teacher in .* is damaged"),
+        (lambda f: (f / "base_weights.parquet").unlink(), "base_weights.parquet is missing"),
+        (lambda f: (f / "teacher.json").write_text("{}"), "teacher.json is not as it was"),
     ],
 )
 def test_damaged_artifacts(artifact, tmp_path, damage, words):

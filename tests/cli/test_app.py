@@ -1,4 +1,3 @@
-import json
 import os
 import re
 import signal
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 
 from stemdist_ray import SyntheticDataset
+from stemdist_ray.artifact.checkpoint import CheckpointStore
 from stemdist_ray.cli.app import app
 from tests.cli.conftest import SOURCE, TINY_RUN, check_refused, run, stemdist, wait_for_file
 
@@ -102,14 +102,14 @@ def test_interrupted_run_tells_how_to_go_on(tmp_path, folder, signum):
     out = tmp_path / "it's here"
     options = [*TINY_RUN, "--rounds", "2", "--set", "rounds=500"]
     with stemdist("distill", SOURCE, "--out", out, *options) as process:
-        wait_for_file(out / "checkpoint" / "state.json", process)
+        wait_for_file(out / "checkpoint" / "current", process)
         process.send_signal(signum)
         output, errors = process.communicate()
     assert process.returncode == 130, output + errors
     line = next(t for t in output.splitlines() if t.startswith("interrupted; go on with:"))
     assert line.endswith("--resume")
     assert "Traceback" not in errors
-    done = json.loads((out / "checkpoint" / "state.json").read_text())["round"]
+    done = CheckpointStore(out).load().state.round
     rounds = max(2, done)
     result = run("distill", SOURCE, "--out", out, "--resume", "--rounds", rounds)
     assert result.exit_code == 0, result.output

@@ -80,8 +80,6 @@ def test_file_then_flags_then_assignments(asked, tmp_path):
         (["--spatial-ratio", "2"], "spatial_ratio (--spatial-ratio): Input should be less than"),
         (["--preset", "x"], "unknown preset"),
         (["--forecaster", "x"], "unknown forecaster"),
-        (["--resume"], "nothing to resume"),
-        (["--resume"], "leave out --resume"),
         (["--lookback", "9999"], "one window needs"),
         (["--start", "2012-03-01"], "leave out data.start"),
     ],

@@ -150,7 +150,7 @@ def test_keys_that_occur_twice_are_errors(parse):
 
 def test_resume_starts_where_there_is_nothing(tmp_path):
     job = JobFile.parse({"source": "demo", "out": str(tmp_path / "none"), "resume": True})
-    assert job.distill_job().resume is False
+    assert job.distill_job().config() == build_config("standard")
 
 
 def test_an_evaluation_takes_its_own_settings_of_a_file_and_checks_all(parse):

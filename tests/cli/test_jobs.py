@@ -55,7 +55,7 @@ def test_an_interruption_says_how_to_go_on(tmp_path, monkeypatch, console, begun
     said = console.file.getvalue()
     command = f"stemdist distill '{SOURCE}' --out '{tmp_path}/a run' --resume"
     assert (command in said) is begun
-    assert ("nothing to resume" in said) is not begun
+    assert ("before the first checkpoint" in said) is not begun
 
 
 @pytest.mark.parametrize("run", [run_distill, run_evaluate])

@@ -89,7 +89,6 @@ def test_without_options_the_defaults_hold(asked, tmp_path):
         (["--set", "training.learning_rate=.inf"], "finite"),
         (["--set", "seed"], "--set takes NAME=VALUE"),
         (["--distilled", "nowhere"], "nowhere does not exist"),
-        (["--resume"], "holds no training to resume; leave out --resume"),
         (["--config", "nowhere.yaml"], "cannot be read"),
         (["--lookback", "9999"], "one window needs"),
         (["--register-as", "mine", "--set", "tracking.enabled=false"], "tracking"),

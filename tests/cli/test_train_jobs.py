@@ -6,8 +6,8 @@ from rich.console import Console
 
 from stemdist_ray.cli import train_jobs
 from stemdist_ray.cli.files import TrainFile
-from stemdist_ray.cli.train_jobs import check_resumable, run_train
-from stemdist_ray.errors import ArtifactError, ConfigError
+from stemdist_ray.cli.train_jobs import run_train
+from stemdist_ray.errors import ConfigError
 
 
 def job(folder, **config):
@@ -45,7 +45,7 @@ def test_an_interruption_says_how_to_go_on(tmp_path, monkeypatch, console, begun
     def interrupted(source, out, *arguments, **options):
         (out / "checkpoints").mkdir(parents=True)
         if begun:
-            (out / "checkpoints" / "epoch-1").mkdir()
+            (out / "checkpoints" / "state.pt").write_text("")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(train_jobs, "train_forecaster", interrupted)
@@ -53,14 +53,7 @@ def test_an_interruption_says_how_to_go_on(tmp_path, monkeypatch, console, begun
         run_train(job(tmp_path / "run"), console)
     said = console.file.getvalue()
     assert ("the same command and --resume goes on (in a job file, resume: true)" in said) is begun
-    assert ("nothing to resume yet; --overwrite begins anew" in said) is not begun
-
-
-def test_where_there_is_nothing_to_go_on_with(tmp_path):
-    with pytest.raises(ArtifactError, match="holds no training to resume"):
-        check_resumable(tmp_path)
-    (tmp_path / "checkpoints").mkdir()
-    check_resumable(tmp_path)
+    assert ("nothing to resume yet; the same command starts anew" in said) is not begun
 
 
 def test_a_model_that_would_be_lost_is_refused(tmp_path, monkeypatch, console):

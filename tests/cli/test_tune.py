@@ -62,7 +62,6 @@ def test_settings_of_trials_have_the_types_of_their_fields(asked, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--resume"], "holds no sweep"),
         (["--budget", "2"], "search.budget"),
         (["--searcher", "luck"], "search.searcher"),
     ],

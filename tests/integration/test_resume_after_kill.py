@@ -38,8 +38,7 @@ def finish(out, *more):
 
 
 def wait_for_round(out, number, process):
-    path = out / "checkpoint" / "state.json"
-    while round_of(path) < number:
+    while round_of(out / "checkpoint") < number:
         assert process.poll() is None, f"round {number} was never reached"
         time.sleep(0.02)
 
@@ -47,7 +46,8 @@ def wait_for_round(out, number, process):
 def round_of(path):
     """Round of a checkpoint that may be being replaced at this moment."""
     try:
-        return json.loads(path.read_text())["round"]
+        newest = max(path.glob("0*/state.json"))
+        return json.loads(newest.read_text())["round"]
     except (OSError, ValueError):
         return -1
 

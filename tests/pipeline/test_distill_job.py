@@ -1,6 +1,7 @@
 import hashlib
 import json
 import platform
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -102,8 +103,6 @@ def test_a_finished_run_can_get_more_rounds(traffic, tiny_config, tmp_path):
 
 
 def test_resume_refuses_other_readings_and_settings(artifact, traffic, tiny_config, tmp_path):
-    import shutil
-
     folder = tmp_path / "copy"
     shutil.copytree(artifact, folder)
     changed = traffic.with_changes(values=traffic.values + 1)
@@ -115,9 +114,58 @@ def test_resume_refuses_other_readings_and_settings(artifact, traffic, tiny_conf
     assert SyntheticDataset.load(folder).num_bytes > 0
 
 
-def test_nothing_to_resume(traffic, tmp_path):
-    with pytest.raises(ArtifactError, match="nothing to resume"):
-        distill(traffic, tmp_path / "none", resume=True)
+@pytest.mark.parametrize("left", [None, "checkpoint", "tracking.json"])
+def test_where_there_is_nothing_to_resume_it_begins(artifact, traffic, tiny_config, tmp_path, left):
+    """As the first try of a job that is tried again does, or the second after an early death."""
+    folder = tmp_path / "run"
+    if left == "checkpoint":
+        (folder / left / ".000001.tmp").mkdir(parents=True)
+    elif left is not None:
+        folder.mkdir()
+        (folder / left).write_text("{}")
+    result = distill(traffic, folder, tiny_config, resume=True)
+    np.testing.assert_array_equal(result.dataset.x, SyntheticDataset.load(artifact).x)
+
+
+def test_a_finished_run_whose_checkpoint_was_deleted_stays(
+    artifact, traffic, tiny_config, tmp_path
+):
+    folder = tmp_path / "run"
+    shutil.copytree(artifact, folder, ignore=shutil.ignore_patterns("checkpoint"))
+    with pytest.raises(ArtifactError, match="a finished run already, and no checkpoint to resume"):
+        distill(traffic, folder, tiny_config, resume=True)
+
+
+def test_a_run_that_is_asked_for_what_it_did_leaves_all_as_it_is(artifact, traffic, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(artifact, folder)
+    (folder / "evaluation.json").write_text("of these data")
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    distill(traffic, folder, resume=True)
+    after = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    changed = {p.name for p in {*before, *after} if before.get(p) != after.get(p)}
+    assert changed <= {"tracking.json"}
+    (folder / "synthetic.parquet").write_bytes(b"PAR1")  # what is damaged is written anew
+    distill(traffic, folder, resume=True)
+    np.testing.assert_array_equal(
+        SyntheticDataset.load(folder).x, SyntheticDataset.load(artifact).x
+    )
+    assert (folder / "stale" / "evaluation.json").read_text() == "of these data"
+
+
+def test_going_on_sets_aside_what_was_said_of_the_data_before(artifact, traffic, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(artifact, folder)
+    (folder / "evaluation.json").write_text("of two rounds")
+    distill(traffic, folder, build_config("demo", TINY, {"rounds": 3}), resume=True)
+    assert not (folder / "evaluation.json").exists()
+    assert (folder / "stale" / "evaluation.json").read_text() == "of two rounds"
+    assert not (folder / ".next").exists()
+
+
+def test_addresses_are_refused(traffic):
+    with pytest.raises(ConfigError, match="out is s3://bucket/run, an address"):
+        distill(traffic, "s3://bucket/run")
 
 
 @pytest.mark.parametrize("change", [{"forecaster": {"name": "x"}}, {"data": {"lookback": 999}}])

@@ -86,9 +86,11 @@ def test_what_is_served_scores_what_was_tested(traffic, tmp_path):
 
 
 def test_resume_needs_the_same_folder_and_goes_on(traffic, tmp_path):
-    with pytest.raises(ArtifactError, match="no training to resume"):
-        train_forecaster(traffic, tmp_path / "run", config(), resume=True)
-    train_forecaster(traffic, tmp_path / "run", config())
+    lines = []
+    reporter = SilentReporter()
+    reporter.say = lines.append
+    train_forecaster(traffic, tmp_path / "run", config(), resume=True, reporter=reporter)
+    assert "holds nothing to resume yet; starting from the beginning" in lines[0]
     with pytest.raises(ArtifactError, match="holds files already"):
         train_forecaster(traffic, tmp_path / "run", config())
     longer = config(training={"epochs": 5, "learning_rate": 0.01})

@@ -1,17 +1,19 @@
 import base64
+import dataclasses
 import hashlib
-import json
 import shutil
 from xml.etree import ElementTree
 
 import pytest
 
-from stemdist_ray import evaluate, evaluate_forecasters
+from stemdist_ray import SyntheticDataset, evaluate, evaluate_forecasters
+from stemdist_ray.artifact.generation import generation
+from stemdist_ray.artifact.judged import write_judged
 from stemdist_ray.artifact.manifest import read_manifest
 from stemdist_ray.baselines import ROWS
 from stemdist_ray.errors import ArtifactError
+from stemdist_ray.report import html
 from stemdist_ray.report.html import outcome, run_view, without_styles, write_report
-from stemdist_ray.system.files import write_json
 from tests.report.helpers import evaluation, row
 
 
@@ -55,9 +57,13 @@ def test_report_with_everything(copy, traffic):
 
 
 def test_without_rounds_there_is_no_convergence_to_draw(copy):
-    tree = json.loads((copy / "manifest.json").read_text())
-    tree["history"] = tree["history"][:1]
-    (copy / "manifest.json").write_text(json.dumps(tree))
+    dataset = SyntheticDataset.load(copy)
+    start = {"history": dataset.manifest.history[:1]}
+    only_start = dataset.manifest.model_copy(update=start)
+    examples = (copy / "examples.npz").read_bytes()
+    dataclasses.replace(dataset, manifest=only_start).save(
+        copy, lambda aside: (aside / "examples.npz").write_bytes(examples)
+    )
     assert write_report(copy).read_text().count("<svg") == 3
     assert not (copy / "figures" / "convergence.png").exists()
 
@@ -74,8 +80,25 @@ def test_output_elsewhere(copy, tmp_path):
     assert write_report(copy, tmp_path / "x.html") == tmp_path / "x.html"
 
 
+def test_an_evaluation_of_another_data_set_is_not_shown(copy, caplog):
+    result = evaluation({"distilled": row(0.5)}, {"ridge": row(0.9)})
+    write_judged(copy / "evaluation.json", result.to_json(), "0" * 64)
+    assert "Not evaluated yet" in write_report(copy).read_text()
+    assert "is about another data set and is not shown; run stemdist evaluate" in caplog.text
+
+
+def test_figures_of_a_folder_that_cannot_be_written_to_are_beside_the_page(
+    copy, tmp_path, monkeypatch
+):
+    why = {copy: "Read-only file system"}
+    monkeypatch.setattr(html, "why_not_writable", why.get)
+    write_report(copy, tmp_path / "pages" / "x.html")
+    assert (tmp_path / "pages" / "figures" / "clusters.png").exists()
+    assert not (copy / "figures").exists()
+
+
 @pytest.mark.parametrize("name", ["evaluation.json", "cross_architecture.json"])
-@pytest.mark.parametrize("content", ["{", "{}", "[]"])
+@pytest.mark.parametrize("content", ["{", "[]", '{"sha256": "x"}'])
 def test_damaged_evaluation(copy, name, content):
     (copy / name).write_text(content)
     with pytest.raises(ArtifactError, match="run stemdist evaluate again"):
@@ -85,21 +108,21 @@ def test_damaged_evaluation(copy, name, content):
 def test_rows_in_order(copy):
     names = ["distilled", "random_subset", "centroid", "node_sampled"]
     result = evaluation({name: row(0.5) for name in names}, {"ridge": row(0.9)})
-    write_json(copy / "evaluation.json", result.to_json())
+    write_judged(copy / "evaluation.json", result.to_json(), generation(copy))
     rows = run_view(copy)["rows"]
     assert [r.title for r in rows] == [ROWS.get(n).report_title for n in (*names, "ridge")]
     assert [r.trivial for r in rows] == [False] * 4 + [True]
     assert (rows[0].cells[0], rows[-1].cells[0]) == ("0.500 ± 0.010", "0.900")
     assert {r.cells[1] for r in rows} == {""}
     both = evaluation({n: row(0.5) for n in names}, {"ridge": row(0.9)}, {"distilled": row(0.7)})
-    write_json(copy / "evaluation.json", both.to_json())
+    write_judged(copy / "evaluation.json", both.to_json(), generation(copy))
     rows = run_view(copy)["rows"]
     assert [r.cells[1] for r in rows] == ["0.700 ± 0.010", "", "", "", ""]
 
 
 def test_rows_of_other_releases_are_shown_by_their_names(copy):
     result = evaluation({"distilled": row(0.5), "oracle": row(0.1)}, {"ridge": row(0.9)})
-    write_json(copy / "evaluation.json", result.to_json())
+    write_judged(copy / "evaluation.json", result.to_json(), generation(copy))
     page = write_report(copy).read_text()
     assert "<td>oracle</td>" in page
     assert "oracle 0.100" in page

@@ -1,0 +1,119 @@
+"""What the rounds of a distillation work on: base, teacher, balance and clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from stemdist_ray.artifact.checkpoint import Checkpoint
+from stemdist_ray.clustering.kmeans import Clustering
+from stemdist_ray.config import DistillConfig
+from stemdist_ray.data.prepared import PreparedSource
+from stemdist_ray.distillation.budget import Balance, choose_balance
+from stemdist_ray.distillation.members import Teacher
+from stemdist_ray.distillation.start import clustered_data, initial_state
+from stemdist_ray.distillation.state import KnownParts, SyntheticState
+from stemdist_ray.distillation.task import ClusteredData
+from stemdist_ray.distillation.teacher import train_teacher
+from stemdist_ray.distillation.validation import real_data
+from stemdist_ray.execution.devices import worker_device
+from stemdist_ray.execution.executor import Executor
+from stemdist_ray.forecasters.closed_form.fit_base import FittedBase, fit_base
+from stemdist_ray.pipeline.write_artifact import with_fitted_base
+from stemdist_ray.progress import Reporter
+from stemdist_ray.system.points import reached
+from stemdist_ray.system.stages import StageClock
+
+Clusterer = Callable[[DistillConfig, PreparedSource], Clustering]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the rounds of a run work on.
+
+    Args:
+        config: Settings, ratios for a budget filled in.
+        source: The real series, with its base.
+        fitted_base: The base, None without one.
+        teacher: Who gave the first targets, None without a teacher.
+        clustering: Of the locations.
+        clustered: The series of the clusters.
+        start: The unlearned start.
+        known: What is known of the synthetic windows.
+        balances: Ways to spend the budget that were tried, best first.
+    """
+
+    config: DistillConfig
+    source: PreparedSource
+    fitted_base: FittedBase | None
+    teacher: Teacher | None
+    clustering: Clustering
+    clustered: ClusteredData
+    start: SyntheticState
+    known: KnownParts
+    balances: tuple[Balance, ...] = ()
+
+
+def prepare_work(
+    source: PreparedSource,
+    config: DistillConfig,
+    earlier: Checkpoint | None,
+    executor: Executor,
+    clock: StageClock,
+    reporter: Reporter,
+    cluster: Clusterer,
+) -> tuple[Work, dict[str, float]]:
+    """Base, teacher, balance and clusters, in this order; those of a checkpoint as they are.
+
+    Returns:
+        What the rounds work on, and the validation relative RMSE of those who could give the first
+        targets (empty with a checkpoint).
+    """
+    teachers = dict[str, float]()
+    tried: tuple[Balance, ...] = () if earlier is None else earlier.balances
+    with clock.stage("base"):
+        fitted = _fit_base(config, source, executor) if earlier is None else earlier.fitted_base
+        source = with_fitted_base(source, fitted)
+    reached("base fitted")
+    real = real_data(source, config)
+    if earlier is None:
+        device = worker_device(config)
+        with clock.stage("teacher"):
+            executor.share(real)
+            teacher, teachers = train_teacher(config, real, executor, device, reporter)
+        reached("teacher trained")
+        if config.budget is not None:
+            with clock.stage("balance"):
+                config, tried = choose_balance(
+                    config, source, real, teacher, executor, device, reporter
+                )
+    else:
+        teacher = earlier.teacher
+    with clock.stage("cluster"):
+        clustering = cluster(config, source) if earlier is None else earlier.clustering
+        clustered = replace(
+            clustered_data(source, clustering),
+            real=real,
+            assignment=clustering.assignment,
+            teacher=teacher,
+        )
+        start, known = initial_state(config, source, clustering, clustered)
+    reached("clusters found")
+    about = source.description
+    if about.missing_rows:
+        reporter.say(about.missing_rows)
+    reporter.say(
+        f"{about.source}: {about.steps} steps x {about.locations} locations; distilling "
+        f"{len(source.starts['train'])} x {about.locations} train windows into "
+        f"{start.num_windows} x {start.num_locations}"
+    )
+    work = Work(config, source, fitted, teacher, clustering, clustered, start, known, tried)
+    return work, teachers
+
+
+def _fit_base(
+    config: DistillConfig, source: PreparedSource, executor: Executor
+) -> FittedBase | None:
+    if config.base == "none":
+        return None
+    return fit_base(source, config.base, config.seed, executor, config.worker.threads)
