@@ -64,14 +64,14 @@ def hashed(report: Mapping[str, Any]) -> str:
 def license_of(package: Distribution) -> str:
     """The licence that a package states: SPDX expression, else classifiers, else free text."""
     stated = package.metadata
-    if stated.get("License-Expression"):
+    if "License-Expression" in stated:
         return str(stated["License-Expression"])
     prefix = "License :: "
     names = [
         c.split(" :: ")[-1] for c in stated.get_all("Classifier") or [] if c.startswith(prefix)
     ]
     names = [name for name in names if name != "OSI Approved"]
-    text = (stated.get("License") or "").strip()
+    text = str(stated["License"]).strip() if "License" in stated else ""
     if names:
         return ", ".join(dict.fromkeys(names))
     if text and len(text) <= LONGEST_NAME and "\n" not in text:
