@@ -14,7 +14,6 @@ from stemdist_ray.artifact.trained import TrainedForecaster
 from stemdist_ray.config import TrainConfig, flatten
 from stemdist_ray.data.prepared import PreparedSource, Source
 from stemdist_ray.data.streaming import opened_source
-from stemdist_ray.errors import ExecutionError
 from stemdist_ray.evaluation.metrics import METRIC_NAMES, Metrics, Summary
 from stemdist_ray.evaluation.predict import EvaluationWindows, score_forecaster
 from stemdist_ray.execution.devices import worker_device
@@ -24,6 +23,7 @@ from stemdist_ray.forecasters.closed_form.live import InputRule
 from stemdist_ray.pipeline.evaluate_job import check_fits
 from stemdist_ray.pipeline.folders import RunFolder
 from stemdist_ray.pipeline.given_graph import check_graph, with_given_graph
+from stemdist_ray.pipeline.register import check_register, register
 from stemdist_ray.pipeline.track import dataset_of, ended, job_tags, remember_run, remembered_run
 from stemdist_ray.pipeline.write_artifact import with_fitted_base
 from stemdist_ray.progress import Reporter, SilentReporter
@@ -34,7 +34,7 @@ from stemdist_ray.system.points import reached
 from stemdist_ray.system.seal import file_hash, write_sealed
 from stemdist_ray.system.threads import torch_threads
 from stemdist_ray.tracking.base_class import RunDescription, Tracker
-from stemdist_ray.tracking.mlflow import run_tracker, tracking_uri
+from stemdist_ray.tracking.mlflow import run_tracker
 from stemdist_ray.training.group import LocalGroup, load_state
 from stemdist_ray.training.loop import TrainingLoop, TrainingWork
 from stemdist_ray.training.work import DistilledWindows, training_work
@@ -102,7 +102,7 @@ def train_forecaster(
     check_forecaster(config.forecaster)
     check_graph(config.training, [config.forecaster.name], reporter)
     worker_device(config)
-    _check_register(config, register_as)
+    check_register(config, register_as)
     dataset = None if distilled is None else SyntheticDataset.load(distilled)
     if dataset is not None:
         data_config = dataset.config.data.model_copy(update={"locations_file": None})
@@ -168,7 +168,7 @@ def _train(
             f"{result.validation:.4f}, test {result.test.relative_rmse:.4f}; "
             f"{time.perf_counter() - begun:.0f} s"
         )
-        uri = _register(folder, config, result, tracker, register_as)
+        uri = register(folder / MODEL, config, result.test.relative_rmse, tracker, register_as)
     return TrainResult(**{**vars(result), "model_uri": uri})
 
 
@@ -297,33 +297,3 @@ def _what(source: PreparedSource, dataset: SyntheticDataset | None) -> str:
         return f"all train windows of {name}"
     windows, _, locations, _ = dataset.x.shape
     return f"{windows} windows x {locations} locations distilled from {name}"
-
-
-def _register(
-    folder: Path, config: TrainConfig, result: TrainResult, tracker: Tracker, name: str | None
-) -> str | None:
-    if name is None:
-        return None
-    if tracker.run_id is None:
-        raise ExecutionError(
-            f"the forecaster is in {folder / MODEL} but could not be registered as {name!r}: its "
-            "tracking store was out of reach; run again with resume=True"
-        )
-    from stemdist_ray.tracking.models import register_model
-
-    about = {
-        "forecaster": config.forecaster.name,
-        "test_relative_rmse": result.test.relative_rmse,
-        "input": "readings (steps, locations, features) in original units; params last_time or "
-        "last_step where the forecast depends on the season",
-        "output": "forecasts (steps, locations) in original units",
-    }
-    uri = tracking_uri(config.tracking, folder.absolute().parent)
-    return register_model(uri, tracker.run_id, folder / MODEL, name, about)
-
-
-def _check_register(config: TrainConfig, name: str | None) -> None:
-    if name is not None and not config.tracking.enabled:
-        raise ExecutionError(
-            f"register_as is {name!r} but tracking.enabled is false; turn tracking on"
-        )

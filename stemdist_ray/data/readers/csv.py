@@ -27,7 +27,7 @@ from stemdist_ray.errors import DataError
 from stemdist_ray.system.files import unquoted_cell
 from stemdist_ray.system.free_memory import MemoryBudget
 
-# What means a missing reading: the entries that pandas takes for one.
+# What pandas takes for a missing reading.
 _MISSING = [
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
     *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
@@ -164,7 +164,6 @@ class _Rows:
         if self.as_text:  # an id may be called NA
             taken = {i: [""] if i in self.as_text else missing for i in range(len(names))}
         kept: list[int] = []
-        named = [i for i, name in enumerate(names) if name]
         unnamed = [i for i, name in enumerate(names) if not name]
         with _as_data_errors(self.path), opened_text(self.path, options) as file:
             tables = pd.read_csv(
@@ -189,7 +188,7 @@ class _Rows:
                 filled = [i for i in unnamed if table[i].notna().any()]
                 if not kept:
                     # Columns without a name and without readings come of delimiters at the ends.
-                    kept = sorted({*named, *filled})
+                    kept = sorted({*range(len(names))} - {*unnamed} | {*filled})
                 lost = sorted({*filled} - {*kept})
                 if lost:
                     raise DataError(
