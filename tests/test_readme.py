@@ -344,7 +344,7 @@ def test_shipped_job_files_are_named():
 
 KNOWN = (
     "stemdist ", "make ", "ray ", "python jobs/benchmark.py ", "python -m pytest ",
-    "export RAY_AUTH_MODE=token && ray ", "infra/make-secrets.sh ", "docker compose ", "kubectl ",
+    "export RAY_AUTH_MODE=token && ", "infra/make-secrets.sh ", "docker compose ", "kubectl ",
 )  # fmt: skip
 
 
