@@ -3,11 +3,13 @@
 A process of its own, as each run is a fork of it: torch is imported once, and no thread runs then.
 """
 
+import importlib
 import json
 import os
 import shutil
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from stemdist_ray import (
@@ -26,7 +28,13 @@ from stemdist_ray.system import points
 from tests.conftest import TINY
 
 SOURCE = simulate_traffic(TrafficParameters(locations=24, steps=400, seed=3))
-ONE = {"rounds": 1, "evaluation": {"repeats": 1}}
+ONE = {
+    "rounds": 1,
+    "num_shards": 2,
+    "matching": {"steps": 1, "oldest": 0, "unroll_steps": 2},
+    "refine": {"steps": 0},
+    "evaluation": {"repeats": 1, "tracks": ["with_base"]},
+}
 TRAIN = {
     "data": {"lookback": 6, "horizon": 4},
     "forecaster": {"name": "dlinear", "options": {"kernel_size": 3}},
@@ -43,7 +51,7 @@ def run_distill(out):
 
 
 def run_longer(out):
-    distill(SOURCE, out, build_config("demo", TINY, {"rounds": 2}), resume=True)
+    distill(SOURCE, out, build_config("demo", TINY, ONE, {"rounds": 2}), resume=True)
 
 
 def run_evaluate(out):
@@ -75,6 +83,17 @@ def in_fork(work):
         sys.stderr.flush()
         os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def note_modules(path):
+    path.write_text("\n".join(sorted(sys.modules)))
+
+
+def import_noted(path):
+    """What a run imports as it goes, so that not every fork imports it anew."""
+    for name in path.read_text().split():
+        with suppress(ImportError, AttributeError):
+            importlib.import_module(name)
 
 
 def killed_at(point, nth):
@@ -118,6 +137,7 @@ def check_readers(job, folder):
 def attempt(root, job, point, nth):
     """What went wrong, or None."""
     folder = root / f"{job} {point} {nth}".replace(" ", "_")
+    print(folder.name, file=sys.stderr, flush=True)
     if job in ("longer", "evaluate"):
         shutil.copytree(root / "evaluated", folder)
 
@@ -146,7 +166,8 @@ def main():
     root = Path(sys.argv[1])
     wanted = [tuple(sys.argv[i : i + 3]) for i in range(2, len(sys.argv), 3)]
     jobs = {job for job, _, _ in wanted}
-    in_fork(lambda: run_distill(root / "distilled"))
+    in_fork(lambda: (run_distill(root / "distilled"), note_modules(root / "modules")))
+    import_noted(root / "modules")
     if jobs & {"longer", "evaluate"}:
         shutil.copytree(root / "distilled", root / "evaluated")
         in_fork(lambda: run_evaluate(root / "evaluated"))
