@@ -115,7 +115,7 @@ def test_more_of_what_is_true(write):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@many(500)
+@many(700)
 @given(st.one_of(text_tables(), binary_tables()))
 def test_more_tables(write):
     is_right_or_refused(write)
