@@ -16,6 +16,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUNS ?= runs
+# Two processes, a file of tests at a time: many tests wait for Ray, MLflow or a browser.
+SIDE_BY_SIDE ?= --numprocesses 2 --dist loadfile
 
 .PHONY: install demo test test-all lint format sbom hashes licenses clean
 
@@ -38,10 +40,10 @@ demo: install
 	@echo "  $(RUNS)/demo/README.md            the dataset card"
 
 test: install
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(SIDE_BY_SIDE)
 
 test-all: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 lint: install
 	$(BIN)/ruff format --check .
