@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -120,6 +121,9 @@ class _Rows:
         kept: list[int] = []
         named = [i for i, name in enumerate(names) if name]
         unnamed = [i for i, name in enumerate(names) if not name]
+        missing: dict[Any, list[str]] = dict.fromkeys(range(len(names)), _MISSING)
+        if self.as_text is not None:
+            missing[self.as_text] = [""]  # an id may be called NA
         with _as_data_errors(self.path), opened_text(self.path, options) as file:
             tables = pd.read_csv(
                 file,
@@ -132,8 +136,7 @@ class _Rows:
                 index_col=False,
                 skip_blank_lines=len(names) > 1,  # in a single column they are missing readings
                 dtype=None if self.as_text is None else {self.as_text: str},
-                # An id may be called NA.
-                na_values={i: [""] if i == self.as_text else _MISSING for i in range(len(names))},
+                na_values=missing,
                 keep_default_na=False,
                 chunksize=min(_ROWS, max(1, _CELLS // len(names))),
                 low_memory=False,  # a part is parsed at once, not again in parts of its own
