@@ -137,6 +137,8 @@ def grids(draw: Any) -> Write:
             elif fill is not None:
                 encoding[feature] = {"_FillValue": np.float32(fill)}
         encoding[name] = {"units": f"{units} since 1970-01-01", "calendar": "standard"}
+        if kind == "nc3":
+            encoding[name]["dtype"] = "f8"  # its whole numbers end in 2038
         if calendar == "proleptic_gregorian":
             encoding[name]["calendar"] = calendar
         right = truth.but(off=off)
