@@ -151,6 +151,10 @@ class CheckpointStore:
             (self.path / name).unlink(missing_ok=True)
         reached("checkpoint saved")
 
+    def sweep(self) -> None:
+        """Remove what a process that died while saving has left; the run's owner may."""
+        self._folders.sweep()
+
     def config(self) -> DistillConfig:
         """The settings that the run was begun with.
 

@@ -91,8 +91,17 @@ class NumberedFolders:
         reached("checkpoint named")
         write_sealed(self.path / CURRENT, {"name": folder.name})
         reached("checkpoint pointed to")
+        self._remove_others(folder)
+
+    def sweep(self) -> None:
+        """Remove all but the one that counts, as a process that died may have left others."""
+        if self.exist():
+            sweep(self.path)
+            self._remove_others(self.find()[0])
+
+    def _remove_others(self, kept: Path) -> None:
         for old in self._newest_first():
-            if old != folder:
+            if old != kept:
                 shutil.rmtree(old, ignore_errors=True)
 
     def _newest_first(self) -> list[Path]:

@@ -159,6 +159,7 @@ class _DistillJob:
         if not self.out.resumes:
             return None
         earlier = self.store.resume(self.config, source.description)
+        self.store.sweep()
         self.clock.add_earlier(earlier.stages)
         if earlier.state.stopped_early:
             self.reporter.say(

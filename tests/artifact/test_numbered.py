@@ -60,6 +60,15 @@ def test_without_a_pointer_the_newest_whole_one_counts(folders, pointer, caplog)
     assert names(folders) == ["000005", "current"]
 
 
+def test_what_a_process_that_died_left_is_swept(folders):
+    folders.sweep()
+    save(folders, "one")
+    shutil.copytree(folders.path / "000001", folders.path / "000002")
+    (folders.path / ".000003.tmp").mkdir()
+    folders.sweep()
+    assert names(folders) == ["000001", "current"]
+
+
 def test_damage_is_named(folders):
     save(folders, "one")
     (folders.path / "000001" / "data").write_text("other")
