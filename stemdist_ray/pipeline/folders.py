@@ -18,6 +18,7 @@ from stemdist_ray.system.files import sweep
 from stemdist_ray.system.lease import LEASE, Lease
 from stemdist_ray.system.outputs import check_local, check_writable, why_not_writable
 from stemdist_ray.system.points import reached
+from stemdist_ray.tracking.journal import UNDELIVERED
 
 Begun = Callable[[Path], bool]
 
@@ -72,7 +73,7 @@ def holds_something(folder: Path, checkpoint: str, begun: Begun) -> bool:
     """Whether a folder holds more than what a run of ours left that never really began."""
     if not folder.is_dir():
         return False
-    nothing = {LEASE, TRACKING}
+    nothing = {LEASE, TRACKING, UNDELIVERED}
     if not (folder / NEXT / MANIFEST).exists():
         nothing.add(NEXT)
     if not begun(folder):

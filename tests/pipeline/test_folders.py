@@ -59,6 +59,7 @@ def test_what_never_really_began_counts_as_nothing(tmp_path, resume):
         (folder / name).mkdir(parents=True)
     (folder / ".next" / "x.parquet").write_text("half")
     (folder / "tracking.json").write_text("{}")
+    (folder / "undelivered").mkdir()
     (folder / ".synthetic.parquet.x.tmp").write_text("half")
     assert not run_in(folder, resume=resume)
     assert names(folder) == []
