@@ -165,7 +165,8 @@ class RunFolder:
             self._move_aside()
             self._create()
         for path in self.folder.iterdir():
-            if path.name != LEASE:  # what a run left that never really began
+            # What a run left that never really began; its records are still to be delivered.
+            if path.name not in (LEASE, UNDELIVERED):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         reached("folder made")
 

@@ -60,9 +60,11 @@ def test_what_never_really_began_counts_as_nothing(tmp_path, resume):
     (folder / ".next" / "x.parquet").write_text("half")
     (folder / "tracking.json").write_text("{}")
     (folder / "undelivered").mkdir()
+    (folder / "undelivered" / "x.jsonl").write_text("{}")
     (folder / ".synthetic.parquet.x.tmp").write_text("half")
     assert not run_in(folder, resume=resume)
-    assert names(folder) == []
+    assert names(folder) == ["undelivered"]
+    assert names(folder / "undelivered") == ["x.jsonl"]
     assert not list(tmp_path.glob("*.previous"))
 
 
