@@ -30,7 +30,11 @@ def things(artifact, traffic, tmp_path_factory):
         }
     )
     trained = train_forecaster(traffic, folder / "trained", config).path
-    ignore = shutil.ignore_patterns("checkpoint", "tracking.json", ".*", "stale", "*.html")
+    # What other tests of this session may have put beside the data set.
+    others = ("evaluation.json", "cross_architecture.json", "*.html", "*.svg", "*.png", "*.csv")
+    ignore = shutil.ignore_patterns(
+        "checkpoint", "tracking.json", ".*", "stale", "undelivered", "figures", *others
+    )
     shutil.copytree(artifact, folder / "data", ignore=ignore)
     shutil.copytree(artifact / "checkpoint", folder / "run" / "checkpoint")
     return {
