@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from stemdist_ray.artifact.manifest import Manifest
+from stemdist_ray.system.free_memory import in_words
 
 
 def dataset_card(manifest: Manifest) -> str:
@@ -23,8 +24,8 @@ def dataset_card(manifest: Manifest) -> str:
 {size.windows} synthetic windows of {size.locations} synthetic locations, learned from
 {size.real_windows} train windows of {size.real_locations} real locations
 (spatial ratio {manifest.spatial_ratio:g}, temporal ratio {manifest.temporal_ratio:g}).
-{_bytes(size.bytes)} of tensors, {_bytes(size.total_bytes)} with all that belongs to them; the train windows they stand for take
-{_bytes(size.real_bytes)}.
+{in_words(size.bytes)} of tensors, {in_words(size.total_bytes)} with all that belongs to them; the train windows they stand for take
+{in_words(size.real_bytes)}.
 
 - **Forecasts**: {plain_words(target.name)}{unit}, {size.lookback} steps in, {size.horizon} steps out.
 - **Source**: {as_code(source.source)}, {source.steps} steps, content hash `{source.hash}`.
@@ -106,7 +107,7 @@ def _base(manifest: Manifest) -> str:
     if choice is None:
         return "none"
     details = f"profiles of rank {choice.rank}, smoothed over {choice.smoothing:g} slots"
-    return f"{kind}, {_bytes(manifest.size.base_bytes)} ({details}, penalty {choice.penalty:g})"
+    return f"{kind}, {in_words(manifest.size.base_bytes)} ({details}, penalty {choice.penalty:g})"
 
 
 def _first_targets(teachers: dict[str, float]) -> str:
@@ -114,12 +115,3 @@ def _first_targets(teachers: dict[str, float]) -> str:
         return "readings"
     errors = ", ".join(f"{name} {error:.4f}" for name, error in teachers.items())
     return f"forecasts of a teacher (validation relative RMSE: {errors})"
-
-
-def _bytes(count: int) -> str:
-    size = float(count)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024 or unit == "GiB":
-            break
-        size /= 1024
-    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"

@@ -65,7 +65,7 @@ def in_words(size: float) -> str:
         if size < 1024 or unit == "TiB":
             break
         size /= 1024
-    return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
+    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
 
 
 @dataclass(frozen=True)

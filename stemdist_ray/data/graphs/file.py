@@ -7,7 +7,6 @@ Axis letters: N locations, E edges.
 from __future__ import annotations
 
 import math
-import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -16,7 +15,6 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-import psutil
 from numpy.lib import format as npy
 from scipy import sparse
 
@@ -24,8 +22,10 @@ from stemdist_ray.config import GraphKind
 from stemdist_ray.data.graphs.entries import GraphEntries, graph_of_entries, told_by
 from stemdist_ray.data.graphs.text import read_graph_csv
 from stemdist_ray.data.location_graph import LocationGraph
+from stemdist_ray.data.readers.base_class import UNREADABLE
 from stemdist_ray.data.readers.text import COMPRESSED
 from stemdist_ray.errors import DataError
+from stemdist_ray.system.free_memory import free_memory
 
 _TEXT = (".csv", ".tsv", ".txt")
 _PICKLES = (".pkl", ".pickle", ".p")
@@ -38,20 +38,7 @@ _PLACES = {
     "coo": ("row", "col"),
 }
 _BYTES_PER_ENTRY = 64  # places and numbers of an entry, in double, and copies of them
-_DAMAGE = (
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    RuntimeError,
-    SyntaxError,  # as is the next, of the header of an array
-    tokenize.TokenError,
-    TypeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+_DAMAGE = (*UNREADABLE, zipfile.BadZipFile, zlib.error)
 
 
 def read_graph(
@@ -176,7 +163,7 @@ def _check_square(
 
 
 def _check_memory(size: int, path: Path) -> None:
-    free = psutil.virtual_memory().available
+    free = free_memory()
     if size > free:
         raise DataError(
             f"{path}: needs {size / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are free; "

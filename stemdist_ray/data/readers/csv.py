@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -48,25 +48,28 @@ def read_csv(path: Path, options: ReadConfig, budget: MemoryBudget) -> SpatioTem
     Raises:
         DataError: The file is not such a table.
     """
-    rows = _rows_of(path, options, budget)
-    return frames_to_series(iter(rows), path, options, budget, rows.count)
+    frames, count = _frames_of(path, options, budget)
+    return frames_to_series(frames, path, options, budget, count)
 
 
 def csv_frames(path: Path, options: ReadConfig, budget: MemoryBudget) -> Iterator[pd.DataFrame]:
     """The rows of a CSV file, some million cells at a time; see :func:`read_csv`."""
-    return iter(_rows_of(path, options, budget))
+    return _frames_of(path, options, budget)[0]
 
 
-def _rows_of(path: Path, options: ReadConfig, budget: MemoryBudget) -> _Rows:
-    """Find out what the columns are."""
+def _frames_of(
+    path: Path, options: ReadConfig, budget: MemoryBudget
+) -> tuple[Iterator[pd.DataFrame], int]:
+    """The rows in parts, and how many there are, less those that are blank."""
     with _as_data_errors(path):
         separator = _separator(path, options)
         names, count = _column_names(path, separator, options)
         budget.check_readings(path, (count, len(names)))
-        file = _Rows(path, separator, names, options, count)
+        file = _Rows(path, separator, names, options)
         if options.thousands is not None:
             file = replace(file, as_text=_times_as_text(file))
-        first = next(iter(file), None)
+        frames = iter(file)
+        first = next(frames, None)
         if first is None or len(first) == 0:
             raise DataError(f"{path}: expected a row per step below the header row; found none")
         if options.header is None:
@@ -74,8 +77,8 @@ def _rows_of(path: Path, options: ReadConfig, budget: MemoryBudget) -> _Rows:
         ids = _column_of_ids(first, path, options)
         if ids is not None:
             # As they are written: 007 is another name than 7, and NA may be one.
-            file = replace(file, as_text=(*file.as_text, names.index(ids)))
-        return file
+            return iter(replace(file, as_text=(*file.as_text, names.index(ids)))), count
+        return chain([first], frames), count
 
 
 def _times_as_text(file: _Rows) -> tuple[int, ...]:
@@ -146,7 +149,6 @@ class _Rows:
         separator: Between fields.
         names: Of the columns, "" for those without.
         options: How numbers are written.
-        count: Of the rows, less those that are blank.
         as_text: Positions of columns that are read as they are written.
     """
 
@@ -154,15 +156,13 @@ class _Rows:
     separator: str
     names: list[str]
     options: ReadConfig
-    count: int
     as_text: tuple[int, ...] = ()
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         options, names = self.options, self.names
-        missing = [*_MISSING, *options.missing_text]
-        taken: Any = missing
+        missing: Any = [*_MISSING, *options.missing_text]
         if self.as_text:  # an id may be called NA
-            taken = {i: [""] if i in self.as_text else missing for i in range(len(names))}
+            missing = {i: [""] if i in self.as_text else missing for i in range(len(names))}
         kept: list[int] = []
         unnamed = [i for i, name in enumerate(names) if not name]
         with _as_data_errors(self.path), opened_text(self.path, options) as file:
@@ -177,7 +177,7 @@ class _Rows:
                 index_col=False,
                 skip_blank_lines=len(names) > 1,  # in a single column they are missing readings
                 dtype=dict.fromkeys(self.as_text, str) or None,
-                na_values=taken,
+                na_values=missing,
                 keep_default_na=False,
                 chunksize=min(_ROWS, max(1, _CELLS // len(names))),
                 low_memory=False,  # a part is parsed at once, not again in parts of its own
