@@ -11,7 +11,6 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ["RAY_AUTH_MODE"] = "disabled"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-os.environ.setdefault("RAY_raylet_start_wait_time_s", "150")  # machines may be loaded
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 for name in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI"):
     os.environ.pop(name, None)
@@ -48,6 +47,7 @@ from stemdist_ray.distillation.task import ClusteredData, ShardTask
 from stemdist_ray.distillation.teacher import train_teacher
 from stemdist_ray.distillation.validation import real_data
 from stemdist_ray.execution.serial import SerialExecutor
+from stemdist_ray.execution.session import start_local_ray
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase, fit_base
 from stemdist_ray.pipeline import distill
 from stemdist_ray.progress import SilentReporter
@@ -178,13 +178,7 @@ def local_ray() -> Iterator[None]:
     """One local Ray for all tests that need one."""
     import ray
 
-    ray.init(
-        address="local",
-        num_cpus=4,
-        include_dashboard=False,
-        object_store_memory=200 * 2**20,
-        log_to_driver=False,
-    )
+    start_local_ray(4, object_store_memory=200 * 2**20, log_to_driver=False)
     yield
     ray.shutdown()
 

@@ -10,12 +10,15 @@ import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import psutil
 import ray
 
 from stemdist_ray.errors import ExecutionError
 from stemdist_ray.forecasters import FORECASTERS, Forecaster
 
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+_STARTS = 3
+_TOO_SLOW = "timed out during startup"
 
 
 @contextlib.contextmanager
@@ -30,7 +33,7 @@ def ray_session(address: str | None, num_workers: int, num_cpus: float) -> Itera
         num_cpus: CPUs of each.
 
     Raises:
-        ExecutionError: The cluster cannot be reached.
+        ExecutionError: The cluster cannot be reached, or a local Ray does not start.
     """
     if ray.is_initialized():
         yield
@@ -45,11 +48,47 @@ def ray_session(address: str | None, num_workers: int, num_cpus: float) -> Itera
         # any other program that computes they starve.
         os.environ.setdefault("RAY_worker_niceness", "0")
         cpus = max(os.cpu_count() or 1, math.ceil(num_workers * num_cpus))
-        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **_QUIET)
+        start_local_ray(cpus, **_QUIET)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def start_local_ray(num_cpus: int, **options: Any) -> None:
+    """Start a Ray on this machine; try again where the machine was too busy to let it start.
+
+    A raylet waits 15 seconds for the agents that it starts (Ray 2.60, fixed in its code), then
+    ends itself, and `ray.init` raises a bare Exception 15 seconds later. On a machine that
+    computes already, starting the agents can take longer; a second try finds their files in
+    the page cache.
+
+    Args:
+        num_cpus: CPUs that it offers.
+        options: Handed on to `ray.init`.
+
+    Raises:
+        ExecutionError: Ray did not start.
+    """
+    for attempt in range(1, _STARTS + 1):
+        before = set(psutil.Process().children(recursive=True))
+        try:
+            ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **options)
+            return
+        except Exception as error:
+            # Ray raises plain Exceptions here; any but this one is not mended by patience.
+            if _TOO_SLOW not in str(error):
+                raise
+            # What the failed start left running belongs to no node that could stop it.
+            for child in set(psutil.Process().children(recursive=True)) - before:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+            if attempt == _STARTS:
+                raise ExecutionError(
+                    f"Ray did not start on this machine in {_STARTS} tries: it is too busy, or has "
+                    "too little memory. Free some of it, or work without Ray: "
+                    "--set worker.num_workers=0"
+                ) from error
 
 
 def _join(address: str) -> None:

@@ -1,10 +1,17 @@
 import os
+import subprocess
 
 import pytest
 import ray
 import torch
 
-from stemdist_ray.execution.session import ray_session, register_all, registered_by_user
+from stemdist_ray.errors import ExecutionError
+from stemdist_ray.execution.session import (
+    ray_session,
+    register_all,
+    registered_by_user,
+    start_local_ray,
+)
 from stemdist_ray.forecasters import FORECASTERS
 
 
@@ -23,6 +30,47 @@ def test_a_ray_that_runs_already_is_used_and_left_running():
         assert ray.is_initialized()
     assert ray.is_initialized()
     assert "RAY_ADDRESS" not in os.environ
+
+
+TOO_SLOW = "The current node timed out during startup. This could happen because"
+
+
+@pytest.mark.parametrize("failures", [0, 2])
+def test_a_ray_that_did_not_start_in_time_is_started_again(monkeypatch, failures):
+    tries = []
+
+    def init(**options):
+        tries.append(options)
+        if len(tries) <= failures:
+            raise Exception(TOO_SLOW)  # as Ray does
+
+    monkeypatch.setattr(ray, "init", init)
+    start_local_ray(3, log_to_driver=False)
+    assert len(tries) == failures + 1
+    assert tries[-1]["num_cpus"] == 3
+    assert tries[-1]["log_to_driver"] is False
+
+
+def test_a_machine_on_which_ray_never_starts_is_said(monkeypatch):
+    left_running = []
+
+    def init(**options):
+        left_running.append(subprocess.Popen(["sleep", "60"]))
+        raise Exception(TOO_SLOW)
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(ExecutionError, match="did not start on this machine in 3 tries"):
+        start_local_ray(1)
+    assert [process.wait(10) for process in left_running] == [-9, -9, -9]
+
+
+def test_other_failures_of_ray_are_not_tried_again(monkeypatch):
+    def init(**options):
+        raise ValueError("num_cpus must not be negative")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(ValueError, match="negative"):
+        start_local_ray(-1)
 
 
 def test_only_the_users_forecasters_travel(monkeypatch):

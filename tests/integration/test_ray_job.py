@@ -45,7 +45,20 @@ class Head:
 
 @pytest.fixture(scope="module")
 def head(tmp_path_factory):
-    temp = tmp_path_factory.mktemp("ray")
+    # As for a local Ray: on a loaded machine a raylet may give up on its own agents.
+    for _ in range(4):
+        temp = tmp_path_factory.mktemp("ray")
+        process, address = start_head(temp)
+        try:
+            if started(process, temp / "head.log"):
+                yield Head(process, address, temp)
+                return
+        finally:
+            end(process)
+    pytest.fail((temp / "head.log").read_text()[-3000:])
+
+
+def start_head(temp):
     # Ports of its own: agents of another Ray on this machine may hold the usual ones.
     names = (
         *("port", "dashboard-port", "ray-client-server-port", "dashboard-agent-listen-port"),
@@ -60,16 +73,28 @@ def head(tmp_path_factory):
         f"--temp-dir={temp}", "--object-store-memory=200000000", "--disable-usage-stats",
     ]  # fmt: skip
     environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
-    log = (temp / "head.log").open("w")
-    process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-    yield Head(process, f"http://127.0.0.1:{ports['dashboard-port']}", temp)
-    below = psutil.Process(process.pid).children(recursive=True)
-    process.terminate()
-    for child in below:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            child.kill()
+    with (temp / "head.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+    return process, f"http://127.0.0.1:{ports['dashboard-port']}"
+
+
+def started(process, log):
+    """Whether the head runs; False once it has given up."""
+    while process.poll() is None:
+        if "Ray runtime started" in log.read_text():
+            return True
+        time.sleep(0.5)
+    return False
+
+
+def end(process):
+    # Its children first: asked to end itself, a head waits half a minute for them.
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+    process.kill()
     process.wait()
-    log.close()
 
 
 def submit(head, script, config, *options):
@@ -80,12 +105,18 @@ def submit(head, script, config, *options):
         sys.executable, script, "--config", str(config), *options,
     ]  # fmt: skip
     # A head that has just started may not answer, or not have its job agent, yet.
-    not_yet = ("No available agent", "Failed to connect", "Connection refused")
+    not_yet = (
+        "No available agent",
+        "Failed to connect",
+        "Connection refused",
+        "RemoteDisconnected",
+    )
+    patience = time.monotonic() + 300
     while True:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, env=environment, cwd=ROOT
         )
-        if not any(answer in done.stderr for answer in not_yet):
+        if not any(answer in done.stderr for answer in not_yet) or time.monotonic() > patience:
             return done
         assert head.process.poll() is None, (head.folder / "head.log").read_text()[-3000:]
         time.sleep(3)

@@ -65,11 +65,12 @@ def test_no_sweep_holds_a_password():
 
 
 @pytest.mark.usefixtures("local_ray")
-def test_a_machine_too_small_for_a_trial_is_said_at_once(tmp_path):
+@pytest.mark.parametrize("resume", [False, True])  # with nothing to go on with it begins
+def test_a_machine_too_small_for_a_trial_is_said_at_once(tmp_path, resume):
     config = sweep_config()
     config = config.model_copy(update={"config": {**config.config, "worker": {"num_workers": 5}}})
     with pytest.raises(ExecutionError, match="one trial wants 5.5 CPU"):
-        search(small_series(), tmp_path / "run", config)
+        search(small_series(), tmp_path / "run", config, resume=resume)
     assert not (tmp_path / "run").exists()
 
 
@@ -90,10 +91,8 @@ def test_optuna_asha_and_a_budget(tmp_path):
     assert len(result.front) == 1
 
 
-def test_resuming_needs_a_sweep_and_the_same_readings(sweep, tmp_path):
+def test_resuming_needs_the_same_readings(sweep):
     result, _ = sweep
-    with pytest.raises(ArtifactError, match="holds no sweep"):
-        search(small_series(), tmp_path / "nothing", resume=True)
     other = small_series().with_changes(values=small_series().values + 1)
     with pytest.raises(ConfigError, match="not those it was begun with"):
         search(other, result.path, resume=True)
