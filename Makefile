@@ -1,6 +1,7 @@
 # make demo       set up .venv, distil the embedded demo data, evaluate it, write a report
 # make test       set up .venv, run the tests (without the slow ones)
 # make test-all   the slow ones as well
+# make reliability       infra/RELIABILITY.md, from the tests of faults
 # make lint       ruff and mypy
 # make sbom       sbom.json: what is installed, with versions and licences (CycloneDX)
 # make hashes, make licenses       infra/requirements-hashed.txt, infra/licenses.md
@@ -19,7 +20,7 @@ RUNS ?= runs
 # Two processes, a file of tests at a time: many tests wait for Ray, MLflow or a browser.
 SIDE_BY_SIDE ?= --numprocesses 2 --dist loadfile
 
-.PHONY: install demo test test-all lint format sbom hashes licenses clean
+.PHONY: install demo test test-all reliability lint format sbom hashes licenses clean
 
 install: $(VENV)/installed
 
@@ -44,6 +45,9 @@ test: install
 
 test-all: install
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+reliability: install
+	$(BIN)/python -m pytest --reliability infra/RELIABILITY.md $(SIDE_BY_SIDE)
 
 lint: install
 	$(BIN)/ruff format --check .

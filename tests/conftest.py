@@ -47,11 +47,11 @@ from stemdist_ray.distillation.task import ClusteredData, ShardTask
 from stemdist_ray.distillation.teacher import train_teacher
 from stemdist_ray.distillation.validation import real_data
 from stemdist_ray.execution.serial import SerialExecutor
-from stemdist_ray.execution.session import start_local_ray
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase, fit_base
 from stemdist_ray.pipeline import distill
 from stemdist_ray.progress import SilentReporter
 from stemdist_ray.training.work import DistilledWindows
+from tests.reliability.plugin import pytest_addoption, pytest_configure  # noqa: F401 - hooks
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -177,6 +177,8 @@ def rng() -> np.random.Generator:
 def local_ray() -> Iterator[None]:
     """One local Ray for all tests that need one."""
     import ray
+
+    from stemdist_ray.execution.session import start_local_ray  # Ray may not be installed
 
     start_local_ray(4, object_store_memory=200 * 2**20, log_to_driver=False)
     yield

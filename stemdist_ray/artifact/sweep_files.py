@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 SETTINGS, RESULTS, BEST = "sweep.json", "results.json", "best"
+RESULTS_VERSION = 1  # releases before wrote none, and did not seal the file
 
 
 def is_sweep(folder: Path) -> bool:

@@ -137,6 +137,12 @@ class MatchingConfig(Section):
     synthetic_batch: Positive | None = Field(
         None, description="synthetic windows per matching step; null = all of them"
     )
+    memory_budget: ByteSize = Field(
+        ByteSize(2 * 2**30),
+        description="memory of a task for derivatives, e.g. 2GiB; where the steps that are "
+        "differentiated through do not fit, each is computed again when its turn comes, and "
+        "windows are cut into pieces: the same up to rounding, about half as fast",
+    )
     learning_rate: Rate = Field(5e-3, description="Adam rate on the synthetic data")
     learn_targets: bool = Field(True, description="learn the target windows as well as the inputs")
     unroll_steps: Positive = Field(

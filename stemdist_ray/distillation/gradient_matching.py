@@ -6,10 +6,18 @@ Source: STemDist (arXiv:2603.10410), subset-based granular distillation.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from stemdist_ray.distillation.pieces import (
+    Loss,
+    pulled_back,
+    random_state,
+    replayed,
+    summed_gradient,
+)
 from stemdist_ray.distillation.task import ClusteredData, ShardTask
 from stemdist_ray.distillation.workspace import Workspace
 
@@ -48,6 +56,22 @@ class GradientMatching(Workspace):
         self.optimizer = torch.optim.Adam(
             self.parameters, lr=task.matching.inner_learning_rate, fused=True
         )
+        self.piece = self._plan()
+
+    def _plan(self) -> int | None:
+        """Windows at a time, None where the graph of a whole subset fits."""
+        wanted, windows = self.task.matching.synthetic_batch, len(self.synthetic.x)
+        count = -(-len(self.task.locations) // self.num_subsets)
+        subset = torch.arange(count)
+        x, y = self.synthetic.x[:, :, subset].requires_grad_(), self.synthetic.y[:, :, subset]
+
+        def graph_of(few: int) -> object:
+            loss = self.synthetic_loss(self.model, subset, x, y, torch.arange(few))
+            return torch.autograd.grad(
+                loss, self.parameters, create_graph=True, materialize_grads=True
+            )
+
+        return self.planned(graph_of, min(wanted or windows, windows), count, 1)
 
     def matching_step(self) -> Tensor:
         """Match the gradients of every subset once."""
@@ -65,11 +89,27 @@ class GradientMatching(Workspace):
         matching = self.task.matching
         x = self.synthetic.x[:, :, subset].requires_grad_()
         y = self.synthetic.y[:, :, subset].requires_grad_(matching.learn_targets)
-        loss = self.synthetic_loss(self.model, subset, x, y)
-        have = torch.autograd.grad(loss, self.parameters, create_graph=True, materialize_grads=True)
-        distance = gradient_distance(wanted, have)
-        learned = {"x": x, "y": y} if matching.learn_targets else {"x": x}
-        gradients = torch.autograd.grad(distance, list(learned.values()))
+        rows, learned = (
+            self.draw_synthetic(),
+            {"x": x, "y": y} if matching.learn_targets else {"x": x},
+        )
+        if self.piece is None:
+            loss = self.synthetic_loss(self.model, subset, x, y, rows)
+            have = torch.autograd.grad(
+                loss, self.parameters, create_graph=True, materialize_grads=True
+            )
+            distance = gradient_distance(wanted, have)
+            gradients = list(torch.autograd.grad(distance, list(learned.values())))
+        else:
+            pieces = self.synthetic_pieces(self.model, subset, x, y, rows, self.piece)
+            random = random_state(self.device)
+            have = summed_gradient(pieces, self.parameters)
+            for gradient in have:
+                gradient.requires_grad_()
+            distance = gradient_distance(wanted, have)
+            towards = torch.autograd.grad(distance, have, materialize_grads=True)
+            with replayed(random, self.device, self.model):
+                gradients = pulled_back(pieces, self.parameters, towards, list(learned.values()))
         self.synthetic.adam_step(
             subset, dict(zip(learned, gradients, strict=True)), matching.learning_rate
         )
@@ -77,15 +117,19 @@ class GradientMatching(Workspace):
 
     def train_surrogate(self) -> None:
         """Take ``inner_epochs`` epochs of K subset steps, on synthetic or on real data."""
-        matching, synthetic = self.task.matching, self.synthetic
         self.model.train()
-        for _ in range(matching.inner_epochs):
+        for _ in range(self.task.matching.inner_epochs):
             for subset in self.subsets():
-                if matching.inner_data == "synthetic":
-                    x, y = synthetic.x[:, :, subset], synthetic.y[:, :, subset]
-                    loss = self.synthetic_loss(self.model, subset, x, y)
-                else:
-                    loss = self.real_loss(self.model, subset, self.draw_real(len(synthetic.x)))
                 self.optimizer.zero_grad()
-                torch.autograd.backward(loss)
+                for piece in self._training_pieces(subset):
+                    torch.autograd.backward(piece())
                 self.optimizer.step()
+
+    def _training_pieces(self, subset: Tensor) -> list[Loss]:
+        synthetic = self.synthetic
+        if self.task.matching.inner_data == "real":
+            starts = self.draw_real(len(synthetic.x))
+            return [partial(self.real_loss, self.model, subset, starts)]
+        x, y = synthetic.x[:, :, subset], synthetic.y[:, :, subset]
+        size = self.piece or len(synthetic.x)
+        return self.synthetic_pieces(self.model, subset, x, y, self.draw_synthetic(), size)

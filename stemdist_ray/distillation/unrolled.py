@@ -13,57 +13,43 @@ location subsets and loss weights are STemDist's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from stemdist_ray.distillation.pieces import (
+    Loss,
+    pulled_back,
+    random_state,
+    replayed,
+    summed_gradient,
+)
 from stemdist_ray.distillation.task import ClusteredData, ShardTask
-from stemdist_ray.distillation.workspace import BETA_1, BETA_2, EPSILON, Forward, Workspace
+from stemdist_ray.distillation.trajectory import AdamTrajectory
+from stemdist_ray.distillation.workspace import Forward, Workspace
 from stemdist_ray.training.losses import weighted_loss
 
 
 @dataclass(frozen=True)
-class AdamTrajectory:
-    """A point on the surrogate's training: all weights as one vector, with Adam's moments.
+class Unrolled:
+    """One unrolled step, with all that it takes to compute it again.
 
     Args:
-        weights: (P,) all parameters, flattened.
-        first: (P,) first moment.
-        second: (P,) second moment; never part of a graph, see :meth:`step`.
-        count: Steps taken.
+        before: Where it began.
+        after: Where it ended.
+        subset: (n,) locations.
+        rows: Synthetic windows.
+        random: State of torch's generators when it began.
     """
 
-    weights: Tensor
-    first: Tensor
-    second: Tensor
-    count: int
-
-    @classmethod
-    def begin(cls, weights: Tensor) -> AdamTrajectory:
-        """Start from given weights."""
-        zero = torch.zeros_like(weights)
-        return cls(weights, zero, zero.clone(), 0)
-
-    def step(self, gradient: Tensor, learning_rate: float) -> AdamTrajectory:
-        """Take one Adam step that can be differentiated through.
-
-        The second moment is held constant in the derivative: its square root has an unbounded
-        slope at zero, and it changes slowly.
-        """
-        count = self.count + 1
-        first = self.first.lerp(gradient, 1 - BETA_1)
-        second = self.second.lerp(gradient.detach().square(), 1 - BETA_2)
-        scale = (second / (1 - BETA_2**count)).sqrt() + EPSILON
-        weights = self.weights - learning_rate / (1 - BETA_1**count) * first / scale
-        return AdamTrajectory(weights, first, second, count)
-
-    def detached(self) -> AdamTrajectory:
-        """The same point without its history."""
-        return AdamTrajectory(
-            self.weights.detach().requires_grad_(), self.first.detach(), self.second, self.count
-        )
+    before: AdamTrajectory
+    after: AdamTrajectory
+    subset: Tensor
+    rows: Tensor | slice
+    random: Sequence[Tensor]
 
 
 class UnrolledTraining(Workspace):
@@ -80,27 +66,109 @@ class UnrolledTraining(Workspace):
         # one matching step to the next, so that every location is visited.
         self.queue: list[Tensor] = []
         self.visited: list[Tensor] = []
+        self.piece = self._plan()
         age = int(self.rng.integers(task.matching.oldest + 1)) if task.matching.oldest else 0
-        x, y = self.synthetic.x, self.synthetic.y
-        self.point = self._unroll(self.point, x, y, age, differentiable=False)
+        self.point = self._train(self.point, age)
 
     def matching_step(self) -> Tensor:
         """Unroll from the current point, update the synthetic data, move on."""
         matching = self.task.matching
-        x = self.synthetic.x.clone().requires_grad_()
-        y = self.synthetic.y.clone().requires_grad_(matching.learn_targets)
         self.visited = []
-        point = self._unroll(self.point, x, y, matching.unroll_steps, differentiable=True)
-        self.model.eval()
-        loss = self._real_loss(self._forward_at(point.weights))
-        learned = {"x": x, "y": y} if matching.learn_targets else {"x": x}
-        gradients = torch.autograd.grad(loss, list(learned.values()))
+        loss, point, gradients = self._whole() if self.piece is None else self._again(self.piece)
         # Locations that took no part have no gradient; momentum alone must not move them.
         moved = torch.unique(torch.cat(self.visited))
-        own = {name: g[:, :, moved] for name, g in zip(learned, gradients, strict=True)}
+        own = {name: gradient[:, :, moved] for name, gradient in gradients.items()}
         self.synthetic.adam_step(moved, own, matching.learning_rate)
         self.point = point.detached()
         return loss.detach()
+
+    def train_surrogate(self) -> None:
+        """Take ``inner_epochs`` further epochs of K subset steps without unrolling them."""
+        self.point = self._train(self.point, self.task.matching.inner_epochs * self.num_subsets)
+
+    def _learned(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        return {"x": x, "y": y} if self.task.matching.learn_targets else {"x": x}
+
+    def _whole(self) -> tuple[Tensor, AdamTrajectory, dict[str, Tensor]]:
+        """The loss, where the training ended, and gradients: one graph of all unrolled steps."""
+        x, y = self.synthetic.x.clone().requires_grad_(), self.synthetic.y.clone()
+        learned = self._learned(x, y.requires_grad_(self.task.matching.learn_targets))
+        point = self._unroll(self.point, x, y, self.task.matching.unroll_steps)
+        self.model.eval()
+        loss = self._real_loss(self._forward_at(point.weights))
+        gradients = torch.autograd.grad(loss, list(learned.values()))
+        return loss, point, dict(zip(learned, gradients, strict=True))
+
+    def _again(self, size: int) -> tuple[Tensor, AdamTrajectory, dict[str, Tensor]]:
+        """What :meth:`_whole` returns; each step is computed again when its turn comes.
+
+        Args:
+            size: Windows at a time.
+        """
+        rate = self.task.matching.inner_learning_rate
+        steps, point = [], self.point
+        self.model.train()
+        for _ in range(self.task.matching.unroll_steps):
+            subset, rows = self._next_subset(self.queue), self.draw_synthetic()
+            self.visited.append(subset)
+            random = random_state(self.device)
+            (gradient,) = summed_gradient(
+                self._pieces(point, subset, *self._slices(subset), rows, size), [point.weights]
+            )
+            after = point.step(gradient, rate).detached()
+            steps.append(Unrolled(point, after, subset, rows, random))
+            point = after
+        self.model.eval()
+        loss = self._real_loss(self._forward_at(point.weights))
+        (weights,) = torch.autograd.grad(loss, point.weights)
+        self.model.train()
+        return loss, point, self._back_through(steps, weights, size)
+
+    def _back_through(
+        self, steps: Sequence[Unrolled], weights: Tensor, size: int
+    ) -> dict[str, Tensor]:
+        """Carry the derivative of a loss back through unrolled steps, the last one first.
+
+        Args:
+            steps: In order.
+            weights: (P,) derivative with respect to the weights after the last one.
+            size: Windows at a time.
+        """
+        total = {n: torch.zeros_like(t) for n, t in self._learned(*self._tensors()).items()}
+        first, rate = torch.zeros_like(weights), self.task.matching.inner_learning_rate
+        for step in reversed(steps):
+            gradient, first = step.after.pull_back(step.before, weights, first, rate)
+            x, y = self._slices(step.subset)
+            learned = self._learned(x.requires_grad_(), y.requires_grad_())
+            pieces = self._pieces(step.before, step.subset, x, y, step.rows, size)
+            with replayed(step.random, self.device, self.model):
+                of_weights, *parts = pulled_back(
+                    pieces,
+                    [step.before.weights],
+                    [gradient],
+                    [step.before.weights, *learned.values()],
+                )
+            weights = weights + of_weights
+            for name, part in zip(learned, parts, strict=True):
+                total[name][:, :, step.subset] += part
+        return total
+
+    def _tensors(self) -> tuple[Tensor, Tensor]:
+        return self.synthetic.x, self.synthetic.y
+
+    def _slices(self, subset: Tensor) -> tuple[Tensor, Tensor]:
+        return self.synthetic.x[:, :, subset], self.synthetic.y[:, :, subset]
+
+    def _pieces(
+        self,
+        point: AdamTrajectory,
+        subset: Tensor,
+        x: Tensor,
+        y: Tensor,
+        rows: Tensor | slice,
+        size: int,
+    ) -> list[Loss]:
+        return self.synthetic_pieces(self._forward_at(point.weights), subset, x, y, rows, size)
 
     def _real_loss(self, forward: Forward) -> Tensor:
         """How far the surrogate is from what is wanted on real windows."""
@@ -113,32 +181,58 @@ class UnrolledTraining(Workspace):
         losses = [self.real_loss(forward, subset, starts) for subset in self.subsets()]
         return torch.stack(losses).mean()
 
-    def train_surrogate(self) -> None:
-        """Take ``inner_epochs`` further epochs of K subset steps without unrolling them."""
-        matching = self.task.matching
-        steps = matching.inner_epochs * self.num_subsets
-        x, y = self.synthetic.x, self.synthetic.y
-        self.point = self._unroll(self.point, x, y, steps, differentiable=False)
-
-    def _unroll(
-        self, point: AdamTrajectory, x: Tensor, y: Tensor, steps: int, differentiable: bool
-    ) -> AdamTrajectory:
+    def _unroll(self, point: AdamTrajectory, x: Tensor, y: Tensor, steps: int) -> AdamTrajectory:
+        """Take steps on subsets in turn, with their graph."""
         self.model.train()
-        # Only differentiable steps visit: others have passes of their own.
-        queue = self.queue if differentiable else []
         for _ in range(steps):
-            if not queue:
-                queue.extend(self.subsets())
-            subset = queue.pop()
-            if differentiable:
-                self.visited.append(subset)
-            forward = self._forward_at(point.weights)
-            loss = self.synthetic_loss(forward, subset, x[:, :, subset], y[:, :, subset])
-            (gradient,) = torch.autograd.grad(loss, point.weights, create_graph=differentiable)
+            subset = self._next_subset(self.queue)
+            self.visited.append(subset)
+            loss = self.synthetic_loss(
+                self._forward_at(point.weights),
+                subset,
+                x[:, :, subset],
+                y[:, :, subset],
+                self.draw_synthetic(),
+            )
+            (gradient,) = torch.autograd.grad(loss, point.weights, create_graph=True)
             point = point.step(gradient, self.task.matching.inner_learning_rate)
-            if not differentiable:
-                point = point.detached()
         return point
+
+    def _train(self, point: AdamTrajectory, steps: int) -> AdamTrajectory:
+        """Take steps on subsets in turn, without a graph, in passes of their own."""
+        queue: list[Tensor] = []
+        self.model.train()
+        for _ in range(steps):
+            subset, rows = self._next_subset(queue), self.draw_synthetic()
+            size = self.piece or len(self.synthetic.x)
+            pieces = self._pieces(point, subset, *self._slices(subset), rows, size)
+            (gradient,) = summed_gradient(pieces, [point.weights])
+            point = point.step(gradient, self.task.matching.inner_learning_rate).detached()
+        return point
+
+    def _next_subset(self, queue: list[Tensor]) -> Tensor:
+        if not queue:
+            queue.extend(self.subsets())
+        return queue.pop()
+
+    def _plan(self) -> int | None:
+        """Windows at a time, None where the graph of all unrolled steps fits."""
+        matching, windows = self.task.matching, len(self.synthetic.x)
+        if matching.synthetic_batch is not None:
+            windows = min(windows, matching.synthetic_batch)
+        # The largest subset; subsets of one shard differ by one location at most.
+        count = -(-len(self.task.locations) // self.num_subsets)
+        subset = torch.arange(count)
+
+        x, y = self._slices(subset)
+        x.requires_grad_()
+
+        def graph_of(few: int) -> object:
+            forward, rows = self._forward_at(self.point.weights), torch.arange(few)
+            loss = self.synthetic_loss(forward, subset, x, y, rows)
+            return torch.autograd.grad(loss, self.point.weights, create_graph=True)
+
+        return self.planned(graph_of, windows, count, matching.unroll_steps)
 
     def _forward_at(self, weights: Tensor) -> Forward:
         """Return the surrogate with other weights, a (P,) vector."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ import torch
 from torch import Tensor
 
 from stemdist_ray.config import MatchingConfig
+from stemdist_ray.distillation.pieces import Loss, random_state, replayed
+from stemdist_ray.distillation.shard_memory import MEASURED, StepMemory, windows_per_piece
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.distillation.task import ClusteredData, ShardTask
 from stemdist_ray.errors import ConfigError
@@ -27,6 +30,9 @@ from stemdist_ray.training.partition import random_partition
 from stemdist_ray.training.steps import mean_window_of
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
+# The graph of a gradient keeps up to seven times what the forecasters say that a forward pass
+# does; tasks that fit by more than that need not be measured.
+_SURELY = 16
 
 Forward = Callable[[Tensor, Tensor], Tensor]
 """(W, L, N, F) inputs and (N, L, F) mean windows to (W, H, N) forecasts."""
@@ -215,7 +221,9 @@ class Workspace(ABC):
             wanted = torch.stack([m.eval()(batch.x, mean_window) for m in self.teachers]).mean(0)
         return RealSample(batch.x, wanted, mean_window, None)
 
-    def synthetic_loss(self, forward: Forward, subset: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    def synthetic_loss(
+        self, forward: Forward, subset: Tensor, x: Tensor, y: Tensor, rows: Tensor | slice
+    ) -> Tensor:
         """Weighted loss on synthetic windows of a subset.
 
         Args:
@@ -223,12 +231,57 @@ class Workspace(ABC):
             subset: (n,) positions, for the weights.
             x: (W, L, n, F) synthetic inputs of the subset, without calendar.
             y: (W, H, n) synthetic targets of the subset.
+            rows: Windows that the loss is of, from :meth:`draw_synthetic`.
         """
-        rows = self.draw_synthetic()
         inputs = self._with_calendar(x)
         forecast = forward(inputs[rows], mean_window_of(inputs))
         target = self._residual(subset, x, y)[rows]
         return weighted_loss(forecast, target, location_weights(self.cluster_size[subset]))
+
+    def synthetic_pieces(
+        self,
+        forward: Forward,
+        subset: Tensor,
+        x: Tensor,
+        y: Tensor,
+        rows: Tensor | slice,
+        size: int,
+    ) -> list[Loss]:
+        """The loss of :meth:`synthetic_loss` as a sum over pieces of ``size`` windows."""
+        if size >= (len(x) if isinstance(rows, slice) else len(rows)):
+            return [partial(self.synthetic_loss, forward, subset, x, y, rows)]
+        if isinstance(rows, slice):
+            rows = torch.arange(len(x))
+
+        def piece(some: Tensor) -> Tensor:
+            return self.synthetic_loss(forward, subset, x, y, some) * (len(some) / len(rows))
+
+        return [partial(piece, some) for some in torch.split(rows, size)]
+
+    def planned(
+        self, graph_of: Callable[[int], object], windows: int, locations: int, steps: int
+    ) -> int | None:
+        """Into how many windows steps have to be cut to keep within ``matching.memory_budget``.
+
+        Args:
+            graph_of: Makes the graph of one differentiable step on a number of windows.
+            windows: Of a whole step.
+            locations: Of a step.
+            steps: That are differentiated through together.
+
+        Returns:
+            See :func:`windows_per_piece`.
+
+        Raises:
+            ConfigError: Not even one window fits.
+        """
+        budget, model = self.task.matching.memory_budget, self.model.train()
+        rough = _SURELY * 4 * model.activation_floats() * windows * locations * steps
+        if rough <= budget or windows < MEASURED:
+            return None
+        with replayed(random_state(self.device), self.device, model):
+            step = StepMemory.measure(graph_of, self.device)
+        return windows_per_piece(step, windows, locations, steps, budget)
 
     def _with_calendar(self, x: Tensor) -> Tensor:
         """Join the calendar, which is known, to inputs that are learned."""

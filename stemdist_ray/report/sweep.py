@@ -11,9 +11,28 @@ from stemdist_ray.artifact.sweep_files import BEST, RESULTS
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.report import sweep_figures
 from stemdist_ray.report.html import render, run_view, save_pictures
-from stemdist_ray.system.files import read_json, write_text
+from stemdist_ray.system.files import write_text
+from stemdist_ray.system.seal import read_sealed
 
+_WHAT_TO_DO = "restore it, or write it again with stemdist tune --resume"
 _COSTS = ("windows", "locations", "KiB", "train s", "distil s", "validation", "test")
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """Read what a finished sweep found.
+
+    Args:
+        folder: Of the sweep.
+
+    Raises:
+        ArtifactError: The sweep is not finished, or the file is damaged.
+    """
+    try:
+        return read_sealed(folder / RESULTS, _WHAT_TO_DO, unsealed=(None,))
+    except FileNotFoundError:
+        raise ArtifactError(
+            f"{folder}: the sweep is not finished; go on with stemdist tune and resume=True"
+        ) from None
 
 
 def write_sweep_report(folder: Path, output: Path | None = None) -> Path:
@@ -26,17 +45,13 @@ def write_sweep_report(folder: Path, output: Path | None = None) -> Path:
     Raises:
         ArtifactError: The sweep is not finished, or a file is damaged.
     """
-    if not (folder / RESULTS).exists():
-        raise ArtifactError(
-            f"{folder}: the sweep is not finished; go on with stemdist tune and resume=True"
-        )
+    tree = read_results(folder)
     try:
-        tree = read_json(folder / RESULTS)
         trials, inside = tree["trials"], set(tree["front"])
         by_id = {t["id"]: t for t in trials}
         best_number = by_id[tree["best"]]["number"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{folder / RESULTS} is damaged: {error!r}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{folder / RESULTS} is damaged: {error!r}; {_WHAT_TO_DO}") from error
     pictures = [
         sweep_figures.front(trials, inside, tree["objectives"]),
         sweep_figures.ratios(trials, inside),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stemdist_ray.artifact.generation import MANIFEST
+from stemdist_ray.artifact.sweep_files import RESULTS_VERSION
 from stemdist_ray.config import DistillConfig, merge_layers
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.pipeline.evaluate_job import evaluate
@@ -19,7 +20,8 @@ from stemdist_ray.sweeps.pareto import pareto_front, spread
 from stemdist_ray.sweeps.records import SweepStore, TrialRecord
 from stemdist_ray.sweeps.space import Point
 from stemdist_ray.system.environment import hardware, package_versions
-from stemdist_ray.system.files import replacing_folder, write_csv, write_json
+from stemdist_ray.system.files import replacing_folder, write_csv
+from stemdist_ray.system.seal import write_sealed
 from stemdist_ray.tracking.base_class import Tracker
 
 
@@ -127,9 +129,10 @@ def _write(
             dirs_exist_ok=True,
             ignore=shutil.ignore_patterns("checkpoint", "stale", "figures", "report.html"),
         )
-    write_json(
+    write_sealed(
         store.results,
         {
+            "version": RESULTS_VERSION,
             "source": prepared.description.to_json(),
             "objectives": list(search.objectives),
             "best": result.best.id,

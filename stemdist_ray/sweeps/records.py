@@ -13,10 +13,13 @@ from pydantic import ConfigDict, TypeAdapter
 
 from stemdist_ray.artifact.sweep_files import BEST, RESULTS, SETTINGS
 from stemdist_ray.errors import ArtifactError
-from stemdist_ray.system.files import read_json, write_json
+from stemdist_ray.system.seal import FILES, OWN, read_sealed, write_sealed
 
 Status = Literal["running", "finished", "stopped", "failed"]
-SETTINGS_VERSION = 2
+SETTINGS_VERSION = 3
+_UNSEALED = 2  # sweeps begun with releases that did not seal yet are gone on with
+_RECORD_VERSION = 1
+_WHAT_TO_DO = "restore it, or begin the sweep anew in another folder"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 OBJECTIVES = ("error", "bytes", "train_seconds")
 
@@ -125,11 +128,13 @@ class SweepStore:
                 f"{self.folder} holds no sweep to go on with; leave out resume=True"
             )
         try:
-            tree: dict[str, Any] = read_json(self.settings)
-            version = tree.get("version")
-        except (OSError, ValueError, AttributeError) as error:
-            raise ArtifactError(f"{self.settings} is damaged: {error}") from error
-        if version != SETTINGS_VERSION:
+            # Any earlier version may be without a seal: what is wrong with it is its version.
+            before = range(SETTINGS_VERSION)
+            tree = read_sealed(self.settings, _WHAT_TO_DO, unsealed=(None, *before))
+        except FileNotFoundError as error:
+            raise ArtifactError(f"{self.settings} is gone; {_WHAT_TO_DO}") from error
+        version = tree.get("version")
+        if version not in (_UNSEALED, SETTINGS_VERSION):
             raise ArtifactError(
                 f"{self.settings} has version {version}, expected {SETTINGS_VERSION}: the sweep "
                 "was begun with another release of stemdist_ray; begin anew in another folder"
@@ -138,11 +143,12 @@ class SweepStore:
 
     def write_settings(self, tree: dict[str, Any]) -> None:
         """Write what :meth:`read_settings` reads."""
-        write_json(self.settings, tree)
+        write_sealed(self.settings, tree)
 
     def write(self, record: TrialRecord) -> None:
         """Write what is known of a trial."""
-        write_json(self._records / f"{record.id}.json", asdict(record))
+        tree = {"version": _RECORD_VERSION, **asdict(record)}
+        write_sealed(self._records / f"{record.id}.json", tree)
 
     def records(self) -> list[TrialRecord]:
         """All trials, in the order in which they began.
@@ -152,8 +158,10 @@ class SweepStore:
         """
         found = []
         for path in sorted(self._records.glob("*.json")):
+            tree = read_sealed(path, _WHAT_TO_DO, unsealed=(None,))
             try:
-                tree = read_json(path)
+                for name in ("version", FILES, OWN):
+                    tree.pop(name, None)
                 # JSON has no word for numbers that are not finite.
                 metrics = tree["metrics"].items()
                 tree["metrics"] = {k: math.nan if v is None else v for k, v in metrics}
@@ -162,8 +170,8 @@ class SweepStore:
                 if record.id != path.stem or not _NAME.fullmatch(record.id):
                     raise ValueError(f"it calls its trial {record.id!r}")
                 found.append(record)
-            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-                raise ArtifactError(f"{path} is damaged: {error}") from error
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise ArtifactError(f"{path} is damaged: {error}; {_WHAT_TO_DO}") from error
         return sorted(found, key=lambda r: r.number)
 
 

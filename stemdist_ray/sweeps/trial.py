@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,7 +27,8 @@ from stemdist_ray.pipeline.distill_job import distill
 from stemdist_ray.pipeline.work import Clusterer
 from stemdist_ray.sweeps.records import SweepStore
 from stemdist_ray.sweeps.space import SearchSpace
-from stemdist_ray.system.files import replacing_file, write_text
+from stemdist_ray.system.files import write_text
+from stemdist_ray.system.seal import read_sealed_bytes, write_sealed_bytes
 
 TRIAL = "trial"  # key of what a trial is told: its name, and its proposal
 
@@ -163,24 +166,41 @@ def stored_clusterings(folder: Path) -> Clusterer:
         key = repr((num_clusters(config, source), config.clustering, config.seed, "medoids"))
         name = hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
         path = folder / f"{name}.npz"
-        if path.exists():
-            with np.load(path, allow_pickle=False) as file:
-                return Clustering(
-                    assignment=file["assignment"],
-                    cluster_size=file["cluster_size"],
-                    inertia=float(file["inertia"]),
-                    medoids=file["medoids"],
-                )
+        with contextlib.suppress(FileNotFoundError):
+            return read_clustering(path)
         found = cluster_source(config, source)
-        assert found.medoids is not None  # a fresh clustering knows them
-        with replacing_file(path) as aside, aside.open("wb") as out:
-            np.savez(
-                out,
-                assignment=found.assignment,
-                cluster_size=found.cluster_size,
-                inertia=np.float64(found.inertia),
-                medoids=found.medoids,
-            )
+        write_clustering(path, found)
         return found
 
     return cluster
+
+
+def read_clustering(path: Path) -> Clustering:
+    """Read what :func:`write_clustering` wrote.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ArtifactError: It is damaged.
+    """
+    content = read_sealed_bytes(path, "delete it, and it is made again", unsealed=b"PK")
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        return Clustering(
+            assignment=file["assignment"],
+            cluster_size=file["cluster_size"],
+            inertia=float(file["inertia"]),
+            medoids=file["medoids"],
+        )
+
+
+def write_clustering(path: Path, found: Clustering) -> None:
+    """Write a fresh clustering, which knows its medoids."""
+    assert found.medoids is not None
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        assignment=found.assignment,
+        cluster_size=found.cluster_size,
+        inertia=np.float64(found.inertia),
+        medoids=found.medoids,
+    )
+    write_sealed_bytes(path, buffer.getbuffer())

@@ -8,6 +8,8 @@ printed as a blob to be reproduced with, and deserves a small test of its own wh
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,19 @@ _COMMON = settings(
 )
 
 
+FOUND: Counter[str] = Counter()  # what became of the inputs of the test that runs
+
+
+@pytest.fixture(autouse=True)
+def told(record_property: Any) -> Iterator[None]:
+    """What became of how many inputs, for the page on reliability."""
+    FOUND.clear()
+    yield
+    if FOUND:
+        parts = ", ".join(f"{count} {what}" for what, count in sorted(FOUND.items()))
+        record_property("tried", f"{FOUND.total()} inputs: {parts}")
+
+
 def is_right_or_refused(write: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         case = write(Path(folder))
@@ -75,6 +90,7 @@ def is_right_or_refused(write: Any) -> None:
             check(series, case.truth)
         if not case.what.startswith(UNBOUNDED):
             assert memory.peak_mib - before < MOST_MIB, case.what
+        FOUND["refused in one line" if line else "read"] += 1
 
 
 @few(150)

@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.distillation.gradient_matching import GradientMatching, gradient_distance
 from stemdist_ray.distillation.shard import run_shard
+from tests.conftest import TINY
 
 
 def test_one_step_reduces_the_distance_at_that_point(clustered, make_task):
@@ -63,3 +67,28 @@ def test_rows_without_gradient_count_one_and_stay_finite():
     assert distance.item() == pytest.approx(2)
     (gradient,) = torch.autograd.grad(distance, learned)
     assert gradient.isfinite().all()
+
+
+def test_windows_in_pieces_give_the_same_updates(clustered, make_task):
+    task = make_task(objective="gradient", steps=2, inner_epochs=1)
+    quiet = ForecasterConfig(name="stid", options={**TINY["forecaster"]["options"], "dropout": 0.0})
+    found = []
+    for size in (None, 2):
+        torch.manual_seed(0)
+        run = GradientMatching(clustered, replace(task, forecaster=quiet))
+        run.piece = size
+        objective = run.matching_step()
+        run.train_surrogate()
+        found.append((float(objective), run.synthetic.to_state(), list(run.model.parameters())))
+    (one, whole, first), (two, cut, second) = found
+    assert two == pytest.approx(one, rel=1e-4)
+    np.testing.assert_allclose(cut.x, whole.x, rtol=1e-3, atol=2e-4)
+    np.testing.assert_allclose(cut.y, whole.y, rtol=1e-3, atol=2e-4)
+    for left, right in zip(first, second, strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-2, atol=1e-3)
+
+
+def test_a_small_budget_is_kept_to(clustered, make_task):
+    torch.manual_seed(0)
+    run = GradientMatching(clustered, make_task(objective="gradient", memory_budget=90_000))
+    assert 1 <= run.piece < len(run.synthetic.x)

@@ -78,7 +78,7 @@ def test_targets_follow_the_inputs_that_the_base_is_made_of(based_data, make_bas
 
     sizes = run.cluster_size[subset]
     weights = (sizes / sizes.mean()).numpy()
-    loss = run.synthetic_loss(nothing, subset, moved, y)
+    loss = run.synthetic_loss(nothing, subset, moved, y, slice(None))
     assert loss.item() == pytest.approx((residual**2 * weights).mean(), rel=1e-4)
     assert torch.autograd.grad(loss, x)[0].abs().max() > 0
 

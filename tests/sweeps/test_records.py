@@ -1,10 +1,12 @@
-import json
 import math
+from dataclasses import asdict
 
 import pytest
 
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.sweeps.records import SETTINGS_VERSION, SweepStore, TrialRecord, with_report
+from stemdist_ray.system.files import write_json
+from stemdist_ray.system.seal import write_sealed
 
 METRICS = {"round": 2.0, "error": 0.5, "bytes": 100.0, "seconds": 1.0}
 
@@ -17,7 +19,7 @@ def test_what_is_written_is_read(tmp_path):
     assert store.records() == [TrialRecord("c", 1, {}, status="failed", reason="no"), second]
     assert not store.exists()
     store.write_settings({"version": SETTINGS_VERSION})
-    assert store.read_settings() == {"version": SETTINGS_VERSION}
+    assert store.read_settings()["version"] == SETTINGS_VERSION
 
 
 def test_a_repeated_round_replaces_what_was_reported(tmp_path):
@@ -49,7 +51,7 @@ def test_damage(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("{", "is damaged"), ("[]", "is damaged"), ('{"version": 1}', "has version 1, expected 2")],
+    [("{", "is damaged"), ("[]", "is damaged"), ('{"version": 1}', "has version 1, expected 3")],
 )
 def test_damaged_or_old_settings(tmp_path, text, words):
     (tmp_path / "sweep.json").write_text(text)
@@ -58,13 +60,31 @@ def test_damaged_or_old_settings(tmp_path, text, words):
 
 
 @pytest.mark.parametrize("change", [{"id": "../../x"}, {"id": "b"}, {"number": "first"}, {"x": 1}])
-def test_records_of_other_trials_and_strange_ones_are_refused(tmp_path, change):
+@pytest.mark.parametrize("sealed", [True, False])  # as of earlier releases
+def test_records_of_other_trials_and_strange_ones_are_refused(tmp_path, change, sealed):
     store = SweepStore(tmp_path)
-    store.write(TrialRecord("a", 1, {}))
-    path = tmp_path / "records" / "a.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    tree = {**asdict(TrialRecord("a", 1, {})), **change}
+    if sealed:
+        write_sealed(tmp_path / "records" / "a.json", {"version": 1, **tree})
+    else:
+        write_json(tmp_path / "records" / "a.json", tree)
     with pytest.raises(ArtifactError, match="is damaged"):
         store.records()
+
+
+def test_sweeps_of_earlier_releases_are_gone_on_with(tmp_path):
+    write_json(tmp_path / "sweep.json", {"version": 2, "sweep": {}})
+    write_json(tmp_path / "records" / "a.json", asdict(TrialRecord("a", 1, {})))
+    store = SweepStore(tmp_path)
+    assert store.read_settings()["version"] == 2
+    assert [record.id for record in store.records()] == ["a"]
+
+
+def test_settings_that_went_meanwhile(tmp_path, monkeypatch):
+    store = SweepStore(tmp_path)
+    monkeypatch.setattr(SweepStore, "exists", lambda self: True)
+    with pytest.raises(ArtifactError, match=r"sweep\.json is gone"):
+        store.read_settings()
 
 
 def test_numbers_that_are_not_finite_come_back(tmp_path):
