@@ -2,6 +2,7 @@
 
 python jobs/benchmark.py kernels --json kernels.json
 python jobs/benchmark.py round --json round.json
+python jobs/benchmark.py step --windows 60 --windows 960 --json step.json
 python jobs/benchmark.py clustering --year --json clustering.json
 python jobs/benchmark.py base --json base.json
 python jobs/benchmark.py datasets --data DIR
@@ -55,6 +56,15 @@ def _parse() -> argparse.Namespace:
     one_round.set_defaults(run=_round)
     one_round.add_argument("--repeats", type=int, default=3, help="turns (default 3)")
     one_round.add_argument("--source", help="distil this instead of 2,352 simulated locations")
+    step = commands.add_parser("step", help="one matching step: operators, waits, memory")
+    step.set_defaults(run=_step)
+    step.add_argument("--windows", type=int, action="append", help="repeatable (default 42)")
+    step.add_argument("--locations", type=int, default=160, help="(default 160)")
+    step.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
+    step.add_argument("--repeats", type=int, default=5, help="steps that are timed (default 5)")
+    step.add_argument(
+        "--set", action="append", default=[], dest="settings", help="NAME=VALUE, may be repeated"
+    )
     clustering = commands.add_parser("clustering", help="raw series against flattened windows")
     clustering.set_defaults(run=_clustering)
     clustering.add_argument(
@@ -81,7 +91,7 @@ def _parse() -> argparse.Namespace:
     variants.add_argument("--out", type=Path, default=RESULTS, help=f"folder (default {RESULTS})")
     tables = commands.add_parser("tables", help="make the tables of jobs/README.md anew")
     tables.set_defaults(run=_tables)
-    for command in (kernels, one_round, clustering, base):
+    for command in (kernels, one_round, step, clustering, base):
         command.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
@@ -107,6 +117,20 @@ def _round(args: argparse.Namespace) -> None:
     run_round_command(
         reference=REFERENCE,
         source=args.source,
+        repeats=args.repeats,
+        json_file=args.json,
+        command=_command_line(),
+    )
+
+
+def _step(args: argparse.Namespace) -> None:
+    from jobs.benchmarks.matching_step import run_step_command
+
+    run_step_command(
+        windows=args.windows or [42],
+        locations=args.locations,
+        settings=args.settings,
+        device=args.device,
         repeats=args.repeats,
         json_file=args.json,
         command=_command_line(),

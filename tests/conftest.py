@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 # Before torch and Ray are imported: no spinning threads, no open or half-open local Ray.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -165,6 +167,24 @@ TINY = {
     "worker": {"num_workers": 0},
     "tracking": {"enabled": False},
 }
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give processes whole files, and all files that use the session's Ray to one of them.
+
+    Two Rays that start at once are too much for a small machine: a raylet gives up on its agents
+    after 15 seconds. And what sessions share is made once.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            shared = re.search(r"local_ray|\bsweep[,)]", (ROOT / file).read_text())
+            return "ray" if shared else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture

@@ -13,7 +13,10 @@ from tests.reference.derivatives import derivatives
 
 GPU = "cuda"
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"),
+]
 
 
 @pytest.mark.parametrize("locations", [12, 300])  # the second one beyond MTGNN's dense graphs

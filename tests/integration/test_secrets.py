@@ -74,6 +74,7 @@ def settings(**more):
     return {**{k: v for k, v in TINY.items() if k != "tracking"}, **more}
 
 
+@pytest.mark.slow  # some ten processes
 def test_by_flag_through_a_whole_life(place, uri, tmp_path):
     (place / "c.yaml").write_text(yaml.safe_dump(settings()))
     flag = ("--tracking-uri", uri)

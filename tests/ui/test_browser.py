@@ -187,6 +187,7 @@ def mlflow_ui(tmp_path):
         process.wait()
 
 
+@pytest.mark.slow  # a server, and a page that asks it many things
 def test_a_sweep_in_the_mlflow_ui(browser, mlflow_ui):
     address, child = mlflow_ui
 

@@ -41,7 +41,7 @@ def arrow_frames(path: Path, options: ReadConfig, budget: MemoryBudget) -> Itera
         budget.check(path, _HELD * table.nbytes)
         table.validate(full=True)  # text that is none would be met much later
         frame = table.to_pandas()
-    except (*UNREADABLE, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: cannot be read as Arrow: {in_a_line(error)}") from error
     yield frame
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tokenize import TokenError
 
 import pandas as pd
+import pyarrow as pa
 
 from stemdist_ray.config import ReadConfig
 from stemdist_ray.data.readers.text import COMPRESSED, inner_ending
@@ -21,6 +22,7 @@ UNREADABLE = (
     *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError),
     *(OSError, RuntimeError, SyntaxError, SystemError, TypeError, ValueError, TokenError),
     struct.error,
+    pa.ArrowException,  # without a built-in class where text is no text
 )
 """What libraries raise on bytes that they did not expect; most have no error of their own."""
 _ALL_FORMATS = frozenset({"resample"})  # for any series with time stamps

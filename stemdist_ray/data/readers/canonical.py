@@ -84,7 +84,7 @@ def _parts(
                 name=meta["name"],
                 part_of_more=block_bytes is not None,
             )
-    except (*UNREADABLE, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: damaged folder: {in_a_line(error)}") from error
 
 

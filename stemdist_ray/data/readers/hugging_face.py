@@ -49,7 +49,7 @@ def read_saved_dataset(
     tables = [_table(path / name) for name in _files(path)]
     try:
         table = pa.concat_tables(tables).to_pandas()
-    except (*UNREADABLE, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: {in_a_line(error)}") from error
     return frame_to_series(table, path, options, budget)
 
@@ -77,7 +77,7 @@ def _table(file: Path) -> pa.Table:
             table = reader.read_all()
             table.validate(full=True)  # text that is none would be met much later
             return table
-    except (*UNREADABLE, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise DataError(f"{file}: cannot be read as Arrow: {in_a_line(error)}") from error
 
 

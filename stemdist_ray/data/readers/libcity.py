@@ -144,7 +144,7 @@ def _table(path: Path, header: list[str], text: tuple[str, ...], wanted: list[st
                 null_values=["", "NA", "N/A", "NaN", "nan", "null", "None"],
             ),
         )
-    except (*UNREADABLE, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: cannot be read as an atomic file: {in_a_line(error)}") from error
     if not len(table):
         raise DataError(f"{path}: the table has no rows")

@@ -53,7 +53,7 @@ def parquet_frames(path: Path, options: ReadConfig, budget: MemoryBudget) -> Ite
             table = stored.to_pandas()
         except TypeError:  # of what pandas says of the types of column names
             table = stored.to_pandas(ignore_metadata=True)
-    except (*UNREADABLE, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: cannot be read as Parquet: {in_a_line(error)}") from error
     yield table
 
@@ -82,7 +82,7 @@ def stream_parquet(
                 yield wide_to_series(frame, path, options, part_of_more=True)
         else:
             yield from _long_blocks(file, chain([first], frames), layout, path, options)
-    except (*UNREADABLE, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: cannot be read as Parquet: {in_a_line(error)}") from error
 
 

@@ -32,3 +32,17 @@ def test_an_array_that_cannot_be_opened_is_not_left_out(tmp_path):
     (tmp_path / "x.zarr" / "b" / ".zattrs").unlink()
     with pytest.raises(DataError, match="cannot be read as Zarr"):
         read_series(tmp_path / "x.zarr")
+
+
+def test_names_that_are_no_text(tmp_path):
+    data = xr.Dataset({"v": (("time", "station"), np.ones((4, 2)))}, coords={"station": ["a", "b"]})
+    data.to_zarr(
+        tmp_path / "x.zarr",
+        zarr_format=2,
+        consolidated=False,
+        encoding={"station": {"compressor": None}},
+    )
+    (chunk,) = (tmp_path / "x.zarr" / "station").glob("0")
+    chunk.write_bytes(b"\xff" * len(chunk.read_bytes()))
+    with pytest.raises(DataError, match="cannot be read as Zarr"):
+        read_series(tmp_path / "x.zarr")
