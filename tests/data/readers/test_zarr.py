@@ -40,7 +40,7 @@ def test_names_that_are_no_text(tmp_path):
         tmp_path / "x.zarr",
         zarr_format=2,
         consolidated=False,
-        encoding={"station": {"compressor": None}},
+        encoding={"station": {"compressors": None}},
     )
     (chunk,) = (tmp_path / "x.zarr" / "station").glob("0")
     chunk.write_bytes(b"\xff" * len(chunk.read_bytes()))
