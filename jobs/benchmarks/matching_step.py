@@ -248,7 +248,7 @@ def run_step_command(
 def count_kernels(run: Workspace) -> int:
     """Kernels of one matching step on a GPU."""
     kinds = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
-    with torch.profiler.profile(activities=kinds) as profile:
+    with torch.profiler.profile(activities=kinds, acc_events=True) as profile:
         run.matching_step()
         torch.cuda.synchronize()
     return sum(event.device_type.name == "CUDA" for event in profile.events() or ())
