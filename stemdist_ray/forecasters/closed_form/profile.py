@@ -76,8 +76,7 @@ class ProfileSums:
         series, train = source.windows, source.train_steps
         steps = np.arange(source.num_steps)
         place = source.season.place(source.times, steps)
-        number = source.season.number(source.times, steps)
-        fold, num_seasons = _folds(number, train), len(np.unique(number[:train]))
+        fold, num_seasons = season_folds(source)
         num_folds, places = int(fold.max()) + 1, source.season.size
         total = np.zeros((num_folds, places, series.num_locations), np.float32)
         width = 1 if series.input_mask is None else series.num_locations
@@ -125,6 +124,13 @@ class ProfileSums:
         mean = (total + _PRIOR * slot) / (count + _PRIOR)
         deviation = (mean - level).reshape(rule.size, -1).T
         return SeasonProfile(level, *_low_rank(np.ascontiguousarray(deviation), rank))
+
+
+def season_folds(source: PreparedSource) -> tuple[npt.NDArray[np.int64], int]:
+    """The fold of every step, (T,), -1 after train, and the number of seasons that train holds."""
+    number = source.season.number(source.times, np.arange(source.num_steps))
+    train = source.train_steps
+    return _folds(number, train), len(np.unique(number[:train]))
 
 
 def _folds(number: npt.NDArray[np.int64], train: int) -> npt.NDArray[np.int64]:
