@@ -7,7 +7,7 @@ does. Counted is CPU time, not wall time, so that it does not matter what else t
 from __future__ import annotations
 
 import os
-import pickle
+from ray import cloudpickle
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -111,7 +111,7 @@ def run_driver(case: DriverCase, all_forecasters: bool, reporter: Reporter) -> l
     from stemdist_ray.execution.ray_workers import RayExecutor
 
     settings = {"worker": {"num_workers": case.workers}, "tracking": {"enabled": False}}
-    config = build_config("standard", settings, case.layer)
+    config = build_config("standard", case.layer, settings)
     with (
         cluster_without_head(case.workers),
         RayExecutor(None, config.worker, case.workers) as executor,

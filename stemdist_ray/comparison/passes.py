@@ -1,18 +1,17 @@
-"""What a comparison needs that takes a pass over the whole series: each pass is a task.
+"""What a job needs that takes a pass over the whole series: each pass is a task.
 
 Axis letters: W windows, L lookback, N locations, F features, C calendar columns.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from stemdist_ray.comparison.train_row import SCORED, scored_starts
-from stemdist_ray.config import EvaluationConfig
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.evaluation.metrics import TargetStatistics
 from stemdist_ray.evaluation.predict import EvaluationWindows
@@ -108,30 +107,27 @@ class SeriesParts:
 
 
 def series_parts(
-    source: PreparedSource,
     fitted: FittedBase | None,
-    config: EvaluationConfig,
     threads: int,
     executor: Executor,
+    scored: Mapping[str, npt.NDArray[np.int64]] | None = None,
 ) -> SeriesParts:
     """Make all passes beside each other.
 
     Args:
-        source: The prepared series, which the executor's tasks share.
         fitted: The base, None without one.
-        config: How many windows choose rate and epoch.
         threads: torch threads of the binding.
-        executor: Runs the passes.
+        executor: Runs the passes; its tasks share the prepared source.
+        scored: Starts of the windows whose targets are described, by any name.
     """
-    starts = scored_starts(source, config)
-    tasks: list[Pass] = [Statistics(f"statistics of {name}", starts[name]) for name in SCORED]
+    starts = scored or {}
+    tasks: list[Pass] = [Statistics(f"statistics of {name}", own) for name, own in starts.items()]
     tasks.append(MeanWindows("mean windows"))
     if fitted is not None:
         tasks.append(Binding("binding the base", fitted, threads))
     done = executor.run(run_pass, tasks, lambda found: None)
-    count = len(SCORED)
     return SeriesParts(
-        mean_window=done[count],
-        base=None if fitted is None else done[count + 1],
-        statistics=dict(zip(SCORED, done[:count], strict=True)),
+        mean_window=done[len(starts)],
+        base=None if fitted is None else done[-1],
+        statistics=dict(zip(starts, done, strict=False)),
     )

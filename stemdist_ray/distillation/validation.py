@@ -31,13 +31,23 @@ def validation_windows(source: PreparedSource, config: DistillConfig) -> Evaluat
     return EvaluationWindows.of(source, chosen)
 
 
-def real_data(source: PreparedSource, config: DistillConfig) -> RealData:
-    """What tasks read that train on the real series: the train split, some validation windows."""
+def real_data(
+    source: PreparedSource,
+    config: DistillConfig,
+    mean_window: npt.NDArray[np.float32] | None = None,
+) -> RealData:
+    """What tasks read that train on the real series: the train split, some validation windows.
+
+    Args:
+        source: The prepared real series, with its base.
+        config: How many validation windows.
+        mean_window: (N, L, F + C) mean train windows, where they are known.
+    """
     train = source.starts["train"]
     return RealData(
         windows=source.windows.head(source.train_steps),
         starts=train,
-        mean_window=source.mean_window(),
+        mean_window=source.mean_window() if mean_window is None else mean_window,
         selection=validation_windows(source, config).compact(),
     )
 

@@ -16,7 +16,7 @@ from stemdist_ray.comparison.compare import Cell, Comparison
 from stemdist_ray.comparison.passes import series_parts
 from stemdist_ray.comparison.rows import RowResult
 from stemdist_ray.comparison.table import Evaluation
-from stemdist_ray.comparison.train_row import ComparisonData
+from stemdist_ray.comparison.train_row import ComparisonData, scored_starts
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
 from stemdist_ray.errors import ConfigError
@@ -198,7 +198,8 @@ def _opened(
         torch_threads(threads),
         open_executor(prepared, config.worker, _MANY, executor) as executor,
     ):
-        parts = series_parts(prepared, dataset.fitted_base, config.evaluation, threads, executor)
+        scored = scored_starts(prepared, config.evaluation)
+        parts = series_parts(dataset.fitted_base, threads, executor, scored)
         material = Material(
             source=prepared,
             x=dataset.x,

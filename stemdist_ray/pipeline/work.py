@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from stemdist_ray.artifact.checkpoint import Checkpoint
 from stemdist_ray.clustering.kmeans import Clustering
+from stemdist_ray.comparison.passes import series_parts
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.distillation.budget import Balance, choose_balance
@@ -18,7 +19,6 @@ from stemdist_ray.distillation.validation import real_data
 from stemdist_ray.execution.devices import worker_device
 from stemdist_ray.execution.executor import Executor
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase, fit_base
-from stemdist_ray.pipeline.write_artifact import with_fitted_base
 from stemdist_ray.progress import Reporter
 from stemdist_ray.system.points import reached
 from stemdist_ray.system.stages import StageClock
@@ -84,9 +84,11 @@ def prepare_work(
     tried: tuple[Balance, ...] = () if earlier is None else earlier.balances
     with clock.stage("base"):
         fitted = _fit_base(config, source, executor) if earlier is None else earlier.fitted_base
-        source = with_fitted_base(source, fitted)
+        executor.share(source)
+        parts = series_parts(fitted, config.worker.coordinator_threads, executor)
+        source = source.with_base(parts.base)
     reached("base fitted")
-    real = real_data(source, config)
+    real = real_data(source, config, parts.mean_window)
     executor.share(real)
     if earlier is None:
         device = worker_device(config)

@@ -58,8 +58,8 @@ def test_what_decides_a_member_is_in_its_key(tiny_config):
     def key(**changes):
         return member_key(tiny_config.model_copy(update=changes), "abc")
 
-    def section(name, **changes):
-        return key(**{name: getattr(tiny_config, name).model_copy(update=changes)})
+    def section(part, **changes):
+        return key(**{part: getattr(tiny_config, part).model_copy(update=changes)})
 
     same = key()
     assert key(spatial_ratio=0.2, temporal_ratio=0.1, num_shards=1, rounds=9) == same

@@ -9,7 +9,8 @@ from stemdist_ray.execution.serial import SerialExecutor
 @pytest.mark.parametrize("with_base", [True, False])
 def test_the_passes_give_what_the_functions_give(seasonal, fitted, tiny_config, with_base):
     own = fitted if with_base else None
-    parts = series_parts(seasonal, own, tiny_config.evaluation, 1, SerialExecutor(seasonal))
+    starts = scored_starts(seasonal, tiny_config.evaluation)
+    parts = series_parts(own, 1, SerialExecutor(seasonal), starts)
     np.testing.assert_array_equal(parts.mean_window, seasonal.mean_window())
     if with_base:
         bound = fitted.bind(seasonal)
@@ -17,7 +18,6 @@ def test_the_passes_give_what_the_functions_give(seasonal, fitted, tiny_config, 
         np.testing.assert_array_equal(parts.base.overall, bound.overall)
     else:
         assert parts.base is None
-    starts = scored_starts(seasonal, tiny_config.evaluation)
     assert tuple(starts) == tuple(parts.statistics) == SCORED
     assert parts.statistics["test"].mean != parts.statistics["validation"].mean
 

@@ -7,7 +7,7 @@ D folds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -88,11 +88,6 @@ class ProfileSums:
             np.add.at(total, at, series.inputs[rows, :, series.target])
             np.add.at(count, at, _seen(series, rows))
         return cls(total, count, fold, num_seasons)
-
-    def select(self, locations: npt.NDArray[np.int64]) -> ProfileSums:
-        """The sums of some of the locations."""
-        count = self.count if self.count.shape[2] == 1 else self.count[:, :, locations]
-        return replace(self, total=self.total[:, :, locations], count=count)
 
     def profile(
         self, rule: SeasonRule, smoothing: float, rank: int, without: int | None = None

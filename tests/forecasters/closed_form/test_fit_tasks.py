@@ -21,7 +21,7 @@ def test_groups_and_their_means(seasonal):
     np.testing.assert_array_equal(found.overall, overall)
     alone = run_groups(seasonal, GroupTask("groups", False, seed=0, threads=1))
     assert alone.membership.shape == (12, 0)
-    np.testing.assert_array_equal(alone.overall, overall)
+    np.testing.assert_allclose(alone.overall, overall, rtol=1e-4, atol=1e-6)  # other sums
 
 
 def test_profiles_leave_the_folds_out_one_at_a_time(seasonal):
