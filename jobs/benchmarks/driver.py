@@ -7,22 +7,24 @@ does. Counted is CPU time, not wall time, so that it does not matter what else t
 from __future__ import annotations
 
 import os
-from ray import cloudpickle
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
+from ray import cloudpickle
 
 from stemdist_ray.config import DistillConfig, build_config
+from stemdist_ray.errors import ExecutionError
 from stemdist_ray.execution.executor import Executor, R, T
 from stemdist_ray.pipeline import distill, evaluate, evaluate_forecasters
 from stemdist_ray.progress import Reporter
 
+_STARTS = 3
 SOURCE = "sim:traffic?locations=300,steps=4000"
 
 
@@ -96,7 +98,9 @@ class Weighing:
 def pickled_bytes(value: object) -> int:
     """Bytes of a message that holds a value; its arrays are counted where they lie."""
     arrays: list[int] = []
-    head = pickle.dumps(value, protocol=5, buffer_callback=lambda b: arrays.append(b.raw().nbytes))
+    head = cloudpickle.dumps(
+        value, protocol=5, buffer_callback=lambda b: arrays.append(b.raw().nbytes)
+    )
     return len(head) + sum(arrays)
 
 
@@ -175,12 +179,9 @@ def cluster_without_head(num_cpus: int) -> Iterator[None]:
     import logging
 
     import ray
-    from ray.cluster_utils import Cluster
 
-    head = {"num_cpus": 0, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster = _started(num_cpus)
     try:
-        cluster.add_node(num_cpus=num_cpus)
         ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
         try:
             yield
@@ -188,3 +189,25 @@ def cluster_without_head(num_cpus: int) -> Iterator[None]:
             ray.shutdown()
     finally:
         cluster.shutdown()
+
+
+def _started(num_cpus: int) -> Any:
+    """The cluster; tried again where the machine is too busy for Ray's patience of 30 s."""
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 0, "include_dashboard": False}
+    for attempt in range(1, _STARTS + 1):
+        before = set(psutil.Process().children(recursive=True))
+        try:
+            cluster = Cluster(initialize_head=True, head_node_args=head)
+            cluster.add_node(num_cpus=num_cpus)
+            return cluster
+        except Exception as error:  # Ray raises plain ones here
+            for child in set(psutil.Process().children(recursive=True)) - before:
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+            if attempt == _STARTS:
+                raise ExecutionError(
+                    f"no cluster of two nodes started on this machine in {_STARTS} tries: {error}"
+                ) from error
+    raise AssertionError
