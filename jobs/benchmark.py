@@ -5,6 +5,7 @@ python jobs/benchmark.py round --json round.json
 python jobs/benchmark.py step --windows 60 --windows 960 --json step.json
 python jobs/benchmark.py clustering --year --json clustering.json
 python jobs/benchmark.py base --json base.json
+python jobs/benchmark.py driver --json driver.json
 python jobs/benchmark.py datasets --data DIR
 python jobs/benchmark.py variants ablation --data DIR --only metr_la
 python jobs/benchmark.py tables
@@ -73,6 +74,14 @@ def _parse() -> argparse.Namespace:
     base = commands.add_parser("base", help="the linear base of 8,600 locations x 2,000 steps")
     base.set_defaults(run=_base)
     base.add_argument("--source", help="fit the base of this instead")
+    driver = commands.add_parser("driver", help="what the driver does itself, beside its workers")
+    driver.set_defaults(run=_driver)
+    driver.add_argument("--source", help="distil and evaluate this instead of simulated traffic")
+    driver.add_argument("--workers", type=int, default=2, help="workers (default 2)")
+    driver.add_argument("--rounds", type=int, default=2, help="rounds (default 2)")
+    driver.add_argument(
+        "--all", action="store_true", dest="all_forecasters", help="also evaluate all forecasters"
+    )
     datasets = commands.add_parser("datasets", help="distil and evaluate public data sets")
     datasets.set_defaults(run=_datasets)
     datasets.add_argument("--data", type=Path, required=True, help="folder of the data files")
@@ -91,7 +100,7 @@ def _parse() -> argparse.Namespace:
     variants.add_argument("--out", type=Path, default=RESULTS, help=f"folder (default {RESULTS})")
     tables = commands.add_parser("tables", help="make the tables of jobs/README.md anew")
     tables.set_defaults(run=_tables)
-    for command in (kernels, one_round, step, clustering, base):
+    for command in (kernels, one_round, step, clustering, base, driver):
         command.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
@@ -147,6 +156,19 @@ def _base(args: argparse.Namespace) -> None:
     from jobs.benchmarks.dataset_command import run_base_command
 
     run_base_command(source=args.source, json_file=args.json, command=_command_line())
+
+
+def _driver(args: argparse.Namespace) -> None:
+    from jobs.benchmarks.dataset_command import run_driver_command
+
+    run_driver_command(
+        source=args.source,
+        workers=args.workers,
+        rounds=args.rounds,
+        all_forecasters=args.all_forecasters,
+        json_file=args.json,
+        command=_command_line(),
+    )
 
 
 def _datasets(args: argparse.Namespace) -> None:

@@ -317,8 +317,10 @@ def based_data(
     teacher: Teacher,
 ) -> ClusteredData:
     """All that shard tasks read: clusters of the hours with base, locations and teacher."""
+    clustered = clustered_data(based, based_clusters)
     return replace(
-        clustered_data(based, based_clusters),
+        clustered,
+        known=initial_state(based_config, based, based_clusters, clustered)[1],
         real=real_data(based, based_config),
         assignment=based_clusters.assignment,
         teacher=teacher,
@@ -341,7 +343,7 @@ def make_based_task(based_config, based_start):
     """Build a task on the clustered hours."""
 
     def make(locations=(0, 1, 3, 4), seed=11, **matching):
-        at, (state, known) = np.array(locations), based_start
+        at, (state, _) = np.array(locations), based_start
         return ShardTask(
             name="test shard",
             locations=at,
@@ -351,7 +353,6 @@ def make_based_task(based_config, based_start):
             seed=seed,
             threads=1,
             device="cpu",
-            known=known.take(at),
         )
 
     return make

@@ -461,6 +461,7 @@ SMALLER_BENCHMARKS = {
     "round": ["--source", "sim:traffic?locations=60,steps=300", "--repeats", "1"],
     "clustering": [],
     "base": ["--source", "sim:traffic?locations=60,steps=400"],
+    "driver": ["--source", "sim:traffic?locations=40,steps=400", "--rounds", "0"],
 }
 
 

@@ -1,4 +1,4 @@
-"""``jobs/benchmark.py``: the linear base, data sets, variants, and the tables made of them."""
+"""``jobs/benchmark.py``: the linear base, the driver, data sets, variants, and their tables."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from rich.table import Table
+
 from jobs.benchmarks.base import LARGE, run_base
 from jobs.benchmarks.datasets import CASES, Case, run_case, write_result
+from jobs.benchmarks.driver import SOURCE, DriverCase, DriverResult, run_driver
 from jobs.benchmarks.result_tables import filled, tables
 from jobs.benchmarks.variants import SETS, run_variants
 from stemdist_ray.errors import ConfigError
@@ -42,6 +45,57 @@ def run_base_command(source: str | None, json_file: Path | None, command: str) -
                 "hardware": hardware(),
             },
         )
+
+
+def run_driver_command(
+    source: str | None,
+    workers: int,
+    rounds: int,
+    all_forecasters: bool,
+    json_file: Path | None,
+    command: str,
+) -> None:
+    """Measure what the driver does itself and tell the result.
+
+    Args:
+        source: What is distilled and evaluated, None = simulated traffic.
+        workers: Actors.
+        rounds: Of the distillation.
+        all_forecasters: Also make the cross-architecture table.
+        json_file: Where to write the figures, None = nowhere.
+        command: The command line, for the record.
+
+    Raises:
+        ConfigError: A number is out of range.
+    """
+    if workers < 1 or rounds < 0:
+        raise ConfigError(
+            f"--workers takes numbers from 1 and --rounds from 0; found {workers} and {rounds}"
+        )
+    console, case = output_console(), DriverCase(source or SOURCE, {"rounds": rounds}, workers)
+    with console_reporter(console) as reporter:
+        results = run_driver(case, all_forecasters, reporter)
+    console.print(driver_table(results))
+    if json_file is not None:
+        about = {"command": command, "versions": package_versions(), "hardware": hardware()}
+        ratios = {result.job: result.share for result in results}
+        rows = [asdict(result) for result in results]
+        write_json(json_file, {**asdict(case), **about, "ratios": ratios, "rows": rows})
+        console.print(f"wrote {json_file}")
+
+
+def driver_table(results: Sequence[DriverResult]) -> Table:
+    """Lay the results out for people."""
+    table = Table(title="what the driver does itself, and what passes through it")
+    names = ("driver, CPU s", "workers, CPU s", "driver's share")
+    table.add_column("job")
+    for name in (*names, "shared, MiB", "tasks, MiB", "results, MiB"):
+        table.add_column(name, justify="right")
+    for row in results:
+        sizes = (row.shared_mib, row.tasks_mib, row.results_mib)
+        seconds = (f"{row.driver_seconds:.1f}", f"{row.worker_seconds:.1f}")
+        table.add_row(row.job, *seconds, f"{row.share:.1%}", *(f"{size:.1f}" for size in sizes))
+    return table
 
 
 def run_datasets_command(

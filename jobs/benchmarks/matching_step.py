@@ -115,6 +115,7 @@ def build_task(case: StepCase, device: str) -> tuple[ClusteredData, ShardTask]:
         assignment=clustering.assignment,
     )
     start, known = initial_state(config, source, clustering, clustered)
+    clustered = replace(clustered, known=known)
     coordinator = Coordinator(
         config,
         clustered,
@@ -122,7 +123,6 @@ def build_task(case: StepCase, device: str) -> tuple[ClusteredData, ShardTask]:
         validate=lambda state: ValidationResult(0.0, 0.0),
         save=lambda state: None,
         device=device,
-        known=known,
     )
     (task,) = coordinator.shard_tasks(1, start)
     return clustered, task

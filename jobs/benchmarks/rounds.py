@@ -21,7 +21,7 @@ from stemdist_ray.distillation.coordinator import Coordinator
 from stemdist_ray.distillation.run_state import RoundRecord
 from stemdist_ray.distillation.shard import run_shard
 from stemdist_ray.distillation.start import cluster_source, clustered_data, initial_state
-from stemdist_ray.distillation.state import KnownParts, SyntheticState
+from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.distillation.task import ClusteredData, ShardTask
 from stemdist_ray.distillation.validation import ValidationResult
 from stemdist_ray.distillation.workspace import subsets_that_fit
@@ -106,8 +106,9 @@ def run_round(case: RoundCase, reference: str, repeats: int, reporter: Reporter)
         clustering = cluster_source(config, source)
         clustered = clustered_data(source, clustering)
     start, known = initial_state(config, source, clustering, clustered)
+    clustered = replace(clustered, known=known)
     reporter.say(f"{case.source}: {start.num_windows} windows x {start.num_locations} clusters")
-    record, tasks = _round(config, clustered, start, known, clock)
+    record, tasks = _round(config, clustered, start, clock)
     reporter.say(f"the round: {record.seconds:.1f} s, {record.task_seconds:.1f} s over its tasks")
     pair = time_shard_task(clustered, tasks[0], reference, case.task_steps, repeats)
     return RoundResult(
@@ -125,7 +126,6 @@ def _round(
     config: DistillConfig,
     clustered: ClusteredData,
     start: SyntheticState,
-    known: KnownParts,
     clock: StageClock,
 ) -> tuple[RoundRecord, list[ShardTask]]:
     """Run round 1 from the unlearned start, unvalidated; returns its record and its shard tasks."""
@@ -140,7 +140,6 @@ def _round(
             executor,
             validate=lambda state: ValidationResult(0.0, 0.0),
             save=lambda state: None,
-            known=known,
         )
         with clock.stage("round"):
             state = coordinator.run(coordinator.start(start))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from stemdist_ray.artifact.base_files import BASE_FILES, load_base, save_base
+from stemdist_ray.artifact.member_files import MemberStore
 from stemdist_ray.artifact.numbered import NumberedFolders
 from stemdist_ray.artifact.shapes import check_clusters, check_shapes
 from stemdist_ray.artifact.teacher_files import TEACHER_FILES, load_teacher, save_teacher
@@ -104,6 +106,7 @@ class CheckpointStore:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / CHECKPOINT
+        self._members = self.path / "teacher"
         self._folders = NumberedFolders(self.path, _STATE, _WHAT_TO_DO)
 
     def exists(self) -> bool:
@@ -149,11 +152,29 @@ class CheckpointStore:
                 save_teacher(aside, checkpoint.teacher)
         for name in _BEFORE_5:
             (self.path / name).unlink(missing_ok=True)
+        self._remove_members()
         reached("checkpoint saved")
 
     def sweep(self) -> None:
         """Remove what a process that died while saving has left; the run's owner may."""
         self._folders.sweep()
+        self._remove_members()
+
+    def members(self, config: DistillConfig, source: SourceDescription) -> MemberStore:
+        """Where members of the teacher are kept until there is a checkpoint, which has them all."""
+        return MemberStore(self._members, config, source.hash)
+
+    def clear(self) -> None:
+        """Remove all but members of a teacher, where a run begins anew that may go on with them."""
+        for path in self.path.iterdir():
+            if path != self._members:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if not self._members.exists():
+            self.path.rmdir()
+
+    def _remove_members(self) -> None:
+        if self._members.exists():
+            shutil.rmtree(self._members)
 
     def config(self) -> DistillConfig:
         """The settings that the run was begun with.

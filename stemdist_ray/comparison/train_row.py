@@ -5,13 +5,18 @@ Axis letters: W windows, L lookback, H horizon, N locations.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
+
 from stemdist_ray.baselines import ClosedFormRow, Material, RowData, TrainedRow
-from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.config import EvaluationConfig, ForecasterConfig
+from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import evenly_spaced
 from stemdist_ray.errors import DivergenceError
-from stemdist_ray.evaluation.metrics import Metrics
+from stemdist_ray.evaluation.metrics import Metrics, TargetStatistics
 from stemdist_ray.evaluation.predict import EvaluationWindows, score_forecaster
 from stemdist_ray.forecasters.base_class import Forecaster
 from stemdist_ray.forecasters.catalog import shape_for
@@ -38,16 +43,33 @@ class ComparisonData:
     test: EvaluationWindows
 
     @classmethod
-    def of(cls, material: Material) -> ComparisonData:
-        """Collect the windows that score."""
-        source, starts = material.source, material.source.starts["val"]
-        few = starts[evenly_spaced(len(starts), material.config.validation_windows)]
-        return cls(
-            material=material,
-            selection=EvaluationWindows.of(source, few),
-            validation=EvaluationWindows.of(source, starts),
-            test=EvaluationWindows.of(source, source.starts["test"]),
-        )
+    def of(
+        cls, material: Material, statistics: Mapping[str, TargetStatistics] | None = None
+    ) -> ComparisonData:
+        """Collect the windows that score.
+
+        Args:
+            material: With the series.
+            statistics: Of their targets by the names of :data:`SCORED`, where they are known.
+        """
+        known = statistics or {}
+        windows = {
+            name: EvaluationWindows.of(material.source, starts, known.get(name))
+            for name, starts in scored_starts(material.source, material.config).items()
+        }
+        return cls(material, **windows)
+
+
+SCORED = ("selection", "validation", "test")
+
+
+def scored_starts(
+    source: PreparedSource, config: EvaluationConfig
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Starts of the windows that score, by the names of :data:`SCORED`."""
+    starts = source.starts["val"]
+    few = starts[evenly_spaced(len(starts), config.validation_windows)]
+    return dict(zip(SCORED, (few, starts, source.starts["test"]), strict=True))
 
 
 @dataclass(frozen=True)
@@ -176,7 +198,8 @@ def train_row(data: ComparisonData, task: TrainingTask) -> Training | Divergence
     if task.track == "network_alone":
         material = replace(material, base=None)
     # Made before, so that the peak is that of training and scoring.
-    own = task.row.data(material, task.seed)
+    with torch_threads(task.threads):
+        own = task.row.data(material, task.seed)
     with torch_threads(task.threads), PeakMemory() as memory:
         try:
             result = _fit(data, task, material, own)

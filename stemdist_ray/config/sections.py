@@ -186,7 +186,9 @@ class WorkerConfig(Section):
     num_gpus: Annotated[float, Field(ge=0.0)] = Field(0.0, description="GPU share of each worker")
     threads: Threads = Field(1, description="torch threads per task, serial or not")
     coordinator_threads: Threads = Field(
-        2, description="torch threads of the driver, for what it computes itself"
+        2,
+        description="torch threads of the driver, and of tasks made once a run: scores and targets "
+        "of the teacher, clusters, binding the base",
     )
     max_attempts: Positive = Field(3, description="tries per task before the run gives up")
     start_timeout: Rate = Field(120.0, description="seconds to wait for a worker to be placed")

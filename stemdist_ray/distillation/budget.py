@@ -10,26 +10,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from stemdist_ray.clustering.kmeans import cluster_locations, location_vectors
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.distillation.start import (
+    cluster_source,
     clustered_data,
     initial_state,
     num_clusters,
     num_synthetic_windows,
 )
-from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.distillation.task import RealData
 from stemdist_ray.distillation.teacher import taught_targets
-from stemdist_ray.distillation.validation import ValidationTask, train_evaluator
+from stemdist_ray.distillation.validation import (
+    ValidationResult,
+    ValidationTask,
+    train_evaluator_on,
+)
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.execution.executor import Executor
 from stemdist_ray.progress import Reporter
 from stemdist_ray.seeding import derive_seed
+from stemdist_ray.system.threads import torch_threads
 
 # Shares of the locations that are tried; 1-2-5 steps are finer than the differences they make.
 SPATIAL = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
@@ -54,7 +56,6 @@ class Balance:
 def choose_balance(
     config: DistillConfig,
     source: PreparedSource,
-    real: RealData,
     teacher: Teacher | None,
     executor: Executor,
     device: str,
@@ -64,10 +65,10 @@ def choose_balance(
 
     Args:
         config: With ``budget``.
-        source: The prepared real series, with its base.
-        real: Mean windows and validation windows.
+        source: The prepared real series.
         teacher: Gives the targets; None = readings.
-        executor: Trains the evaluators.
+        executor: Makes the starts and trains the evaluators; its tasks share the
+            :class:`RealData`.
         device: Where they compute.
         reporter: Is told what was found.
 
@@ -79,10 +80,18 @@ def choose_balance(
     """
     assert config.budget is not None
     candidates = balances(config, source)
-    vectors = location_vectors(source.windows, source.starts["train"])
-    tasks = [_task(candidate, source, real, vectors, teacher, device) for candidate in candidates]
+    tasks = [
+        BalanceTask(
+            name=f"balance of {candidate.spatial_ratio:g} of the locations",
+            config=candidate,
+            teacher=teacher,
+            seed=derive_seed(candidate.seed, "judge", 0),
+            device=device,
+        )
+        for candidate in candidates
+    ]
     reporter.begin("balance", len(tasks))
-    results = executor.run(train_evaluator, tasks, lambda result: reporter.advance())
+    results = executor.run(run_balance, tasks, lambda result: reporter.advance())
     found = [
         Balance(c.spatial_ratio, c.temporal_ratio, r.error)
         for c, r in zip(candidates, results, strict=True)
@@ -124,28 +133,34 @@ def balances(config: DistillConfig, source: PreparedSource) -> list[DistillConfi
     return tried
 
 
-def _task(
-    config: DistillConfig,
-    source: PreparedSource,
-    real: RealData,
-    vectors: np.ndarray,
-    teacher: Teacher | None,
-    device: str,
-) -> ValidationTask:
-    clustering = cluster_locations(
-        vectors.copy(), num_clusters(config, source), config.clustering, config.seed
-    )
-    start, known = initial_state(config, source, clustering, clustered_data(source, clustering))
-    if teacher is not None:
-        start = SyntheticState.fresh(start.x, taught_targets(teacher, known, start.x))
-    return ValidationTask(
-        name=f"balance of {config.spatial_ratio:g} of the locations",
-        x=known.inputs(start.x),
-        y=known.residual(start.x, start.y),
-        cluster_size=clustering.cluster_size,
-        windows=real.selection,
-        mean_window=real.mean_window,
-        config=config,
-        seed=derive_seed(config.seed, "judge", 0),
-        device=device,
-    )
+@dataclass(frozen=True)
+class BalanceTask:
+    """Validating what a run would begin with at one balance.
+
+    Args:
+        name: For messages.
+        config: The run, with the ratios that are tried.
+        teacher: Gives the targets; None = readings.
+        seed: Of the evaluator.
+        device: "cpu" or "cuda".
+    """
+
+    name: str
+    config: DistillConfig
+    teacher: Teacher | None
+    seed: int
+    device: str
+
+
+def run_balance(real: RealData, task: BalanceTask) -> ValidationResult:
+    """Cluster, make the start with its targets, and train an evaluator on it."""
+    config = task.config
+    with torch_threads(config.worker.coordinator_threads):
+        clustering = cluster_source(config, real)
+        clustered = clustered_data(real, clustering)
+        start, known = initial_state(config, real, clustering, clustered)
+        y = start.y
+        if task.teacher is not None:
+            y = taught_targets(task.teacher, known, start.x, task.device)
+    judged = ValidationTask(task.name, start.x, y, config, task.seed, task.device)
+    return train_evaluator_on(clustering.cluster_size, known, real, judged)

@@ -22,7 +22,7 @@ from stemdist_ray.distillation.run_state import (
     is_due,
 )
 from stemdist_ray.distillation.shard import run_shard
-from stemdist_ray.distillation.state import KnownParts, SyntheticState
+from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.distillation.task import ClusteredData, ShardTask, ShardUpdate
 from stemdist_ray.distillation.validation import ValidationResult
 from stemdist_ray.execution.executor import Executor
@@ -42,7 +42,6 @@ class Coordinator:
         save: Writes a checkpoint.
         device: Where tasks compute, "cpu" or "cuda".
         observers: Are told what happens.
-        known: What is known of the synthetic windows.
     """
 
     config: DistillConfig
@@ -52,7 +51,6 @@ class Coordinator:
     save: Callable[[RunState], None]
     device: str = "cpu"
     observers: Sequence[RunObserver] = field(default_factory=tuple)
-    known: KnownParts = field(default_factory=KnownParts)
 
     def start(
         self, synthetic: SyntheticState, teachers: Mapping[str, float] | None = None
@@ -187,7 +185,6 @@ class Coordinator:
                 seed=derive_seed(seed, purpose, number, index),
                 threads=self.config.worker.threads,
                 device=self.device,
-                known=self.known.take(part),
             )
             for index, part in enumerate(parts)
         ]

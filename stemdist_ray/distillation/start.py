@@ -1,8 +1,8 @@
-"""From a prepared source to what the round loop begins with."""
+"""From a prepared source to what the round loop begins with: pure functions, and tasks of them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,38 +14,118 @@ from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import WindowedSeries, evenly_spaced
 from stemdist_ray.distillation.state import KnownParts, SyntheticState
-from stemdist_ray.distillation.task import ClusteredData
+from stemdist_ray.distillation.task import ClusteredData, RealData
 from stemdist_ray.errors import ConfigError
+from stemdist_ray.execution.executor import Executor
 from stemdist_ray.seeding import numpy_generator
+from stemdist_ray.system.threads import torch_threads
+
+Starts = npt.NDArray[np.int64]
 
 
-def cluster_source(config: DistillConfig, source: PreparedSource) -> Clustering:
+def train_of(source: PreparedSource | RealData) -> tuple[WindowedSeries, Starts]:
+    """The series of the train split and its window starts, which is all that tasks are sent."""
+    if isinstance(source, RealData):
+        return source.windows, source.starts
+    return source.windows.head(source.train_steps), source.starts["train"]
+
+
+def cluster_source(config: DistillConfig, source: PreparedSource | RealData) -> Clustering:
     """Cluster the locations by their train windows."""
-    vectors = location_vectors(source.windows, source.starts["train"])
+    vectors = location_vectors(*train_of(source))
     return cluster_locations(vectors, num_clusters(config, source), config.clustering, config.seed)
 
 
-def num_clusters(config: DistillConfig, source: PreparedSource) -> int:
+def num_clusters(config: DistillConfig, source: PreparedSource | RealData) -> int:
     """N_S, at least one."""
     return max(1, round(config.spatial_ratio * source.windows.num_locations))
 
 
-def num_synthetic_windows(config: DistillConfig, source: PreparedSource) -> int:
+def num_synthetic_windows(config: DistillConfig, source: PreparedSource | RealData) -> int:
     """M_S, at least one."""
-    return max(1, round(config.temporal_ratio * len(source.starts["train"])))
+    return max(1, round(config.temporal_ratio * len(train_of(source)[1])))
 
 
-def clustered_data(source: PreparedSource, clustering: Clustering) -> ClusteredData:
+def clustered_data(source: PreparedSource | RealData, clustering: Clustering) -> ClusteredData:
     """Average the series over clusters, with all that shard tasks read."""
-    train = source.starts["train"]
-    # Tasks draw train windows only; the later steps need not travel to the workers.
-    windows = cluster_series(source.windows.head(source.train_steps), clustering)
+    series, train = train_of(source)
+    windows = cluster_series(series, clustering)
     return ClusteredData(windows, train, windows.mean_window(train), clustering.cluster_size)
+
+
+@dataclass(frozen=True)
+class ClusterTask:
+    """Clustering the locations.
+
+    Args:
+        name: For messages.
+        config: Of the run.
+    """
+
+    name: str
+    config: DistillConfig
+
+
+def run_clustering(real: RealData, task: ClusterTask) -> Clustering:
+    """See :func:`cluster_source`."""
+    with torch_threads(task.config.worker.coordinator_threads):
+        return cluster_source(task.config, real)
+
+
+def cluster_by_task(
+    config: DistillConfig, source: PreparedSource, executor: Executor
+) -> Clustering:
+    """Cluster the locations on a worker.
+
+    Args:
+        config: Of the run.
+        source: Of which the executor's tasks share the :class:`RealData`.
+        executor: Runs the task.
+    """
+    del source  # the workers have it
+    return executor.run(run_clustering, [ClusterTask("clustering", config)], lambda found: None)[0]
+
+
+@dataclass(frozen=True)
+class StartTask:
+    """Making the start of a run.
+
+    Args:
+        name: For messages.
+        config: Of the run.
+        clustering: Of the locations.
+    """
+
+    name: str
+    config: DistillConfig
+    clustering: Clustering
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run begins with.
+
+    Args:
+        clustered: The series of the clusters.
+        state: The unlearned start.
+        known: What is known of its windows.
+    """
+
+    clustered: ClusteredData
+    state: SyntheticState
+    known: KnownParts
+
+
+def run_start(real: RealData, task: StartTask) -> Start:
+    """See :func:`clustered_data` and :func:`initial_state`."""
+    with torch_threads(task.config.worker.coordinator_threads):
+        clustered = clustered_data(real, task.clustering)
+        return Start(clustered, *initial_state(task.config, real, task.clustering, clustered))
 
 
 def initial_state(
     config: DistillConfig,
-    source: PreparedSource,
+    source: PreparedSource | RealData,
     clustering: Clustering,
     clustered: ClusteredData,
 ) -> tuple[SyntheticState, KnownParts]:
@@ -53,7 +133,7 @@ def initial_state(
 
     Args:
         config: Ratios, what stands for a cluster, which windows.
-        source: The prepared real series.
+        source: The prepared real series, or its train split.
         clustering: Of its locations.
         clustered: The series of the clusters' means.
 
@@ -70,15 +150,15 @@ def initial_state(
             raise ConfigError(
                 "the clusters have no medoids; cluster again, or set matching.locations=centroid"
             )
-        series = source.windows.head(source.train_steps).select(clustering.medoids)
+        series = train_of(source)[0].select(clustering.medoids)
     # Windows without calendar: what is known of them is kept apart from what is learned.
     batch = replace(interpolated(series), calendar=None, base=None).batch(starts)
     return SyntheticState.fresh(batch.x.numpy(), batch.y.numpy()), known_parts(series, starts)
 
 
-def chosen_windows(config: DistillConfig, source: PreparedSource) -> npt.NDArray[np.int64]:
+def chosen_windows(config: DistillConfig, source: PreparedSource | RealData) -> Starts:
     """The train windows that the synthetic data start from, (W,) starts in time order."""
-    starts, wanted = source.starts["train"], num_synthetic_windows(config, source)
+    starts, wanted = train_of(source)[1], num_synthetic_windows(config, source)
     if config.matching.init == "even":
         return starts[evenly_spaced(len(starts), wanted)]
     if config.matching.init == "covering":

@@ -46,6 +46,7 @@ class ClusteredData:
         real: The series of the locations themselves.
         assignment: (N,) cluster of every location; goes with ``real``.
         teacher: Whose forecasts may take the place of real readings.
+        known: What is known of the synthetic windows.
     """
 
     windows: WindowedSeries
@@ -55,6 +56,7 @@ class ClusteredData:
     real: RealData | None = None
     assignment: npt.NDArray[np.int64] | None = None
     teacher: Teacher | None = None
+    known: KnownParts = field(default_factory=KnownParts)
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,6 @@ class ShardTask:
         seed: Seed of this task.
         threads: torch threads, part of the task because sums depend on it.
         device: "cpu" or "cuda".
-        known: What is known of their windows.
     """
 
     name: str
@@ -81,7 +82,6 @@ class ShardTask:
     seed: int
     threads: int
     device: str
-    known: KnownParts = field(default_factory=KnownParts)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import evenly_spaced
 from stemdist_ray.distillation.state import KnownParts, SyntheticState
-from stemdist_ray.distillation.task import RealData
+from stemdist_ray.distillation.task import ClusteredData, RealData
 from stemdist_ray.evaluation.predict import EvaluationWindows, score_forecaster
 from stemdist_ray.execution.executor import Executor
 from stemdist_ray.forecasters.base_class import WindowShape
@@ -31,13 +31,23 @@ def validation_windows(source: PreparedSource, config: DistillConfig) -> Evaluat
     return EvaluationWindows.of(source, chosen)
 
 
-def real_data(source: PreparedSource, config: DistillConfig) -> RealData:
-    """What tasks read that train on the real series: the train split, some validation windows."""
+def real_data(
+    source: PreparedSource,
+    config: DistillConfig,
+    mean_window: npt.NDArray[np.float32] | None = None,
+) -> RealData:
+    """What tasks read that train on the real series: the train split, some validation windows.
+
+    Args:
+        source: The prepared real series, with its base.
+        config: How many validation windows.
+        mean_window: (N, L, F + C) mean train windows, where they are known.
+    """
     train = source.starts["train"]
     return RealData(
         windows=source.windows.head(source.train_steps),
         starts=train,
-        mean_window=source.mean_window(),
+        mean_window=source.mean_window() if mean_window is None else mean_window,
         selection=validation_windows(source, config).compact(),
     )
 
@@ -57,15 +67,12 @@ class ValidationResult:
 
 @dataclass(frozen=True)
 class ValidationTask:
-    """All that one evaluator needs, wherever it is trained.
+    """All that one evaluator needs besides what the tasks share.
 
     Args:
         name: For messages, e.g. "evaluator 1 of 2".
-        x: (W, L, K, F) synthetic inputs, scaled, calendar included.
-        y: (W, H, K) synthetic targets, scaled; what the base leaves of them.
-        cluster_size: (K,) members of each cluster.
-        windows: What the evaluator is scored on.
-        mean_window: (N, L, F) mean train windows of the real locations.
+        x: (W, L, K, F) synthetic inputs, scaled, without calendar.
+        y: (W, H, K) synthetic targets, scaled.
         config: Budget and forecaster.
         seed: Of this evaluator.
         device: "cpu" or "cuda".
@@ -74,25 +81,42 @@ class ValidationTask:
     name: str
     x: npt.NDArray[np.float32]
     y: npt.NDArray[np.float32]
-    cluster_size: npt.NDArray[np.int64]
-    windows: EvaluationWindows
-    mean_window: npt.NDArray[np.float32]
     config: DistillConfig
     seed: int
     device: str
 
 
-def train_evaluator(data: object, task: ValidationTask) -> ValidationResult:
-    """Train one evaluator on synthetic data and score it on the validation windows."""
-    del data  # the train series: evaluators never see it
-    config, device = task.config, task.device
-    subsets = config.validation.subsets
+def train_evaluator(data: ClusteredData, task: ValidationTask) -> ValidationResult:
+    """Train one evaluator on synthetic data and score it on the validation windows.
+
+    Raises:
+        DivergenceError: It never reached a finite validation error.
+    """
+    assert data.real is not None  # of the train series evaluators see the mean windows alone
+    return train_evaluator_on(data.cluster_size, data.known, data.real, task)
+
+
+def train_evaluator_on(
+    cluster_size: npt.NDArray[np.int64], known: KnownParts, real: RealData, task: ValidationTask
+) -> ValidationResult:
+    """The same, where the tasks do not share the synthetic locations.
+
+    Args:
+        cluster_size: (K,) members of each cluster, for the loss weights.
+        known: What is known of the synthetic windows.
+        real: Validation windows, and mean windows of the real locations.
+        task: The synthetic data, and how to train.
+    """
+    config, device, selection = task.config, task.device, real.selection
+    # What the driver computed itself before it was part of a task keeps its number of threads.
+    with torch_threads(config.worker.coordinator_threads):
+        x, y = known.inputs(task.x), known.residual(task.x, task.y)
     with torch_threads(config.worker.threads):
         result = fit(
-            FixedWindows(task.x, task.y, task.cluster_size, subsets, device=device),
-            lambda model: score_forecaster(model, task.windows, task.mean_window, device),
+            FixedWindows(x, y, cluster_size, config.validation.subsets, device=device),
+            lambda model: score_forecaster(model, selection, real.mean_window, device),
             forecaster=config.forecaster,
-            shape=WindowShape.of(task.windows.windows),
+            shape=WindowShape.of(selection.windows),
             budget=config.validation,
             seed=task.seed,
             device=device,
@@ -107,41 +131,23 @@ class Validator:
     rounds differ by their data alone.
 
     Args:
-        source: The prepared real series.
-        cluster_size: (K,) members of each cluster, for the loss weights.
         config: Budget and seed.
-        executor: Where the evaluators train.
+        executor: Where the evaluators train; its tasks share the :class:`ClusteredData` with the
+            real series.
         device: Where they compute, "cpu" or "cuda".
-        known: What is known of the synthetic windows.
     """
 
-    def __init__(
-        self,
-        source: PreparedSource,
-        cluster_size: npt.NDArray[np.int64],
-        config: DistillConfig,
-        executor: Executor,
-        device: str = "cpu",
-        known: KnownParts | None = None,
-    ) -> None:
-        self.config, self.cluster_size = config, cluster_size
-        self.known = known or KnownParts()
-        self.executor, self.device = executor, device
-        self.windows = validation_windows(source, config).compact()
-        self.mean_window = source.mean_window()
+    def __init__(self, config: DistillConfig, executor: Executor, device: str = "cpu") -> None:
+        self.config, self.executor, self.device = config, executor, device
 
     def __call__(self, synthetic: SyntheticState) -> ValidationResult:
         """Train and score."""
         repeats = self.config.validation.repeats
-        x, y = self.known.inputs(synthetic.x), self.known.residual(synthetic.x, synthetic.y)
         tasks = [
             ValidationTask(
                 name=f"evaluator {repeat + 1} of {repeats}",
-                x=x,
-                y=y,
-                cluster_size=self.cluster_size,
-                windows=self.windows,
-                mean_window=self.mean_window,
+                x=synthetic.x,
+                y=synthetic.y,
                 config=self.config,
                 # The purpose's name is part of every seed drawn so far; it must not change.
                 seed=derive_seed(self.config.seed, "judge", repeat),

@@ -126,9 +126,10 @@ class Workspace(ABC):
         self.mean_window = torch.tensor(data.mean_window[task.locations], device=self.device)
         size = data.cluster_size[task.locations]
         self.cluster_size = torch.tensor(size, dtype=torch.float32, device=self.device)
+        known = data.known.take(task.locations)
         self.known = {
             name: torch.tensor(array, device=self.device)
-            for name, array in vars(task.known).items()
+            for name, array in vars(known).items()
             if array is not None
         }
         self.rng = numpy_generator(task.seed, "draws")

@@ -45,9 +45,22 @@ class EvaluationWindows:
     statistics: TargetStatistics
 
     @classmethod
-    def of(cls, source: PreparedSource, starts: npt.NDArray[np.int64]) -> EvaluationWindows:
-        """Collect the target statistics of the windows that begin at ``starts``, (W,)."""
+    def of(
+        cls,
+        source: PreparedSource,
+        starts: npt.NDArray[np.int64],
+        statistics: TargetStatistics | None = None,
+    ) -> EvaluationWindows:
+        """The windows that begin at ``starts``, (W,), with the statistics of their targets.
+
+        Args:
+            source: The prepared series.
+            starts: (W,) window starts.
+            statistics: Where they are known already; else they are collected here.
+        """
         windows, scaler = source.windows, source.scaler
+        if statistics is not None:
+            return cls(windows, scaler, starts, statistics)
         numbers = (windows.lookback + windows.horizon) * windows.num_locations
 
         def targets() -> Iterator[TargetBatch]:

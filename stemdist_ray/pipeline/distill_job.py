@@ -9,14 +9,15 @@ from pathlib import Path
 
 from stemdist_ray.artifact.checkpoint import Checkpoint, CheckpointStore
 from stemdist_ray.artifact.dataset import SyntheticDataset
+from stemdist_ray.artifact.member_files import MemberStore
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
 from stemdist_ray.distillation.budget import balances
 from stemdist_ray.distillation.coordinator import Coordinator
 from stemdist_ray.distillation.run_state import RoundRecord, RunObserver, RunState
-from stemdist_ray.distillation.start import cluster_source
+from stemdist_ray.distillation.start import cluster_by_task
 from stemdist_ray.distillation.state import SyntheticState
-from stemdist_ray.distillation.teacher import taught_targets
+from stemdist_ray.distillation.teacher import TargetsTask, run_targets
 from stemdist_ray.distillation.validation import Validator
 from stemdist_ray.execution.devices import worker_device
 from stemdist_ray.execution.executor import Executor
@@ -67,8 +68,9 @@ def distill(
     overwrite: bool = False,
     reporter: Reporter | None = None,
     observers: Sequence[RunObserver] = (),
-    cluster: Clusterer = cluster_source,
+    cluster: Clusterer = cluster_by_task,
     executor: Executor | None = None,
+    teachers: Path | None = None,
 ) -> DistillResult:
     """Distil a source into a folder.
 
@@ -83,8 +85,10 @@ def distill(
             something to resume and that is asked for, it is gone on with.
         reporter: Told of progress; silent when None.
         observers: Are told of every task and round, besides progress and tracking.
-        cluster: Clusters the locations; a pure function of settings and source.
+        cluster: Clusters the locations; what it gives depends on settings and source alone.
         executor: Runs the tasks and stays open; None = one of its own, as ``config.worker`` says.
+        teachers: Folder of trained members of teachers, shared by several runs: what one has
+            trained the others take, and wait for. None = members are kept for this run alone.
 
     Raises:
         DataError: The source cannot be used.
@@ -103,7 +107,8 @@ def distill(
             config = _with_picked_ratios(config, CheckpointStore(folder).config())
         check_forecaster(config.forecaster)
         worker_device(config)
-        return _DistillJob(source, run, config, reporter, observers, cluster, executor).run()
+        options = _Options(observers, cluster, executor, teachers)
+        return _DistillJob(source, run, config, reporter, options).run()
 
 
 def _with_picked_ratios(config: DistillConfig, begun: DistillConfig) -> DistillConfig:
@@ -112,6 +117,16 @@ def _with_picked_ratios(config: DistillConfig, begun: DistillConfig) -> DistillC
         return config
     ratios = {"spatial_ratio": begun.spatial_ratio, "temporal_ratio": begun.temporal_ratio}
     return config.model_copy(update=ratios)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What a caller may lend to a run."""
+
+    observers: Sequence[RunObserver]
+    cluster: Clusterer
+    executor: Executor | None
+    teachers: Path | None
 
 
 class _DistillJob:
@@ -123,13 +138,10 @@ class _DistillJob:
         out: RunFolder,
         config: DistillConfig,
         reporter: Reporter,
-        observers: Sequence[RunObserver],
-        cluster: Clusterer,
-        executor: Executor | None,
+        options: _Options,
     ) -> None:
         self.source, self.out, self.config, self.reporter = source, out, config, reporter
-        self.observers, self.cluster, self.executor = observers, cluster, executor
-        self.folder = out.folder
+        self.options, self.folder = options, out.folder
         self.store, self.clock = CheckpointStore(self.folder), StageClock()
         self.device = worker_device(config)
 
@@ -176,7 +188,7 @@ class _DistillJob:
             with self.clock.stage("start workers"):
                 most = _tasks_at_a_time(self.config)
                 executor = stack.enter_context(
-                    open_executor(None, self.config.worker, most, self.executor)
+                    open_executor(None, self.config.worker, most, self.options.executor)
                 )
             work, teachers = prepare_work(
                 source,
@@ -185,35 +197,50 @@ class _DistillJob:
                 executor,
                 self.clock,
                 self.reporter,
-                self.cluster,
+                self.options.cluster,
+                self._members(source),
             )
-            executor.share(work.clustered)
+            executor.share(work.begun.clustered)
             coordinator = self._coordinator(work, executor, tracker)
             with self.clock.stage("distill"):
                 if earlier is not None:
                     return work, coordinator.run(earlier.state)
-                first = work.start
-                if work.teacher is not None:
-                    targets = taught_targets(work.teacher, work.known, first.x)
-                    first = SyntheticState.fresh(first.x, targets)
+                first = self._taught(work, executor)
                 reached("start taught")
                 return work, coordinator.run(coordinator.start(first, teachers))
 
+    def _members(self, source: PreparedSource) -> MemberStore:
+        """Where members of the teacher are kept as soon as they are trained."""
+        shared, about = self.options.teachers, source.description
+        if shared is not None:
+            return MemberStore(shared, self.config, about.hash, shared=True)
+        return self.store.members(self.config, about)
+
+    def _taught(self, work: Work, executor: Executor) -> SyntheticState:
+        """The start with the teacher's targets, as it is without a teacher."""
+        state, known = work.begun.state, work.begun.known
+        if work.teacher is None:
+            return state
+        threads = self.config.worker.coordinator_threads
+        task = TargetsTask("targets", work.teacher, known, state.x, self.device, threads)
+        return SyntheticState.fresh(
+            state.x, executor.run(run_targets, [task], lambda done: None)[0]
+        )
+
     def _coordinator(self, work: Work, executor: Executor, tracker: Tracker) -> Coordinator:
-        config, sizes = work.config, work.clustering.cluster_size
+        config = work.config
         return Coordinator(
             config=config,
-            data=work.clustered,
+            data=work.begun.clustered,
             executor=executor,
-            validate=Validator(work.source, sizes, config, executor, self.device, work.known),
+            validate=Validator(config, executor, self.device),
             save=lambda state: self.store.save(self._checkpoint(work, state)),
             device=self.device,
             observers=[
                 ProgressObserver(self.reporter, config.rounds),
                 TrackingObserver(tracker),
-                *self.observers,
+                *self.options.observers,
             ],
-            known=work.known,
         )
 
     def _checkpoint(self, work: Work, state: RunState) -> Checkpoint:
@@ -236,7 +263,10 @@ class _DistillJob:
         run, kept = tracker.run_id or tracker.reference, state.kept()
         dataset = finished_artifact(self.folder, checkpoint)
         if dataset is None:
-            dataset = write_artifact(self.folder, work.source, checkpoint, peak, run)
+            mean_window = work.real.mean_window
+            dataset = write_artifact(
+                self.folder, work.source, checkpoint, work.begun, mean_window, peak, run
+            )
         remember_run(self.folder, tracker)
         seconds = {f"seconds.{n}": r.seconds for n, r in checkpoint.stages.items()}
         tracker.log_metrics({**seconds, "peak_rss_mib": peak})

@@ -13,9 +13,10 @@ from stemdist_ray.artifact.generation import EVALUATION, generation
 from stemdist_ray.artifact.judged import write_judged
 from stemdist_ray.baselines import Material, TrainedRow, trained_rows
 from stemdist_ray.comparison.compare import Cell, Comparison
+from stemdist_ray.comparison.passes import series_parts
 from stemdist_ray.comparison.rows import RowResult
 from stemdist_ray.comparison.table import Evaluation
-from stemdist_ray.comparison.train_row import ComparisonData
+from stemdist_ray.comparison.train_row import ComparisonData, scored_starts
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
 from stemdist_ray.errors import ConfigError
@@ -192,27 +193,31 @@ def _opened(
     check_fits(dataset, prepared, reporter)
     prepared = prepared.with_rules(dataset.rule.calendar, dataset.rule.season)
     prepared = with_given_graph(prepared, config.evaluation, reporter)
-    with torch_threads(config.worker.coordinator_threads):
-        fitted = dataset.fitted_base
-        base = None if fitted is None else fitted.bind(prepared)
+    threads = config.worker.coordinator_threads
+    with (
+        torch_threads(threads),
+        open_executor(prepared, config.worker, _MANY, executor) as executor,
+    ):
+        scored = scored_starts(prepared, config.evaluation)
+        parts = series_parts(dataset.fitted_base, threads, executor, scored)
         material = Material(
             source=prepared,
             x=dataset.x,
             y=dataset.y,
             clustering=dataset.clustering,
-            mean_window=prepared.mean_window(),
+            mean_window=parts.mean_window,
             config=config.evaluation,
             device=worker_device(config),
             known=dataset.known,
-            base=base,
+            base=parts.base,
             teacher=dataset.teacher,
-            teacher_base=base,
+            teacher_base=parts.base,
         )
-        data = ComparisonData.of(material)
-        with open_executor(data, config.worker, _MANY, executor) as executor:
-            comparison = Comparison(data, executor, config.seed, config.worker.threads, reporter)
-            tracks = _tracks(base is not None, config.evaluation.tracks)
-            yield EvaluationWork(folder, dataset, config, comparison, tracks, judged)
+        data = ComparisonData.of(material, parts.statistics)
+        executor.share(data)
+        comparison = Comparison(data, executor, config.seed, config.worker.threads, reporter)
+        tracks = _tracks(parts.base is not None, config.evaluation.tracks)
+        yield EvaluationWork(folder, dataset, config, comparison, tracks, judged)
 
 
 _MANY = 64  # trainings of an evaluation at a time; more workers would hardly ever be busy

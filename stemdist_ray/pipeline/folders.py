@@ -164,11 +164,18 @@ class RunFolder:
                 )
             self._move_aside()
             self._create()
-        for path in self.folder.iterdir():
-            # What a run left that never really began; its records are still to be delivered.
-            if path.name not in (LEASE, UNDELIVERED):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self._clear()
         reached("folder made")
+
+    def _clear(self) -> None:
+        """Remove what a run left that never really began, but for what is still of use."""
+        for path in self.folder.iterdir():
+            if path.name in (LEASE, UNDELIVERED):
+                continue  # its records are still to be delivered
+            if self._wanted and path.name == CHECKPOINT == self._checkpoint and path.is_dir():
+                CheckpointStore(self.folder).clear()
+            else:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _check(self) -> None:
         check_folder(

@@ -7,24 +7,24 @@ from dataclasses import dataclass, replace
 
 from stemdist_ray.artifact.checkpoint import Checkpoint
 from stemdist_ray.clustering.kmeans import Clustering
+from stemdist_ray.comparison.passes import series_parts
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.distillation.budget import Balance, choose_balance
 from stemdist_ray.distillation.members import Teacher
-from stemdist_ray.distillation.start import clustered_data, initial_state
-from stemdist_ray.distillation.state import KnownParts, SyntheticState
-from stemdist_ray.distillation.task import ClusteredData
-from stemdist_ray.distillation.teacher import train_teacher
+from stemdist_ray.distillation.start import Start, StartTask, run_start
+from stemdist_ray.distillation.task import RealData
+from stemdist_ray.distillation.teacher import MemberKeeper, train_teacher
 from stemdist_ray.distillation.validation import real_data
 from stemdist_ray.execution.devices import worker_device
 from stemdist_ray.execution.executor import Executor
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase, fit_base
-from stemdist_ray.pipeline.write_artifact import with_fitted_base
 from stemdist_ray.progress import Reporter
 from stemdist_ray.system.points import reached
 from stemdist_ray.system.stages import StageClock
 
-Clusterer = Callable[[DistillConfig, PreparedSource], Clustering]
+Clusterer = Callable[[DistillConfig, PreparedSource, Executor], Clustering]
+"""Clusters the locations of a source; the executor's tasks share its :class:`RealData`."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,8 @@ class Work:
         fitted_base: The base, None without one.
         teacher: Who gave the first targets, None without a teacher.
         clustering: Of the locations.
-        clustered: The series of the clusters.
-        start: The unlearned start.
-        known: What is known of the synthetic windows.
+        real: What tasks read of the source.
+        begun: The unlearned start, with the series of the clusters and all that shard tasks read.
         balances: Ways to spend the budget that were tried, best first.
     """
 
@@ -48,9 +47,8 @@ class Work:
     fitted_base: FittedBase | None
     teacher: Teacher | None
     clustering: Clustering
-    clustered: ClusteredData
-    start: SyntheticState
-    known: KnownParts
+    real: RealData
+    begun: Start
     balances: tuple[Balance, ...] = ()
 
 
@@ -62,8 +60,21 @@ def prepare_work(
     clock: StageClock,
     reporter: Reporter,
     cluster: Clusterer,
+    keeper: MemberKeeper | None = None,
 ) -> tuple[Work, dict[str, float]]:
     """Base, teacher, balance and clusters, in this order; those of a checkpoint as they are.
+
+    All of them are tasks; this process reads and scales the series, and hands things on.
+
+    Args:
+        source: The prepared real series.
+        config: The run.
+        earlier: A checkpoint to go on from.
+        executor: Runs the tasks.
+        clock: Takes the time of each.
+        reporter: Told of progress.
+        cluster: Clusters the locations.
+        keeper: Has members of the teacher that were trained before, and keeps others.
 
     Returns:
         What the rounds work on, and the validation relative RMSE of those who could give the first
@@ -73,31 +84,34 @@ def prepare_work(
     tried: tuple[Balance, ...] = () if earlier is None else earlier.balances
     with clock.stage("base"):
         fitted = _fit_base(config, source, executor) if earlier is None else earlier.fitted_base
-        source = with_fitted_base(source, fitted)
+        executor.share(source)
+        parts = series_parts(fitted, config.worker.coordinator_threads, executor)
+        source = source.with_base(parts.base)
     reached("base fitted")
-    real = real_data(source, config)
+    real = real_data(source, config, parts.mean_window)
+    executor.share(real)
     if earlier is None:
         device = worker_device(config)
         with clock.stage("teacher"):
-            executor.share(real)
-            teacher, teachers = train_teacher(config, real, executor, device, reporter)
+            teacher, teachers = train_teacher(config, real, executor, device, reporter, keeper)
         reached("teacher trained")
         if config.budget is not None:
             with clock.stage("balance"):
-                config, tried = choose_balance(
-                    config, source, real, teacher, executor, device, reporter
-                )
+                config, tried = choose_balance(config, source, teacher, executor, device, reporter)
     else:
         teacher = earlier.teacher
     with clock.stage("cluster"):
-        clustering = cluster(config, source) if earlier is None else earlier.clustering
-        clustered = replace(
-            clustered_data(source, clustering),
+        clustering = cluster(config, source, executor) if earlier is None else earlier.clustering
+        task = StartTask("start", config, clustering)
+        begun = executor.run(run_start, [task], lambda done: None)[0]
+        whole = replace(
+            begun.clustered,
             real=real,
             assignment=clustering.assignment,
             teacher=teacher,
+            known=begun.known,
         )
-        start, known = initial_state(config, source, clustering, clustered)
+        begun = replace(begun, clustered=whole)
     reached("clusters found")
     about = source.description
     if about.missing_rows:
@@ -105,10 +119,9 @@ def prepare_work(
     reporter.say(
         f"{about.source}: {about.steps} steps x {about.locations} locations; distilling "
         f"{len(source.starts['train'])} x {about.locations} train windows into "
-        f"{start.num_windows} x {start.num_locations}"
+        f"{begun.state.num_windows} x {begun.state.num_locations}"
     )
-    work = Work(config, source, fitted, teacher, clustering, clustered, start, known, tried)
-    return work, teachers
+    return Work(config, source, fitted, teacher, clustering, real, begun, tried), teachers
 
 
 def _fit_base(

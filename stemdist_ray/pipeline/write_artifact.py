@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from stemdist_ray.artifact.checkpoint import Checkpoint, CheckpointStore
 from stemdist_ray.artifact.dataset import EXAMPLES, SyntheticDataset
 from stemdist_ray.artifact.manifest import SCHEMA_VERSION, build_manifest
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import evenly_spaced
-from stemdist_ray.distillation.start import clustered_data, initial_state
+from stemdist_ray.distillation.start import Start, StartTask, run_start
 from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.validation import real_data
 from stemdist_ray.errors import ArtifactError, ConfigError
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
 from stemdist_ray.system.files import replacing_file
@@ -22,6 +24,8 @@ def write_artifact(
     folder: Path,
     source: PreparedSource,
     checkpoint: Checkpoint,
+    begun: Start,
+    mean_window: npt.NDArray[np.float32],
     peak_rss_mib: float,
     tracking_run_id: str | None,
 ) -> SyntheticDataset:
@@ -31,17 +35,16 @@ def write_artifact(
         folder: Output folder.
         source: What was distilled.
         checkpoint: The run after its last round.
+        begun: What it began with.
+        mean_window: (N, L, F + C) mean train windows of the real locations.
         peak_rss_mib: Peak memory of the driver.
         tracking_run_id: Tracking run, None where nothing was tracked.
 
     Returns:
         What was written.
     """
-    clustering, config = checkpoint.clustering, checkpoint.config
+    clustering = checkpoint.clustering
     kept = checkpoint.state.kept().synthetic
-    source = with_fitted_base(source, checkpoint.fitted_base)
-    clustered = clustered_data(source, clustering)
-    start, known = initial_state(config, source, clustering, clustered)
     dataset = SyntheticDataset(
         x=kept.x,
         y=kept.y,
@@ -49,15 +52,15 @@ def write_artifact(
         assignment=clustering.assignment,
         location_ids=source.location_ids,
         coordinates=source.coordinates,
-        mean_window=source.mean_window(),
+        mean_window=mean_window,
         scaler=source.scaler,
-        manifest=build_manifest(checkpoint, source, known, peak_rss_mib, tracking_run_id),
-        known=known,
+        manifest=build_manifest(checkpoint, source, begun.known, peak_rss_mib, tracking_run_id),
+        known=begun.known,
         fitted_base=checkpoint.fitted_base,
         teacher=checkpoint.teacher,
         medoids=clustering.medoids,
     )
-    dataset.save(folder, lambda aside: save_examples(aside / EXAMPLES, start, kept))
+    dataset.save(folder, lambda aside: save_examples(aside / EXAMPLES, begun.state, kept))
     return dataset
 
 
@@ -96,7 +99,9 @@ def write_artifact_of_checkpoint(folder: Path, source: PreparedSource) -> Synthe
             f"{source.description.source}; give the source that it was begun with"
         )
     peak = max((stage.peak_rss_mib for stage in checkpoint.stages.values()), default=0.0)
-    return write_artifact(folder, source, checkpoint, peak, None)
+    real = real_data(with_fitted_base(source, checkpoint.fitted_base), checkpoint.config)
+    begun = run_start(real, StartTask("start", checkpoint.config, checkpoint.clustering))
+    return write_artifact(folder, source, checkpoint, begun, real.mean_window, peak, None)
 
 
 def with_fitted_base(source: PreparedSource, fitted: FittedBase | None) -> PreparedSource:

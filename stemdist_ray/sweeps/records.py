@@ -103,6 +103,7 @@ class SweepStore:
         self.front_csv = self.folder / "pareto.csv"
         self.best = self.folder / BEST
         self.clusterings = self.folder / "clusterings"
+        self.teachers = self.folder / "teachers"
         self._records = self.folder / "records"
 
     def exists(self) -> bool:

@@ -19,8 +19,9 @@ from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig, build_config
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.distillation.run_state import RoundRecord, RunObserver, RunState
-from stemdist_ray.distillation.start import cluster_source, num_clusters
+from stemdist_ray.distillation.start import cluster_by_task, num_clusters
 from stemdist_ray.errors import ExecutionError, FolderInUseError, StemdistError
+from stemdist_ray.execution.executor import Executor
 from stemdist_ray.execution.session import register_all
 from stemdist_ray.forecasters import Forecaster
 from stemdist_ray.pipeline.distill_job import distill
@@ -98,6 +99,7 @@ def distill_point(
             overwrite=not begun,
             observers=[observer],
             cluster=stored_clusterings(store.clusterings),
+            teachers=store.teachers,
         )
     except (ExecutionError, FolderInUseError):
         raise  # workers were lost, an attempt before is not known to be dead: another may do better
@@ -162,13 +164,13 @@ def trial_metrics(
 def stored_clusterings(folder: Path) -> Clusterer:
     """A clusterer that keeps its results, for all trials of the same K, seed and settings."""
 
-    def cluster(config: DistillConfig, source: PreparedSource) -> Clustering:
+    def cluster(config: DistillConfig, source: PreparedSource, executor: Executor) -> Clustering:
         key = repr((num_clusters(config, source), config.clustering, config.seed, "medoids"))
         name = hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
         path = folder / f"{name}.npz"
         with contextlib.suppress(FileNotFoundError):
             return read_clustering(path)
-        found = cluster_source(config, source)
+        found = cluster_by_task(config, source, executor)
         write_clustering(path, found)
         return found
 

@@ -12,6 +12,7 @@ POINTS = {
     "source read": "the source is read and prepared",
     "run remembered": "the tracking run is written down",
     "base fitted": "the base is fitted",
+    "teacher member trained": "a member of the teacher is trained and kept",
     "teacher trained": "the teacher is trained",
     "clusters found": "the locations are clustered",
     "start taught": "the start has its targets, and no checkpoint is written",

@@ -15,7 +15,7 @@ def with_budget(config, budget):
 def choose(config, source, teacher):
     real = real_data(source, config)
     executor = SerialExecutor(real)
-    return choose_balance(config, source, real, teacher, executor, "cpu", SilentReporter())
+    return choose_balance(config, source, teacher, executor, "cpu", SilentReporter())
 
 
 def test_every_balance_spends_the_budget(prepared, tiny_config):

@@ -1,4 +1,5 @@
 import dataclasses
+import pickle
 
 import numpy as np
 import pytest
@@ -163,12 +164,13 @@ def test_refining_goes_on_from_what_the_shards_gave(clustered):
     np.testing.assert_array_equal(state.synthetic.updates, 2 * steps)
 
 
-def test_tasks_know_what_is_known_of_their_windows(based_data, based_start, based_config):
-    state, known = based_start
+def test_tasks_carry_their_slice_and_nothing_that_stays(based_data, based_start):
+    """Calendar and base of the windows are shared once, not sent in every round."""
+    state, _ = based_start
     coordinator = make(based_data, num_shards=2)
-    object.__setattr__(coordinator, "known", known)
     for task in coordinator.shard_tasks(1, state):
-        np.testing.assert_array_equal(task.known.offset, known.offset[:, :, task.locations])
+        own = sum(array.nbytes for array in task.state.arrays().values())
+        assert len(pickle.dumps(task, protocol=5)) < own + 4000
 
 
 def errors(state):

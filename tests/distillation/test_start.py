@@ -8,15 +8,20 @@ from stemdist_ray.config import build_config
 from stemdist_ray.data.prepared import prepare
 from stemdist_ray.data.windows import evenly_spaced
 from stemdist_ray.distillation.start import (
+    StartTask,
     chosen_windows,
+    cluster_by_task,
     cluster_source,
     clustered_data,
     covering,
     initial_state,
     known_parts,
     num_synthetic_windows,
+    run_start,
 )
+from stemdist_ray.distillation.validation import real_data
 from stemdist_ray.errors import ConfigError
+from stemdist_ray.execution.serial import SerialExecutor
 from tests.conftest import TINY
 
 
@@ -60,6 +65,21 @@ def test_start_is_made_of_real_windows_of_the_centroids(work, kind):
         chosen = clustered.starts[evenly_spaced(len(clustered.starts), state.num_windows)]
         expected = interpolated(clustered.windows).batch(chosen)
         np.testing.assert_array_equal(known.inputs(state.x), expected.x.numpy())
+
+
+def test_tasks_give_what_the_functions_give(work, tiny_config):
+    """From the train split alone, which is what workers have."""
+    data, clustering, clustered = work
+    real = real_data(data, tiny_config)
+    found = cluster_by_task(tiny_config, data, SerialExecutor(real))
+    np.testing.assert_array_equal(found.assignment, clustering.assignment)
+    np.testing.assert_array_equal(found.medoids, clustering.medoids)
+    start = run_start(real, StartTask("start", tiny_config, clustering))
+    state, known = initial_state(tiny_config, data, clustering, clustered)
+    np.testing.assert_array_equal(start.clustered.windows.inputs, clustered.windows.inputs)
+    np.testing.assert_array_equal(start.clustered.mean_window, clustered.mean_window)
+    np.testing.assert_array_equal(start.state.x, state.x)
+    np.testing.assert_array_equal(start.known.calendar, known.calendar)
 
 
 def test_medoids_are_real_locations(work):

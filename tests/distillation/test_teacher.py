@@ -1,3 +1,4 @@
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -5,6 +6,10 @@ import pytest
 
 from stemdist_ray.distillation.teacher import (
     MemberTask,
+    ScoreTask,
+    TargetsTask,
+    run_score,
+    run_targets,
     score_teacher,
     taught_targets,
     train_member,
@@ -108,3 +113,63 @@ def test_targets_are_nearer_to_the_truth_than_nothing(based_start, teacher):
     state, known = based_start
     targets = taught_targets(teacher, known, state.x)
     assert np.square(targets - state.y).mean() < 0.5 * np.square(state.y).mean()
+
+
+class Kept:
+    """Keeps members in memory."""
+
+    def __init__(self):
+        self.members, self.asked = {}, []
+
+    @contextmanager
+    def held(self, members):
+        self.asked.append(members)
+        yield
+
+    def load(self, index):
+        return self.members.get(index)
+
+    def save(self, member):
+        self.members[member.index] = member
+
+
+class Counting(SerialExecutor):
+    """Counts the members that are trained, and dies after some."""
+
+    def __init__(self, data, last=None):
+        super().__init__(data)
+        self.trained, self.last = 0, last
+
+    def run(self, function, tasks, on_done):
+        def done(result):
+            on_done(result)
+            self.trained += function is train_member
+            if self.trained == self.last:
+                raise KeyboardInterrupt
+
+        return super().run(function, tasks, done)
+
+
+def test_members_that_were_kept_are_not_trained_again(based, tiny_config):
+    config, keeper = with_teacher(tiny_config, members=3), Kept()
+    real, lines = real_data(based, config), []
+    reporter = SilentReporter()
+    reporter.say = lines.append
+    dying, second = Counting(real, last=2), Counting(real)
+    with pytest.raises(KeyboardInterrupt):
+        train_teacher(config, real, dying, "cpu", reporter, keeper)
+    assert sorted(keeper.members) == [0, 1]
+    found, errors = train_teacher(config, real, second, "cpu", reporter, keeper)
+    assert (second.trained, keeper.asked) == (1, [3, 3])
+    assert lines[0] == "teacher: 2 of 3 members were trained before"
+    calm, calm_errors = train(config, based)
+    assert_same(found, calm)
+    assert errors == calm_errors
+
+
+def test_tasks_give_what_the_functions_give(based, based_start, tiny_config, teacher):
+    real, (state, known) = real_data(based, tiny_config), based_start
+    score = run_score(real, ScoreTask("score", teacher, "cpu", 1))
+    assert score == score_teacher(teacher, real)
+    targets = run_targets(None, TargetsTask("targets", teacher, known, state.x, "cpu", 1))
+    np.testing.assert_array_equal(targets, taught_targets(teacher, known, state.x))

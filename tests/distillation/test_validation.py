@@ -1,23 +1,29 @@
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from stemdist_ray.data.prepared import prepare
-from stemdist_ray.distillation.start import cluster_source, clustered_data, initial_state
+from stemdist_ray.distillation.start import StartTask, cluster_source, run_start
 from stemdist_ray.distillation.state import KnownParts, SyntheticState
 from stemdist_ray.distillation.teacher import taught_targets
 from stemdist_ray.distillation.validation import Validator, real_data, validation_windows
 from stemdist_ray.execution.serial import SerialExecutor
 
 
-def test_validation_repeats_and_sees_the_data(traffic, tiny_config):
+@pytest.fixture
+def begun(traffic, tiny_config):
+    """A start, and all that evaluators read besides."""
     source = prepare(traffic, tiny_config.data)
-    clustering = cluster_source(tiny_config, source)
-    clustered = clustered_data(source, clustering)
-    state, known = initial_state(tiny_config, source, clustering, clustered)
-    executor = SerialExecutor(clustered)
-    validate = Validator(source, clustering.cluster_size, tiny_config, executor, known=known)
+    clustering, real = cluster_source(tiny_config, source), real_data(source, tiny_config)
+    start = run_start(real, StartTask("start", tiny_config, clustering))
+    return start.state, replace(start.clustered, real=real, known=start.known)
+
+
+def test_validation_repeats_and_sees_the_data(begun, tiny_config):
+    state, clustered = begun
+    validate = Validator(tiny_config, SerialExecutor(clustered))
     assert validate(state).error == validate(state).error
     assert np.isfinite(validate(state).error)
     assert validate(state).train_seconds > 0
@@ -25,37 +31,28 @@ def test_validation_repeats_and_sees_the_data(traffic, tiny_config):
     assert validate(SyntheticState.fresh(noise, state.y)).error != validate(state).error
 
 
-def test_settings_of_the_evaluation_do_not_decide_a_round(traffic, tiny_config):
+def test_settings_of_the_evaluation_do_not_decide_a_round(begun, tiny_config):
     """Rounds are validated by settings of their own."""
-    source = prepare(traffic, tiny_config.data)
-    clustering = cluster_source(tiny_config, source)
-    clustered = clustered_data(source, clustering)
-    state, known = initial_state(tiny_config, source, clustering, clustered)
+    state, clustered = begun
 
     def error(section, **changes):
         changed = getattr(tiny_config, section).model_copy(update=changes)
         config = tiny_config.model_copy(update={section: changed})
-        executor = SerialExecutor(clustered)
-        return Validator(source, clustering.cluster_size, config, executor, known=known)(
-            state
-        ).error
+        return Validator(config, SerialExecutor(clustered))(state).error
 
     assert error("evaluation", learning_rate=0.1, subsets=1) == error("evaluation")
     assert error("validation", learning_rate=0.1) != error("validation")
 
 
-def test_what_is_known_of_the_windows_counts(
-    based, based_config, based_clusters, based_start, teacher
-):
+def test_what_is_known_of_the_windows_counts(based, based_config, based_data, based_start, teacher):
     start, known = based_start
     state = SyntheticState.fresh(start.x, taught_targets(teacher, known, start.x))
-    sizes = based_clusters.cluster_size
     longer = based_config.validation.model_copy(update={"epochs": 40})
     config = based_config.model_copy(update={"validation": longer})
 
     def error(known, source=based):
-        validate = Validator(source, sizes, config, SerialExecutor(), known=known)
-        return validate(state).error
+        data = replace(based_data, known=known, real=real_data(source, config))
+        return Validator(config, SerialExecutor(data))(state).error
 
     wrong = replace(known, offset=known.offset + 3)
     assert error(wrong) > error(known)
@@ -63,18 +60,33 @@ def test_what_is_known_of_the_windows_counts(
     assert error(alone, based.with_base(None)) > error(known)
 
 
-def test_targets_that_the_base_gives_keep_the_base(
-    based, based_config, based_clusters, based_start
-):
+def test_targets_that_the_base_gives_keep_the_base(based, based_config, based_data, based_start):
     """Where nothing is left to learn, the evaluator is the base itself."""
     state, known = based_start
     taught = SyntheticState.fresh(state.x, known.base(state.x))
-    validate = Validator(
-        based, based_clusters.cluster_size, based_config, SerialExecutor(), known=known
-    )
+    validate = Validator(based_config, SerialExecutor(based_data))
     windows = validation_windows(based, based_config)
     base = windows.score(lambda s: based.windows.batch(s).base.numpy(), 99)
     assert validate(taught).error == pytest.approx(base.relative_rmse, rel=1e-5)
+
+
+class Weighing(SerialExecutor):
+    """Notes how many bytes its tasks are."""
+
+    def run(self, function, tasks, on_done):
+        self.bytes = [len(pickle.dumps(task, protocol=5)) for task in tasks]
+        return super().run(function, tasks, on_done)
+
+
+def test_a_task_carries_the_synthetic_data_and_nothing_that_stays(
+    based_config, based_data, based_start
+):
+    """Validation windows, mean windows, calendar and base are shared once, not sent every round."""
+    state, _ = based_start
+    executor = Weighing(based_data)
+    Validator(based_config, executor)(state)
+    settings = len(pickle.dumps(based_config, protocol=5))
+    assert max(executor.bytes) < state.x.nbytes + state.y.nbytes + settings + 2000
 
 
 def test_what_tasks_read_of_the_real_series(based, based_config):

@@ -65,7 +65,7 @@ def test_targets_of_a_teacher_have_no_gaps(based_data, make_based_task, teacher)
 def test_targets_follow_the_inputs_that_the_base_is_made_of(based_data, make_based_task):
     """The loss is on what the base leaves, and that changes with the lags."""
     run = UnrolledTraining(based_data, make_based_task())
-    known, subset = run.task.known, torch.tensor([0, 2])
+    known, subset = based_data.known.take(run.task.locations), torch.tensor([0, 2])
     x = run.synthetic.x[:, :, subset].clone().requires_grad_()
     y = run.synthetic.y[:, :, subset]
     moved = x + 0.5

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 BEFORE = (
     *("source read", "folder made", "run remembered", "base fitted"),
-    *("teacher trained", "clusters found", "start taught"),
+    *("teacher member trained", "teacher trained", "clusters found", "start taught"),
 )
 SAVING = tuple(point for point in POINTS if point.startswith("checkpoint "))
 SWAPPING = tuple(point for point in POINTS if point.startswith("data set "))
@@ -28,7 +28,7 @@ ALL = [
     ("train", "epoch saved", 2),
 ]
 TELLING = [
-    ("distill", "teacher trained", 1),
+    ("distill", "teacher member trained", 1),
     ("distill", "checkpoint half written", 1),
     ("distill", "checkpoint named", 2),
     ("longer", "data set half swapped", 1),

@@ -1,12 +1,16 @@
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 
 from stemdist_ray import SyntheticDataset, evaluate, evaluate_forecasters
 from stemdist_ray.comparison import compare as module
 from stemdist_ray.comparison.train_row import TrainingTask
+from stemdist_ray.config import WorkerConfig
 from stemdist_ray.errors import ConfigError, DivergenceError
+from stemdist_ray.execution.ray_workers import RayExecutor
+from stemdist_ray.forecasters import FORECASTERS
 from stemdist_ray.system.files import write_csv
 from tests.test_contract import METRICS
 
@@ -79,3 +83,28 @@ def test_a_forecaster_that_diverges_is_reported_and_the_others_go_on(
 def test_unknown_names_are_refused_before_anything_is_trained(artifact, traffic):
     with pytest.raises(ConfigError, match="unknown forecaster 'x'"):
         evaluate_forecasters(artifact, traffic, ["dlinear", "x"])
+
+
+def told(row):
+    """All of a row but how long it took and with how much memory."""
+    points = tuple(replace(point, train_seconds=0.0) for point in row.curve)
+    return replace(row, train_seconds=0.0, peak_rss_mib=0.0, curve=points).to_json()
+
+
+@pytest.mark.ray
+@pytest.mark.slow  # nine forecasters, twice
+@pytest.mark.usefixtures("local_ray")
+def test_one_worker_and_two_give_the_same_bits(artifact, traffic):
+    """All forecasters, and all data as well."""
+    dataset, tables = SyntheticDataset.load(artifact), []
+    for count in (1, 2):
+        with RayExecutor(None, WorkerConfig(num_workers=count), count) as executor:
+            tables.append(evaluate_forecasters(dataset, traffic, full_data=True, executor=executor))
+    one, two = tables
+    assert one.failed == two.failed == {}
+    assert set(one.rows) == set(FORECASTERS.names())
+    for name, rows in one.rows.items():
+        assert {row: told(r) for row, r in rows.items()} == {
+            row: told(r) for row, r in two.rows[name].items()
+        }
+    assert {n: told(r) for n, r in one.naive.items()} == {n: told(r) for n, r in two.naive.items()}

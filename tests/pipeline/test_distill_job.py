@@ -13,9 +13,11 @@ from stemdist_ray import SyntheticDataset, build_config, distill
 from stemdist_ray.data import prepared
 from stemdist_ray.data.prepared import prepare_source
 from stemdist_ray.distillation.start import chosen_windows
-from stemdist_ray.distillation.teacher import taught_targets
+from stemdist_ray.distillation.teacher import taught_targets, train_member
 from stemdist_ray.errors import ArtifactError, ConfigError, DataError
+from stemdist_ray.execution.serial import SerialExecutor
 from stemdist_ray.progress import SilentReporter
+from stemdist_ray.system import points
 from tests.conftest import GOLDEN, TINY
 
 
@@ -319,3 +321,38 @@ def test_workers_do_not_decide_the_data(artifact, traffic, tiny_config, tmp_path
     whole = SyntheticDataset.load(artifact)
     np.testing.assert_array_equal(result.dataset.x, whole.x)
     np.testing.assert_array_equal(result.dataset.y, whole.y)
+
+
+class Counting(SerialExecutor):
+    """Counts the members of a teacher that are trained."""
+
+    trained = 0
+
+    def run(self, function, tasks, on_done):
+        self.trained += len(tasks) * (function is train_member)
+        return super().run(function, tasks, on_done)
+
+
+def test_a_driver_that_dies_while_the_teacher_trains_does_not_train_it_again(
+    traffic, tmp_path, monkeypatch
+):
+    config = build_config("demo", TINY, {"rounds": 0, "teacher": {"members": 3}})
+    reached = []
+
+    def die_at_the_second(point):
+        reached.append(point)
+        if reached.count("teacher member trained") == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(points, "_listeners", [die_at_the_second])
+    with pytest.raises(KeyboardInterrupt):
+        distill(traffic, tmp_path / "run", config)
+    monkeypatch.setattr(points, "_listeners", [])
+    assert len(list((tmp_path / "run").rglob("*.member"))) == 2
+    executor = Counting()
+    again = distill(traffic, tmp_path / "run", config, resume=True, executor=executor)
+    assert executor.trained == 1
+    calm = distill(traffic, tmp_path / "calm", config)
+    np.testing.assert_array_equal(again.dataset.y, calm.dataset.y)
+    assert again.dataset.manifest.result == calm.dataset.manifest.result
+    assert list((tmp_path / "run").rglob("*.member")) == []

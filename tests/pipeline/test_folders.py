@@ -68,6 +68,19 @@ def test_what_never_really_began_counts_as_nothing(tmp_path, resume):
     assert not list(tmp_path.glob("*.previous"))
 
 
+@pytest.mark.parametrize("resume", [True, False])
+def test_members_of_a_teacher_stay_where_a_run_may_go_on_with_them(tmp_path, resume):
+    member = tmp_path / "checkpoint" / "teacher" / "abc" / "0.member"
+    member.parent.mkdir(parents=True)
+    member.write_text("trained")
+    (tmp_path / "checkpoint" / ".000001.tmp").mkdir()
+    assert not run_in(tmp_path, resume=resume)
+    assert member.exists() == resume
+    assert names(tmp_path) == (["checkpoint"] if resume else [])
+    if resume:
+        assert names(tmp_path / "checkpoint") == ["teacher"]
+
+
 def test_nothing_to_resume_is_said(tmp_path):
     lines = []
     reporter = SilentReporter()

@@ -2,7 +2,7 @@ import numpy as np
 
 from stemdist_ray.artifact.checkpoint import CheckpointStore
 from stemdist_ray.data.prepared import prepare
-from stemdist_ray.distillation.start import cluster_source
+from stemdist_ray.distillation.start import cluster_by_task
 from stemdist_ray.execution.serial import SerialExecutor
 from stemdist_ray.pipeline.work import prepare_work
 from stemdist_ray.progress import SilentReporter
@@ -16,7 +16,7 @@ def test_what_a_checkpoint_holds_is_not_made_again(artifact, traffic, tiny_confi
     reporter = SilentReporter()
     reporter.say = lines.append
     work, teachers = prepare_work(
-        source, tiny_config, earlier, SerialExecutor(None), clock, reporter, cluster_source
+        source, tiny_config, earlier, SerialExecutor(None), clock, reporter, cluster_by_task
     )
     assert (work.fitted_base, work.teacher) == (earlier.fitted_base, earlier.teacher)
     assert teachers == {}

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import SplitName, WindowedSeries, evenly_spaced
@@ -23,13 +24,14 @@ from stemdist_ray.forecasters.closed_form.base_model import (
     BaseModel,
     BoundBase,
     base_calendar,
-    group_means,
 )
-from stemdist_ray.forecasters.closed_form.base_parts import (
-    calendar_columns,
-    group_locations,
-    no_groups,
-    split_weights,
+from stemdist_ray.forecasters.closed_form.base_parts import calendar_columns, split_weights
+from stemdist_ray.forecasters.closed_form.fit_tasks import (
+    GroupTask,
+    ProfileTask,
+    Way,
+    run_groups,
+    run_profiles,
 )
 from stemdist_ray.forecasters.closed_form.gram import (
     GramMaterial,
@@ -40,7 +42,7 @@ from stemdist_ray.forecasters.closed_form.gram import (
     block_sums,
     gram_tasks,
 )
-from stemdist_ray.forecasters.closed_form.profile import ProfileSums, SeasonProfile
+from stemdist_ray.forecasters.closed_form.profile import SeasonProfile, season_folds
 from stemdist_ray.forecasters.closed_form.runner import InProcess, TaskRunner
 
 Positions = npt.NDArray[np.int64]
@@ -56,15 +58,6 @@ _FEW_ROWS = 500_000  # windows times locations whose sums take a second or two
 
 
 _SPLITS: tuple[SplitName, SplitName] = ("train", "val")
-
-
-@dataclass(frozen=True)
-class _Way:
-    """One way to make the profiles that a map is fitted on."""
-
-    smoothing: float
-    cross_fitted: bool
-    rank: int
 
 
 @dataclass(frozen=True)
@@ -138,72 +131,78 @@ class _Scope:
     """The locations that something is fitted on: all of them, or a sample.
 
     Args:
-        windows: Their scaled series, train and validation.
-        sums: Of their profiles.
+        source: Train and validation, with the scaled series of these locations.
         membership: (N, G) their groups.
     """
 
-    windows: WindowedSeries
-    sums: ProfileSums
+    source: PreparedSource
     membership: npt.NDArray[np.float32]
+
+    @property
+    def windows(self) -> WindowedSeries:
+        """The scaled series."""
+        return self.source.windows
 
     def select(self, locations: Positions) -> _Scope:
         """Some of the locations only."""
-        return _Scope(
-            self.windows.select(locations),
-            self.sums.select(locations),
-            self.membership[locations],
-        )
+        source = replace(self.source, windows=self.windows.select(locations))
+        return _Scope(source, self.membership[locations])
 
 
 class _Fit:
-    """One fit, step by step."""
+    """One fit, step by step; whatever takes a pass over the series is a task."""
 
     def __init__(
         self, source: PreparedSource, kind: str, seed: int, runner: TaskRunner, threads: int
     ) -> None:
-        self.source, self.kind, self.runner, self.threads = source, kind, runner, threads
+        self.kind, self.runner, self.threads = kind, runner, threads
         # Test does not travel to the workers.
         length = source.windows.lookback + source.windows.horizon
         windows = replace(source.windows, base=None).head(int(source.starts["val"][-1]) + length)
-        steps = np.arange(source.num_steps)
-        self.place = source.season.place(source.times, steps)[: len(windows.inputs)]
+        steps = len(windows.inputs)
+        times = None if source.times is None else source.times[:steps]
+        self.source = source = replace(source, windows=windows, times=times)
+        self.place = source.season.place(times, np.arange(steps))
+        self.fold, self.num_seasons = season_folds(source)
+        self.num_folds = int(self.fold.max()) + 1
         seasonal = kind == "seasonal_linear"
-        membership = group_locations(source, seed) if seasonal else no_groups(source)
-        self.groups, self.overall = group_means(windows, membership)
+        # What was computed here before it was a task keeps the number of threads that is set here.
+        task = GroupTask("groups of the base", seasonal, seed, torch.get_num_threads())
+        runner.share(source)
+        found = runner.run(run_groups, [task], lambda groups: None)[0]
+        self.groups, self.overall = found.means, found.overall
         self.columns = calendar_columns(source) if seasonal else ()
         self.calendar = base_calendar(windows, self.columns)
-        self.everyone = _Scope(windows, ProfileSums.of(source), membership)
+        self.everyone = _Scope(source, found.membership)
         some = evenly_spaced(windows.num_locations, _SAMPLED_LOCATIONS)
         self.sampled = self.everyone.select(some)
 
     def run(self) -> FittedBase:
-        way = _Way(0.0, False, 0)
+        way = Way(0.0, False, 0)
         if self.kind == "seasonal_linear" and self.source.season.size > 1:
             way = self._choose_rank(self._choose_smoothing())
         starts = self.source.starts
-        profiles = self._profiles(way, self.everyone)
-        sums = self._sums({way: profiles}, starts["train"], starts["val"], self.everyone, "base")
+        profiles = self._profiles([way], self.everyone)
+        sums = self._sums(profiles, starts["train"], starts["val"], self.everyone, "base")
         train, validation = sums[way]
         penalty, weights, _ = best_penalty(train, validation, PENALTIES)
-        model = self._model(profiles[-1], self.everyone)
+        model = self._model(profiles[way][-1], self.everyone)
         return FittedBase(
             replace(model, weights=split_weights(weights.astype(np.float32), model.weights)),
             BaseChoice(way.smoothing, way.cross_fitted, way.rank, penalty),
         )
 
-    def _choose_smoothing(self) -> _Way:
-        sums = self.everyone.sums
-        if sums.num_seasons >= _MANY_SEASONS:
-            return _Way(0.0, False, self._ranks()[-1])  # the noise is averaged away already
-        crossed = (False, True) if sums.num_folds > 1 else (False,)
+    def _choose_smoothing(self) -> Way:
+        if self.num_seasons >= _MANY_SEASONS:
+            return Way(0.0, False, self._ranks()[-1])  # the noise is averaged away already
+        crossed = (False, True) if self.num_folds > 1 else (False,)
         slots, rank = self.source.season.slots, min(_FIRST_RANK, self._ranks()[-1])
         smoothings = [s for s in _SMOOTHINGS if 6 * s < slots]
-        errors = self._try([_Way(s, cross, rank) for s in smoothings for cross in crossed])
+        errors = self._try([Way(s, cross, rank) for s in smoothings for cross in crossed])
         return min(errors, key=errors.__getitem__)
 
-    def _choose_rank(self, way: _Way) -> _Way:
-        without = _Way(0.0, False, 0)
+    def _choose_rank(self, way: Way) -> Way:
+        without = Way(0.0, False, 0)
         errors = self._try([without, *(replace(way, rank=rank) for rank in self._ranks())])
         # A train split of less than a season or two may have none to show.
         if errors.pop(without) < min(errors.values()):
@@ -216,39 +215,39 @@ class _Fit:
         most = min(self.source.season.size, len(self.sampled.membership))
         return sorted({min(rank, most) for rank in _RANKS})
 
-    def _try(self, ways: list[_Way]) -> dict[_Way, float]:
+    def _try(self, ways: list[Way]) -> dict[Way, float]:
         """Squared error on sampled validation windows of maps fitted on sampled train windows."""
         wanted = max(1, _SAMPLED_ROWS // self.sampled.windows.num_locations)
         train, validation = (
             self.source.starts[split][evenly_spaced(len(self.source.starts[split]), wanted)]
             for split in _SPLITS
         )
-        profiles = {way: self._profiles(way, self.sampled) for way in ways}
+        profiles = self._profiles(ways, self.sampled)
         sums = self._sums(profiles, train, validation, self.sampled, "choice of the base")
         return {
             way: best_penalty(fitted, held_out, PENALTIES)[2]
             for way, (fitted, held_out) in sums.items()
         }
 
-    def _profiles(self, way: _Way, scope: _Scope) -> list[SeasonProfile]:
+    def _profiles(self, ways: list[Way], scope: _Scope) -> dict[Way, list[SeasonProfile]]:
         """Profiles without each of the folds where cross-fitting, then that of all of train."""
-        rule, sums = self.source.season, scope.sums
-        without = range(sums.num_folds) if way.cross_fitted else ()
-        left_out = [sums.profile(rule, way.smoothing, way.rank, fold) for fold in without]
-        return [*left_out, sums.profile(rule, way.smoothing, way.rank)]
+        tasks = [ProfileTask("profiles of the base", way, self.num_folds) for way in ways]
+        self.runner.share(scope.source)
+        found = self.runner.run(run_profiles, tasks, lambda profiles: None)
+        return dict(zip(ways, found, strict=True))
 
     def _sums(
         self,
-        profiles: Mapping[_Way, list[SeasonProfile]],
+        profiles: Mapping[Way, list[SeasonProfile]],
         train: Positions,
         validation: Positions,
         scope: _Scope,
         name: str,
-    ) -> dict[_Way, tuple[GramSums, GramSums]]:
+    ) -> dict[Way, tuple[GramSums, GramSums]]:
         """Sums over train and over validation for each way; all blocks run beside each other."""
         bases: list[BoundBase] = []
         tasks: list[GramTask] = []
-        places: dict[_Way, tuple[range, range]] = {}
+        places: dict[Way, tuple[range, range]] = {}
         everyone = np.arange(scope.windows.num_locations)
         for way, own in profiles.items():
             first = len(tasks)
@@ -266,14 +265,13 @@ class _Fit:
             for way, (fitted, held_out) in places.items()
         }
 
-    def _parts(self, train: Positions, way: _Way) -> list[Positions]:
+    def _parts(self, train: Positions, way: Way) -> list[Positions]:
         """Train windows by the profile that they are fitted with: one that leaves them out."""
         if not way.cross_fitted:
             return [train]
         # A window belongs to the fold that its targets begin in.
-        sums = self.everyone.sums
-        fold = sums.fold[train + self.source.windows.lookback]
-        return [train[fold == d] for d in range(sums.num_folds)]
+        fold = self.fold[train + self.source.windows.lookback]
+        return [train[fold == d] for d in range(self.num_folds)]
 
     def _bound(self, profile: SeasonProfile, scope: _Scope) -> BoundBase:
         model = self._model(profile, scope)

@@ -7,7 +7,7 @@ D folds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -76,8 +76,7 @@ class ProfileSums:
         series, train = source.windows, source.train_steps
         steps = np.arange(source.num_steps)
         place = source.season.place(source.times, steps)
-        number = source.season.number(source.times, steps)
-        fold, num_seasons = _folds(number, train), len(np.unique(number[:train]))
+        fold, num_seasons = season_folds(source)
         num_folds, places = int(fold.max()) + 1, source.season.size
         total = np.zeros((num_folds, places, series.num_locations), np.float32)
         width = 1 if series.input_mask is None else series.num_locations
@@ -89,11 +88,6 @@ class ProfileSums:
             np.add.at(total, at, series.inputs[rows, :, series.target])
             np.add.at(count, at, _seen(series, rows))
         return cls(total, count, fold, num_seasons)
-
-    def select(self, locations: npt.NDArray[np.int64]) -> ProfileSums:
-        """The sums of some of the locations."""
-        count = self.count if self.count.shape[2] == 1 else self.count[:, :, locations]
-        return replace(self, total=self.total[:, :, locations], count=count)
 
     def profile(
         self, rule: SeasonRule, smoothing: float, rank: int, without: int | None = None
@@ -125,6 +119,13 @@ class ProfileSums:
         mean = (total + _PRIOR * slot) / (count + _PRIOR)
         deviation = (mean - level).reshape(rule.size, -1).T
         return SeasonProfile(level, *_low_rank(np.ascontiguousarray(deviation), rank))
+
+
+def season_folds(source: PreparedSource) -> tuple[npt.NDArray[np.int64], int]:
+    """The fold of every step, (T,), -1 after train, and the number of seasons that train holds."""
+    number = source.season.number(source.times, np.arange(source.num_steps))
+    train = source.train_steps
+    return _folds(number, train), len(np.unique(number[:train]))
 
 
 def _folds(number: npt.NDArray[np.int64], train: int) -> npt.NDArray[np.int64]:
