@@ -151,19 +151,25 @@ def describe(resources: Mapping[str, float], always: tuple[str, ...] = ("CPU",))
     return " and ".join(parts)
 
 
-def is_status_due(short_for: float, since_said: float | None, none_at_all: bool) -> bool:
+def is_status_due(
+    short_for: float, since_said: float | None, placed: int, placed_then: int
+) -> bool:
     """Whether to say that workers are missing.
 
-    Once, when they have been for a while; again and again only while nothing can go on.
+    Once, when they have been for a while; again when the first ones have come, and now and then
+    while nothing can go on.
 
     Args:
         short_for: Seconds since workers began to be missing.
         since_said: Seconds since that was said, None = it was not.
-        none_at_all: Whether there is no worker.
+        placed: Workers that there are.
+        placed_then: Workers that there were when it was said.
     """
     if since_said is None:
         return short_for >= _SAY_AFTER
-    return none_at_all and since_said >= _SAY_AGAIN
+    if placed == 0:
+        return since_said >= _SAY_AGAIN
+    return placed_then == 0 and since_said >= _SAY_AFTER
 
 
 def status(placed: int, wanted: int, seconds: float) -> str:

@@ -149,7 +149,8 @@ class Pool:
             starting = member.starting
             member.heard(ray.get(member.asked))
             self.joined += starting
-        except RayError as error:
+        except RayError as first:
+            error = member.last_word(first)
             return loss_of_worker(error, member.sure) or Loss.CRASHED, in_a_line(error)
         return None
 

@@ -57,12 +57,12 @@ class _TaskLostError(Exception):
         self.loss, self.reason = loss, reason
 
 
-def _fetch(reference: Any, begun: bool) -> Any:
+def _fetch(reference: Any, member: Member) -> Any:
     """What a task returned.
 
     Args:
         reference: Of the result; it is there.
-        begun: Whether its worker was alive after it was given the task.
+        member: The worker.
 
     Raises:
         _TaskLostError: It was lost with its worker, or would do better on another one.
@@ -77,7 +77,8 @@ def _fetch(reference: Any, begun: bool) -> Any:
             # It would fail the same way anywhere.
             raise cause from None
         raise _TaskLostError(loss, in_a_line(cause)) from cause
-    except RayError as error:
+    except RayError as first:
+        begun, error = member.sure, member.last_word(first)
         loss = loss_of_worker(error, begun)
         if loss is None:
             raise ExecutionError(f"Ray failed: {in_a_line(error)}") from error
@@ -198,7 +199,7 @@ class RayExecutor:
         """Fetch what a finished task returned or raised; its worker is idle again."""
         job, reference = self.pool.take(member)
         try:
-            value = _fetch(reference, member.sure)
+            value = _fetch(reference, member)
         except _TaskLostError as error:
             self.pool.remove(member)
             self._lost(job, error.loss, error.reason, progress)

@@ -56,6 +56,7 @@ class Staffing:
         self._start_after = self._look_after = self._ask_after = self._now
         self._alone = self._short = 0.0  # seconds without any worker, and with too few
         self._said: float | None = None  # how long too few, when that was last said
+        self._placed_then = 0  # how many there were then
 
     def __enter__(self) -> Staffing:
         if self.number is None:
@@ -144,16 +145,18 @@ class Staffing:
             self._said = None
             return
         since = None if self._said is None else self._short - self._said
-        if policy.is_status_due(self._short, since, not placed):
-            self._said = self._short
+        if policy.is_status_due(self._short, since, placed, self._placed_then):
+            self._said, self._placed_then = self._short, placed
             line = policy.status(placed, self.wanted, self._short)
             logger.warning("%s: %s", line, self._why() if not placed else "going on with these")
 
     def _why(self) -> str:
-        always = ("CPU", "GPU")
+        always, have = ("CPU", "GPU"), _all()
+        if "memory" not in self.each:
+            have.pop("memory", None)
         return (
             f"each wants {policy.describe(self.each, always)}, the cluster has "
-            f"{policy.describe(_all(), always)} in all; lower worker.num_cpus or worker.num_gpus, "
+            f"{policy.describe(have, always)} in all; lower worker.num_cpus or worker.num_gpus, "
             "or add nodes"
         )
 

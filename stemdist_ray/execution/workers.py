@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError
 
 from stemdist_ray.execution.executor import R, T
 from stemdist_ray.execution.session import register_all
@@ -16,6 +18,8 @@ from stemdist_ray.forecasters import Forecaster
 
 # Signs of life have a thread of their own: a worker gives them while it runs a task.
 _HEALTH = "health"
+
+_SETTLED_AFTER = 10.0  # seconds in which a cluster finds out that a process is dead
 
 
 class TaskWorker:
@@ -135,7 +139,26 @@ class Member:
         self.job = self.result = None
         return job, result
 
+    def last_word(self, error: RayError) -> RayError:
+        """What Ray says of a loss once it knows: at first a death looks like a bad connection.
+
+        Args:
+            error: What it said first.
+        """
+        end = time.monotonic() + _SETTLED_AFTER
+        while isinstance(error, ActorUnavailableError) and time.monotonic() < end:
+            time.sleep(0.5)
+            try:
+                self.ask()
+                ray.get(self.asked, timeout=end - time.monotonic() + 1.0)
+                break  # it lives: the connection was bad
+            except GetTimeoutError:
+                break
+            except RayError as later:
+                error = later
+        return error
+
     def kill(self) -> None:
         """End its process, stopped or not; what it reserves becomes free."""
-        with contextlib.suppress(ray.exceptions.RayError, ValueError):
+        with contextlib.suppress(RayError, ValueError):
             ray.kill(self.handle, no_restart=True)

@@ -1,13 +1,18 @@
 import os
 import signal
+import sys
 import time
 
 import pytest
 import ray
+from ray import cloudpickle
 
 from stemdist_ray.execution.losses import Loss
 from stemdist_ray.execution.pool import Finished, Lost, Pool
 from stemdist_ray.execution.workers import Job, actor_class
+
+# Workers need not import this file, and with it all that tests need.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("local_ray")]
 

@@ -1,11 +1,17 @@
 import os
 import signal
+import sys
 import time
 
 import pytest
 import ray
+from ray import cloudpickle
+from ray.exceptions import ActorDiedError, ActorUnavailableError
 
 from stemdist_ray.execution.workers import Job, Member, TaskWorker, actor_class
+
+# Workers need not import this file, and with it all that tests need.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 JOB = Job(0, "a task", "kind", 0.0, None)
 
@@ -77,6 +83,16 @@ def test_a_stopped_process_is_killed(member):
         time.sleep(0.1)
     os.kill(member.pid, signal.SIGKILL)
     raise AssertionError("it lives")
+
+
+@pytest.mark.ray
+def test_what_is_dead_is_not_called_unreachable_for_long(member):
+    member.heard(ray.get(member.asked, timeout=120))
+    os.kill(member.pid, signal.SIGKILL)
+    error = member.last_word(ActorUnavailableError("connection reset", None))
+    assert isinstance(error, ActorDiedError)
+    other = ValueError("not of Ray")
+    assert member.last_word(other) is other
 
 
 @pytest.mark.ray

@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import ray
@@ -53,13 +54,11 @@ class Disturber:
         if kind == "node":
             nodes = sorted(self.cluster.worker_nodes, key=lambda node: node.unique_id)
             self.cluster.remove_node(nodes[int(position * len(nodes))], allow_graceful=False)
-            self.cluster.add_node(num_cpus=1)
         else:
             pids = sorted(self.executor.process_ids())
-            if not pids:
-                return
             victim = pids[int(position * len(pids))]
-            os.kill(victim, signal.SIGKILL if kind == "kill" else signal.SIGSTOP)
+            with suppress(ProcessLookupError):  # dead since the disturbance before
+                os.kill(victim, signal.SIGKILL if kind == "kill" else signal.SIGSTOP)
         self.done.append(kind)
 
 
@@ -90,6 +89,8 @@ def main(folder, disturbances):
             out = folder / name.replace(":", "-")
             found[name] = tables(distill(series, out, config, executor=executor).path)
             thread.join()
+            if kind == "node":
+                cluster.add_node(num_cpus=1)
         lost = len(disturber.done)
         started = executor.pool.joined
     ray.shutdown()
