@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 _LOOK_EVERY = 5.0  # seconds between looks for free places
 _ASK_EVERY = 60.0  # a cluster keeps one request: that of another run may have taken our place
 
+_ADVICE = "lower worker.num_cpus or worker.num_gpus, or add nodes"
+
 
 class Staffing:
     """Keeps a pool at the number of workers that is wanted; use it as a context manager.
@@ -62,7 +64,7 @@ class Staffing:
         if self.number is None:
             self.wanted = policy.workers_that_fit(self.most, _free(), self.each)
         if not self.joined and policy.room(_all(), self.each) < 1:
-            raise ExecutionError(f"no worker can be placed: {self._why()}")
+            raise ExecutionError(f"no worker can be placed: {self._why()}; {_ADVICE}")
         return self
 
     def __exit__(self, *unused: object) -> None:
@@ -93,7 +95,7 @@ class Staffing:
         self._say(placed)
         if self._alone > self.patience:
             raise ExecutionError(
-                f"no worker could be placed within {self.patience:g} s: {self._why()}"
+                f"no worker could be placed within {self.patience:g} s: {self._why()}; {_ADVICE}"
             )
 
     def failed_to_start(self, event: Lost) -> None:
@@ -156,8 +158,7 @@ class Staffing:
             have.pop("memory", None)
         return (
             f"each wants {policy.describe(self.each, always)}, the cluster has "
-            f"{policy.describe(have, always)} in all; lower worker.num_cpus or worker.num_gpus, "
-            "or add nodes"
+            f"{policy.describe(have, always)} in all"
         )
 
 

@@ -112,10 +112,10 @@ def test_describe():
 
 
 def test_missing_workers_are_said_once_and_again_only_where_nothing_goes_on():
-    assert not policy.is_status_due(9.0, None, 3, 0)
-    assert policy.is_status_due(10.0, None, 3, 0)
+    assert not policy.is_status_due(19.0, None, 3, 0)
+    assert policy.is_status_due(20.0, None, 3, 0)
     assert not policy.is_status_due(9999.0, 9000.0, 3, 3)
     assert not policy.is_status_due(200.0, 190.0, 0, 0)
     assert policy.is_status_due(400.0, 390.0, 0, 0)
-    assert policy.is_status_due(30.0, 20.0, 1, 0)  # the first has come
+    assert policy.is_status_due(40.0, 20.0, 1, 0)  # the first has come
     assert policy.status(3, 8, 40.2) == "3 of 8 workers placed; 5 pending, 40 s"

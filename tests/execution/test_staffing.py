@@ -71,7 +71,7 @@ def test_missing_workers_are_said_once_and_those_at_hand_go_on(cluster, caplog):
         pass_time(staffing, 1)
         staffing.pool.place(3)
         pass_time(staffing, 600)
-        assert caplog.messages == ["3 of 8 workers placed; 5 pending, 10 s: going on with these"]
+        assert caplog.messages == ["3 of 8 workers placed; 5 pending, 20 s: going on with these"]
         staffing.pool.place(5)
         pass_time(staffing, 600)
         assert caplog.messages[1:] == ["all 8 workers placed"]
@@ -83,7 +83,7 @@ def test_patience_and_what_is_said_until_it_ends(cluster, caplog):
         with pytest.raises(ExecutionError, match=r"within 900 s: each wants 1 CPU and 0 GPU"):
             pass_time(staffing, 1000)
         assert [line.split(":")[0] for line in caplog.messages] == [
-            f"0 of 2 workers placed; 2 pending, {seconds} s" for seconds in (10, 310, 610)
+            f"0 of 2 workers placed; 2 pending, {seconds} s" for seconds in (20, 320, 620)
         ]
 
 
