@@ -106,11 +106,11 @@ def loss_of_worker(error: BaseException, begun: bool) -> Loss | None:
 
 
 def in_a_line(error: BaseException) -> str:
-    """The kind of an error, and what of its words tells most.
-
-    Ray's texts are long: ids first, then the reason; a traceback has it at the end.
-    """
+    """What of the words of an error tells most."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if isinstance(error, RayActorError) and lines:
-        return f"{type(error).__name__}: {lines[-1][:200]}"
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+    if not isinstance(error, RayActorError):
+        return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+    # Ray's texts are long: ids, then the reason, then how that was found out; a traceback ends in
+    # the reason.
+    last = lines[-1] if lines else type(error).__name__
+    return (last if error.actor_init_failed else last.partition(". ")[0])[:200]

@@ -67,5 +67,7 @@ def test_every_reason_has_advice():
 def test_an_error_in_a_line():
     assert in_a_line(ValueError("one\n two\n")) == "ValueError: one"
     assert in_a_line(ValueError()) == "ValueError"
-    died = RayActorError(error_msg="The actor died.\n\tclass_name: X\nIts process was killed.")
-    assert in_a_line(died) == "RayActorError: Its process was killed."
+    died = RayActorError(error_msg="The actor died.\n\tpid: 7\nIts process died. Exit type: X")
+    assert in_a_line(died) == "Its process died"
+    broken = RayActorError(error_msg="Traceback\nValueError: no. 7 is", actor_init_failed=True)
+    assert in_a_line(broken) == "ValueError: no. 7 is"
