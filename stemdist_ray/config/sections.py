@@ -190,8 +190,29 @@ class WorkerConfig(Section):
         description="torch threads of the driver, and of tasks made once a run: scores and targets "
         "of the teacher, clusters, binding the base",
     )
-    max_attempts: Positive = Field(3, description="tries per task before the run gives up")
-    start_timeout: Rate = Field(120.0, description="seconds to wait for a worker to be placed")
+    memory: ByteSize | None = Field(
+        None, description="memory Ray reserves each, e.g. 8GiB; null = Ray does not plan memory"
+    )
+    max_attempts: Positive = Field(
+        3,
+        description="tries per task before the run gives up, for each reason on its own; machines "
+        "that are taken away do not count",
+    )
+    start_timeout: Rate | None = Field(
+        None,
+        description="seconds to wait while no worker has a place; null = 1800 on a cluster that is "
+        "joined (a spot machine with a GPU takes ten minutes), 120 on a local Ray",
+    )
+    task_timeout: Rate | None = Field(
+        None,
+        description="seconds after which a task is run again elsewhere; null = 20 times the "
+        "longest of its kind so far, at least 900",
+    )
+    heartbeat_timeout: Rate = Field(
+        120.0,
+        description="seconds without a sign of life after which a worker is killed and replaced; "
+        "a thread gives them, beside the task",
+    )
     address: str | None = Field(
         None, description="Ray cluster to join; null = RAY_ADDRESS, else a local Ray"
     )
@@ -229,8 +250,11 @@ _NOT_DECIDING = (
     "worker.num_workers",
     "worker.num_cpus",
     "worker.num_gpus",
+    "worker.memory",
     "worker.max_attempts",
     "worker.start_timeout",
+    "worker.task_timeout",
+    "worker.heartbeat_timeout",
     "worker.address",
 )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
-from stemdist_ray.config import DistillConfig, TrainConfig
+from stemdist_ray.config import DistillConfig, TrainConfig, WorkerConfig
 from stemdist_ray.errors import ExecutionError
 
 
@@ -22,3 +24,11 @@ def worker_device(config: DistillConfig | TrainConfig) -> str:
             "set it to 0, or use workers on a cluster with GPUs"
         )
     return "cuda"
+
+
+def in_this_process(worker: WorkerConfig) -> dict[str, Any]:
+    """Settings that change workers to this process: on its GPU, or on the CPU where it has none.
+
+    The head of a cluster often has no GPU; what is computed there must not ask for one.
+    """
+    return {"num_workers": 0, "num_gpus": worker.num_gpus if torch.cuda.is_available() else 0.0}

@@ -4,65 +4,85 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import time
-from collections import deque
+import secrets
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, ObjectLostError, OutOfMemoryError, RayActorError
+from ray.exceptions import RayError, RayTaskError
 
 from stemdist_ray.config import WorkerConfig
 from stemdist_ray.errors import ExecutionError
-from stemdist_ray.execution.executor import R, T, Task
-from stemdist_ray.execution.policy import Decision, after_lost_worker, workers_that_fit
-from stemdist_ray.execution.session import ray_session, register_all, registered_by_user
-from stemdist_ray.forecasters import Forecaster
+from stemdist_ray.execution.executor import R, T
+from stemdist_ray.execution.losses import Loss, in_a_line, loss_of_raised, loss_of_worker
+from stemdist_ray.execution.policy import (
+    Decision,
+    after_lost_worker,
+    give_up_message,
+    kind_of,
+    needs,
+    start_timeout,
+    time_limit,
+)
+from stemdist_ray.execution.pool import Finished, Pool
+from stemdist_ray.execution.session import ray_session, registered_by_user
+from stemdist_ray.execution.staffing import Staffing
+from stemdist_ray.execution.workers import Job, Member, actor_class
 
 logger = logging.getLogger(__name__)
 
-_LOST = (RayActorError, ObjectLostError, OutOfMemoryError)
-
-
-class TaskWorker:
-    """Runs tasks. It keeps nothing from one task to the next.
-
-    Args:
-        forecasters: Forecasters that the user registered in the driver, by name.
-    """
-
-    def __init__(self, forecasters: dict[str, type[Forecaster]]) -> None:
-        register_all(forecasters)
-
-    def ready(self) -> int:
-        """Return the process id, once the worker can take tasks."""
-        return os.getpid()
-
-    def run(self, function: Callable[[Any, T], R], data: Any, task: T) -> R:
-        """Run one task on the shared data, which come from the object store (read only)."""
-        return function(data, task)
-
 
 @dataclass
-class _Pool:
-    """Workers by state. An actor handle is opaque to the type checker."""
+class _Progress:
+    """How far a call of :meth:`RayExecutor.run` has come; positions are those of its tasks."""
 
-    idle: list[Any] = field(default_factory=list)
-    starting: dict[Any, Any] = field(default_factory=dict)  # ready() reference -> worker
-    busy: dict[Any, tuple[int, Any]] = field(default_factory=dict)  # reference -> task, worker
-    # Workers on tasks of a run that an error ended; nobody waits for their results any more.
-    stale: dict[Any, Any] = field(default_factory=dict)  # reference -> worker
+    on_done: Callable[[Any], None]
+    pending: deque[int]
+    losses: list[Counter[Loss]]
+    done: dict[int, Any] = field(default_factory=dict)
 
-    def everyone(self) -> list[Any]:
-        at_work = [*self.stale.values(), *(worker for _, worker in self.busy.values())]
-        return [*self.idle, *self.starting.values(), *at_work]
 
-    def abandon(self) -> None:
-        """Give up the tasks that are running; their workers are busy until they have finished."""
-        self.stale |= {reference: worker for reference, (_, worker) in self.busy.items()}
-        self.busy = {}
+class _TaskLostError(Exception):
+    """A task that another worker may finish.
+
+    Args:
+        loss: Why it was lost.
+        reason: The same in words of Ray's or of the task.
+    """
+
+    def __init__(self, loss: Loss, reason: str) -> None:
+        super().__init__(reason)
+        self.loss, self.reason = loss, reason
+
+
+def _fetch(reference: Any, member: Member) -> Any:
+    """What a task returned.
+
+    Args:
+        reference: Of the result; it is there.
+        member: The worker.
+
+    Raises:
+        _TaskLostError: It was lost with its worker, or would do better on another one.
+        Exception: What the task raised.
+    """
+    try:
+        return ray.get(reference)
+    except RayTaskError as error:
+        cause = error.cause if isinstance(error.cause, Exception) else error
+        loss = loss_of_raised(cause)
+        if loss is None:
+            # It would fail the same way anywhere.
+            raise cause from None
+        raise _TaskLostError(loss, in_a_line(cause)) from cause
+    except RayError as first:
+        begun, error = member.sure, member.last_word(first)
+        loss = loss_of_worker(error, begun)
+        if loss is None:
+            raise ExecutionError(f"Ray failed: {in_a_line(error)}") from error
+        raise _TaskLostError(loss, in_a_line(error)) from error
 
 
 class RayExecutor:
@@ -70,55 +90,59 @@ class RayExecutor:
 
     Args:
         data: Shared by all tasks until :meth:`share`; put into the object store once.
-        config: Number and size of workers, attempts, time-out.
+        config: Number and size of workers, attempts, time-outs.
         most: Bounds the number of workers when the configuration leaves it open.
     """
 
     def __init__(self, data: object, config: WorkerConfig, most: int) -> None:
         self.data, self.config, self.most = data, config, most
-        self.pool = _Pool()
+        self.pool = Pool(self._spawn, config.heartbeat_timeout)
+        self._token = secrets.token_hex(4)
         self._stack = contextlib.ExitStack()
         self._arguments: tuple[Any, ...] = ()
         self._shared: Any = None  # reference; tasks that run keep the one they were given
         self._actor: Any = None
+        self._staffing: Staffing | None = None
 
     def __enter__(self) -> RayExecutor:
-        config = self.config
-        self._stack.enter_context(
+        config, each = self.config, needs(self.config)
+        joined = self._stack.enter_context(
             ray_session(config.address, config.num_workers or 1, config.num_cpus)
         )
         try:
             # The references live as long as the workers, which are built from them after a loss.
             self._arguments = (ray.put(registered_by_user()),)
             self._shared = ray.put(self.data)
-            self._actor = ray.remote(TaskWorker).options(  # type: ignore[attr-defined]
-                num_cpus=self.config.num_cpus,
-                num_gpus=self.config.num_gpus,
-                max_restarts=0,
-                max_task_retries=0,
+            self._actor = actor_class(each)
+            self._stack.callback(self.pool.clear)
+            patience = start_timeout(config.start_timeout, joined)
+            self._staffing = self._stack.enter_context(
+                Staffing(self.pool, each, config.num_workers, self.most, patience, joined)
             )
-            for _ in range(self._wanted_workers()):
-                self._start_worker()
-            self._wait_for_first_worker()
+            while not self.pool.placed():
+                self._step(None)
         except BaseException:
             self._stack.close()
             raise
         return self
 
     def __exit__(self, *unused: object) -> None:
-        for worker in self.pool.everyone():
-            ray.kill(worker)
-        self.pool = _Pool()
-        self._arguments, self._shared = (), None
         self._stack.close()
+        self._arguments, self._shared, self._staffing = (), None, None
 
     def share(self, data: object) -> None:
         """See :class:`stemdist_ray.execution.executor.Executor`."""
         self.data, self._shared = data, ray.put(data)
 
     def process_ids(self) -> list[int]:
-        """Process ids of the idle workers (for fault-injection tests and diagnostics)."""
-        return list(ray.get([w.ready.remote() for w in self.pool.idle]))
+        """Process ids of the workers (for fault-injection tests and diagnostics)."""
+        return [m.pid for m in self.pool.members if m.pid is not None]
+
+    def wait_for_all(self) -> None:
+        """Wait until all workers that are wanted have their place."""
+        assert self._staffing is not None
+        while len(self.pool.placed()) < self._staffing.wanted:
+            self._step(None)
 
     def run(
         self,
@@ -127,143 +151,81 @@ class RayExecutor:
         on_done: Callable[[R], None],
     ) -> list[R]:
         """See :class:`stemdist_ray.execution.executor.Executor`."""
+        count = len(tasks)
+        progress = _Progress(on_done, deque(range(count)), [Counter() for _ in range(count)])
+        self.pool.doubt_idle()  # nobody has listened since the run before
         try:
-            return self._run(function, tasks, on_done)
+            while len(progress.done) < count:
+                self._hand_out(function, tasks, progress)
+                self._step(progress)
         finally:
             # After an error or an interruption tasks may still be running; a later run must not
             # take their results for its own.
             self.pool.abandon()
+        return [progress.done[index] for index in range(count)]
 
-    def _run(
-        self,
-        function: Callable[[Any, T], R],
-        tasks: Sequence[T],
-        on_done: Callable[[R], None],
-    ) -> list[R]:
-        pending, attempts = deque(range(len(tasks))), [0] * len(tasks)
-        done: dict[int, R] = {}
-        if not self.pool.everyone():  # the last one was lost with a task that was given up
-            self._start_worker()
-        while len(done) < len(tasks):
-            while pending and self.pool.idle:
-                index, worker = pending.popleft(), self.pool.idle.pop()
-                attempts[index] += 1
-                reference = worker.run.remote(function, self._shared, tasks[index])
-                self.pool.busy[reference] = (index, worker)
-            for reference in self._wait():
-                if reference in self.pool.starting:
-                    self._admit(reference)
-                    continue
-                if reference in self.pool.stale:
-                    self._release(reference)
-                    continue
-                index, worker = self.pool.busy.pop(reference)
-                try:
-                    done[index] = self._result(reference, worker)
-                except _LOST as error:
-                    self._replace_worker(error, tasks[index], attempts[index])
-                    pending.appendleft(index)
-                else:
-                    on_done(done[index])
-        return [done[index] for index in range(len(tasks))]
+    def _hand_out(
+        self, function: Callable[[Any, T], R], tasks: Sequence[T], progress: _Progress
+    ) -> None:
+        while progress.pending and (member := self.pool.free()) is not None:
+            index = progress.pending.popleft()
+            name = tasks[index].name
+            kind = kind_of(f"{function.__module__}.{function.__qualname__}", name)
+            limit = time_limit(
+                self.config.task_timeout,
+                self.pool.longest.get(kind),
+                progress.losses[index][Loss.OVERDUE],
+            )
+            job = Job(index, name, kind, self.pool.clock(), limit)
+            member.give(job, function, self._shared, tasks[index])
 
-    def _release(self, reference: Any) -> None:
-        """Take back the worker of an abandoned task, whatever became of the task."""
-        worker = self.pool.stale.pop(reference)
-        try:
-            ray.get(reference)
-        except ray.exceptions.RayTaskError:
-            pass  # raised by the task, which nobody asks for any more
-        except ray.exceptions.RayError:
-            self._start_worker()
-            return
-        self.pool.idle.append(worker)
+    def _step(self, progress: _Progress | None) -> None:
+        """Wait a moment, and see to what happened.
 
-    def _result(self, reference: Any, worker: Any) -> Any:
+        Args:
+            progress: Of the tasks; None while there are none.
+        """
+        assert self._staffing is not None
+        self._staffing.keep_up(bool(progress and progress.pending))
+        for event in self.pool.watch():
+            if isinstance(event, Finished):
+                self._finish(event.member, progress)
+            elif event.starting:
+                self._staffing.failed_to_start(event)
+            else:
+                self._lost(event.member.job, event.loss, event.reason, progress)
+
+    def _finish(self, member: Member, progress: _Progress | None) -> None:
         """Fetch what a finished task returned or raised; its worker is idle again."""
+        job, reference = self.pool.take(member)
         try:
-            result = ray.get(reference)
-        except ray.exceptions.RayTaskError as error:
-            # Raised by the task itself: it would fail the same way anywhere.
-            self.pool.idle.append(worker)
-            raise error.cause if isinstance(error.cause, Exception) else error from None
-        self.pool.idle.append(worker)
-        return result
+            value = _fetch(reference, member)
+        except _TaskLostError as error:
+            self.pool.remove(member)
+            self._lost(job, error.loss, error.reason, progress)
+        except Exception:
+            if not job.abandoned:
+                raise
+        else:
+            if progress is not None and not job.abandoned:
+                progress.done[job.index] = value
+                progress.on_done(value)
 
-    def _replace_worker(self, error: Exception, task: Task, attempt: int) -> None:
-        """Start a worker in place of one that was lost with its task."""
-        reason = type(error).__name__
-        if after_lost_worker(attempt, self.config.max_attempts) is Decision.GIVE_UP:
-            raise ExecutionError(
-                f"{task.name}: its worker was lost {attempt} times ({reason}); most often "
-                "that is a lack of memory: use more shards, fewer workers or a smaller "
-                "matching.real_batch, then go on with resume=True"
-            ) from error
-        logger.warning("%s: worker lost (%s), running it again", task.name, reason)
-        self._start_worker()
-
-    def _wanted_workers(self) -> int:
-        if self.config.num_workers is not None:
-            return self.config.num_workers
-        have = ray.available_resources()
-        return workers_that_fit(
-            self.most,
-            have.get("CPU", 0.0),
-            have.get("GPU", 0.0),
-            self.config.num_cpus,
-            self.config.num_gpus,
-        )
-
-    def _start_worker(self) -> None:
-        worker = self._actor.remote(*self._arguments)
-        self.pool.starting[worker.ready.remote()] = worker
-
-    def _admit(self, reference: Any) -> None:
-        worker = self.pool.starting.pop(reference)
-        try:
-            ray.get(reference)
-        except _LOST as error:
-            if not self.pool.everyone():
-                raise ExecutionError(f"no worker could start: {error}") from error
-            logger.warning("a worker died while starting: %s", type(error).__name__)
+    def _lost(self, job: Job | None, loss: Loss, reason: str, progress: _Progress | None) -> None:
+        """Run the task of a lost worker again, or give up; another worker takes its place."""
+        assert self._staffing is not None
+        self._staffing.lost(loss)
+        self.pool.doubt_idle()  # what took one may have taken others
+        if job is None or job.abandoned or progress is None:
+            logger.warning("an idle worker was lost (%s: %s)", loss.value, reason)
             return
-        self.pool.idle.append(worker)
+        losses = progress.losses[job.index]
+        losses[loss] += 1
+        if after_lost_worker(loss, losses, self.config.max_attempts) is Decision.GIVE_UP:
+            raise ExecutionError(give_up_message(job.name, loss, losses, reason))
+        logger.warning("%s: worker lost (%s: %s), running it again", job.name, loss.value, reason)
+        progress.pending.appendleft(job.index)
 
-    def _wait(self) -> list[Any]:
-        """Wait for any event; raises when nothing can happen because no worker gets a place."""
-        while True:
-            at_work = [*self.pool.busy, *self.pool.stale]
-            watched = [*at_work, *self.pool.starting]
-            timeout = None if at_work else self.config.start_timeout
-            ready, _ = ray.wait(watched, num_returns=1, timeout=timeout)
-            if ready:
-                return list(ready)
-            raise ExecutionError(self._placement_problem())
-
-    def _wait_for_first_worker(self) -> None:
-        deadline = time.monotonic() + self.config.start_timeout
-        while not self.pool.idle:
-            if time.monotonic() > deadline or not self.pool.starting:
-                raise ExecutionError(self._placement_problem())
-            for reference in self._wait():
-                self._admit(reference)
-
-    def wait_for_all(self) -> None:
-        """Wait until every worker that is starting is ready or has failed."""
-        while self.pool.starting:
-            for reference in self._wait():
-                if reference in self.pool.stale:
-                    self._release(reference)
-                else:
-                    self._admit(reference)
-
-    def _placement_problem(self) -> str:
-        have: dict[str, float] = {}
-        with contextlib.suppress(GetTimeoutError, RuntimeError):
-            have = ray.cluster_resources()
-        return (
-            f"no worker could be placed within {self.config.start_timeout:g} s: each wants "
-            f"{self.config.num_cpus:g} CPU and {self.config.num_gpus:g} GPU, the cluster has "
-            f"{have.get('CPU', 0):g} CPU and {have.get('GPU', 0):g} GPU in all; lower "
-            "worker.num_cpus or worker.num_gpus, or add nodes"
-        )
+    def _spawn(self, name: str) -> Any:
+        # Names are unique in a cluster; another run has another token.
+        return self._actor.options(name=f"stemdist {self._token} {name}").remote(*self._arguments)

@@ -7,7 +7,7 @@ import logging
 import math
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import psutil
@@ -16,13 +16,15 @@ import ray
 from stemdist_ray.errors import ExecutionError
 from stemdist_ray.forecasters import FORECASTERS, Forecaster
 
+logger = logging.getLogger(__name__)
+
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 _STARTS = 3
 _TOO_SLOW = "timed out during startup"
 
 
 @contextlib.contextmanager
-def ray_session(address: str | None, num_workers: int, num_cpus: float) -> Iterator[None]:
+def ray_session(address: str | None, num_workers: int, num_cpus: float) -> Iterator[bool]:
     """Make sure that Ray runs: join a cluster, or start a local Ray and stop it afterwards.
 
     A Ray that this process has joined already is used as it is.
@@ -32,16 +34,21 @@ def ray_session(address: str | None, num_workers: int, num_cpus: float) -> Itera
         num_workers: Workers that a local Ray must have room for.
         num_cpus: CPUs of each.
 
+    Yields:
+        Whether machines may come that are not there yet: a local Ray stays as it is, and so do the
+        places that a sweep has reserved for a trial.
+
     Raises:
         ExecutionError: The cluster cannot be reached, or a local Ray does not start.
     """
     if ray.is_initialized():
-        yield
+        yield not _started_here() and ray.util.get_current_placement_group() is None
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     address = address or os.environ.get("RAY_ADDRESS")
-    if address and address != "local":
-        _join(address)
+    joins = bool(address and address != "local")
+    if joins:
+        _join(str(address))
     else:
         _use_private_token()
         # Ray would let its workers give way to everything else on the machine (niceness 15): beside
@@ -50,9 +57,26 @@ def ray_session(address: str | None, num_workers: int, num_cpus: float) -> Itera
         cpus = max(os.cpu_count() or 1, math.ceil(num_workers * num_cpus))
         start_local_ray(cpus, **_QUIET)
     try:
-        yield
+        yield joins
     finally:
         ray.shutdown()
+
+
+def ask_for(bundles: Sequence[Mapping[str, float]]) -> None:
+    """Ask the autoscaler of the cluster for room, where there is one; an empty list takes it back.
+
+    A cluster keeps one such request, the last one. Workers that wait for their place are
+    wishes as well; so one that another run has replaced costs time, not workers.
+
+    Args:
+        bundles: What each worker reserves, by Ray's names.
+    """
+    from ray.autoscaler.sdk import request_resources  # half a second that few runs need
+
+    try:
+        request_resources(bundles=[dict(bundle) for bundle in bundles])
+    except Exception as error:  # noqa: BLE001 - Ray raises what its transport raises
+        logger.info("the autoscaler could not be asked for workers: %s", error)
 
 
 def start_local_ray(num_cpus: int, **options: Any) -> None:
@@ -89,6 +113,12 @@ def start_local_ray(num_cpus: int, **options: Any) -> None:
                     "too little memory. Free some of it, or work without Ray: "
                     "--set worker.num_workers=0"
                 ) from error
+
+
+def _started_here() -> bool:
+    """Whether the Ray in use is a local one that this process has started."""
+    node = ray._private.worker._global_node
+    return node is not None and bool(node.is_head())
 
 
 def _join(address: str) -> None:

@@ -12,6 +12,7 @@ from stemdist_ray.artifact.generation import MANIFEST
 from stemdist_ray.artifact.sweep_files import RESULTS_VERSION
 from stemdist_ray.config import DistillConfig, merge_layers
 from stemdist_ray.data.prepared import PreparedSource
+from stemdist_ray.execution.devices import in_this_process
 from stemdist_ray.pipeline.evaluate_job import evaluate
 from stemdist_ray.pipeline.write_artifact import write_artifact_of_checkpoint
 from stemdist_ray.progress import Reporter
@@ -103,7 +104,7 @@ def finish_sweep(
 def _quiet(config: DistillConfig) -> DistillConfig:
     """The same without tracking of its own and without Ray."""
     tree = config.model_dump(mode="json")
-    over = {"tracking": {"enabled": False}, "worker": {"num_workers": 0}}
+    over = {"tracking": {"enabled": False}, "worker": in_this_process(config.worker)}
     return DistillConfig.model_validate(merge_layers(tree, over))
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stemdist_ray.config import WorkerConfig
 from stemdist_ray.errors import ExecutionError
+from stemdist_ray.execution.policy import describe, needs, room
 
 Resources = Mapping[str, float]
 
@@ -45,25 +45,39 @@ def plan_trials(
         num_shards: Of a trial (the largest); more workers would have nothing to do.
         coordinator_cpus: Reserved for the coordinator beside workers.
         concurrent: Trials at a time, None = open.
-        nodes: CPUs and GPUs of every machine.
+        nodes: CPUs, GPUs and memory of every machine.
 
     Raises:
         ExecutionError: The cluster is too small for one trial.
     """
-    cpus = sum(n.get("CPU", 0.0) for n in nodes)
-    gpus = sum(n.get("GPU", 0.0) for n in nodes)
     workers = worker.num_workers
     if workers is None:
-        share = 1.0 / (concurrent or 1)
-        workers = math.floor((cpus * share - coordinator_cpus) / worker.num_cpus + 1e-9)
+        share = {name: amount / (concurrent or 1) for name, amount in _total(nodes).items()}
+        share["CPU"] = share.get("CPU", 0.0) - coordinator_cpus
+        workers = room(share, needs(worker))
         if worker.num_gpus > 0:
-            workers = max(1, min(workers, math.floor(gpus * share / worker.num_gpus + 1e-9)))
+            workers = max(1, workers)
         workers = max(0, min(workers, num_shards))
     bundles = _bundles(worker, workers, coordinator_cpus)
     fit = how_many_fit(bundles, nodes)
     if fit == 0:
         raise ExecutionError(_too_small(bundles, nodes))
     return TrialPlan(workers, bundles, min(fit, concurrent or fit))
+
+
+def wanted_bundles(
+    worker: WorkerConfig, num_shards: int, coordinator_cpus: float, concurrent: int | None
+) -> tuple[dict[str, float], ...]:
+    """What to ask an autoscaler for: the trials that run at a time, one where that is open.
+
+    Args:
+        worker: Number and size of workers; None = open: as many as there are shards.
+        num_shards: Of a trial (the largest).
+        coordinator_cpus: Reserved for the coordinator beside workers.
+        concurrent: Trials at a time, None = open.
+    """
+    workers = num_shards if worker.num_workers is None else worker.num_workers
+    return _bundles(worker, workers, coordinator_cpus) * (concurrent or 1)
 
 
 def how_many_fit(bundles: Sequence[Resources], nodes: Sequence[Resources]) -> int:
@@ -88,22 +102,24 @@ def _place(bundle: Resources, free: list[dict[str, float]]) -> bool:
 def _bundles(
     worker: WorkerConfig, workers: int, coordinator_cpus: float
 ) -> tuple[dict[str, float], ...]:
-    each = {"CPU": worker.num_cpus} | ({"GPU": worker.num_gpus} if worker.num_gpus > 0 else {})
+    each = needs(worker)
     if workers == 0:
         return (each,)
     return ({"CPU": coordinator_cpus}, *(dict(each) for _ in range(workers)))
 
 
-def _too_small(bundles: Sequence[Resources], nodes: Sequence[Resources]) -> str:
-    def total(things: Sequence[Resources]) -> str:
-        sums = {n: sum(t.get(n, 0.0) for t in things) for n in ("CPU", "GPU")}
-        return " and ".join(f"{v:g} {n}" for n, v in sums.items() if v > 0 or n == "CPU")
+def _total(things: Sequence[Resources]) -> dict[str, float]:
+    names = {name for thing in things for name in thing}
+    return {name: sum(thing.get(name, 0.0) for thing in things) for name in names}
 
-    pieces = " + ".join(
-        " and ".join(f"{amount:g} {name}" for name, amount in b.items()) for b in bundles
-    )
+
+def _too_small(bundles: Sequence[Resources], nodes: Sequence[Resources]) -> str:
+    wanted, have = _total(bundles), _total(nodes)
+    if "memory" not in wanted:
+        have.pop("memory", None)
+    pieces = " + ".join(describe(bundle) for bundle in bundles)
     return (
-        f"one trial wants {total(bundles)} ({pieces}), the cluster has {total(nodes)} on "
+        f"one trial wants {describe(wanted)} ({pieces}), the cluster has {describe(have)} on "
         f"{len(nodes)} machine{'s' if len(nodes) != 1 else ''}, too little; lower "
         "worker.num_workers, worker.num_cpus or worker.num_gpus, or add nodes"
     )

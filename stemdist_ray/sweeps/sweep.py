@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ from stemdist_ray.config import DistillConfig, Section, build_config, flatten, m
 from stemdist_ray.config.secrets import conceal_settings
 from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
 from stemdist_ray.errors import ConfigError, ExecutionError
-from stemdist_ray.execution.session import ray_session, registered_by_user
+from stemdist_ray.execution.policy import start_timeout
+from stemdist_ray.execution.session import ask_for, ray_session, registered_by_user
 from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.pipeline.folders import RunFolder
 from stemdist_ray.pipeline.report_job import need_report_packages
@@ -24,8 +24,9 @@ from stemdist_ray.progress import Reporter, SilentReporter
 from stemdist_ray.sweeps.config import SearchConfig
 from stemdist_ray.sweeps.finish import SweepResult, finish_sweep
 from stemdist_ray.sweeps.monitor import SweepMonitor
+from stemdist_ray.sweeps.placement import wait_for_room
 from stemdist_ray.sweeps.records import SETTINGS_VERSION, SweepStore
-from stemdist_ray.sweeps.resources import TrialPlan, plan_trials
+from stemdist_ray.sweeps.resources import TrialPlan, plan_trials, wanted_bundles
 from stemdist_ray.sweeps.space import Point, SearchSpace
 from stemdist_ray.system.dependencies import need
 from stemdist_ray.system.outputs import check_local
@@ -142,8 +143,10 @@ class _Sweep:
         planned = self.sweep.search.trials if points is None else len(points)
         with ExitStack() as stack:
             # One machine of its own: a local Ray claims no more cores than there are.
-            stack.enter_context(ray_session(self.base.worker.address, 0, 1.0))
-            plan = self._plan(points)
+            joined = stack.enter_context(ray_session(self.base.worker.address, 0, 1.0))
+            plan = self._wait_for_room(joined)
+            if joined:
+                stack.callback(ask_for, [])
             self.out.make()
             if self.earlier is None:
                 self._write_settings(None)  # a sweep whose driver dies from here on can be resumed
@@ -166,17 +169,30 @@ class _Sweep:
             return self.space.grid()
         return self.space.random_points() if kind == "random" else None
 
-    def _plan(self, points: Sequence[Point] | None) -> TrialPlan:
-        import ray
+    def _wait_for_room(self, joined: bool) -> TrialPlan:
+        worker, shards, search = self.base.worker, self._most_shards(), self.sweep.search
+        wanted = wanted_bundles(worker, shards, search.coordinator_cpus, search.concurrent)
+        patience = start_timeout(worker.start_timeout, joined) if joined else 0.0
+        return wait_for_room(self._plan, lambda: ask_for(wanted), self.reporter.say, patience)
 
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    def _most_shards(self) -> int:
         shards = self.sweep.search.space.get("num_shards")
         largest = self.base.num_shards
         if shards is not None:
             largest = max(shards.choice or shards.integer or (largest,))
+        return largest
+
+    def _plan(self) -> TrialPlan:
+        import ray
+
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         search = self.sweep.search
         return plan_trials(
-            self.base.worker, largest, search.coordinator_cpus, search.concurrent, nodes
+            self.base.worker,
+            self._most_shards(),
+            search.coordinator_cpus,
+            search.concurrent,
+            nodes,
         )
 
     def _write_settings(self, run_id: str | None) -> None:

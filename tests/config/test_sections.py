@@ -59,6 +59,9 @@ def test_digest_ignores_who_does_the_work_but_not_what():
         ("worker.num_gpus", 1.0),
         ("worker.max_attempts", 7),
         ("worker.start_timeout", 7.0),
+        ("worker.task_timeout", 7.0),
+        ("worker.heartbeat_timeout", 7.0),
+        ("worker.memory", "2GiB"),
         ("worker.address", "there"),
     ],
 )

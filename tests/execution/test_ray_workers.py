@@ -97,10 +97,10 @@ def test_workers_know_the_users_forecasters(clustered, make_task, monkeypatch):
 
 
 def test_a_worker_that_cannot_be_placed_is_reported(clustered):
-    config = WorkerConfig(num_workers=1, num_cpus=1000, start_timeout=1)
+    config = WorkerConfig(num_workers=1, num_cpus=1000, start_timeout=1000)
     with (
         pytest.raises(
-            ExecutionError, match=r"each wants 1000 CPU and 0 GPU, the cluster has 4 CPU"
+            ExecutionError, match=r"be placed: each wants 1000 CPU and 0 GPU, the cluster has 4 CPU"
         ),
         RayExecutor(clustered, config, 1),
     ):

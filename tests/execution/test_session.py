@@ -6,7 +6,9 @@ import ray
 import torch
 
 from stemdist_ray.errors import ExecutionError
+from stemdist_ray.execution import session as module
 from stemdist_ray.execution.session import (
+    ask_for,
     ray_session,
     register_all,
     registered_by_user,
@@ -26,8 +28,9 @@ class Theirs(torch.nn.Module):
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 def test_a_ray_that_runs_already_is_used_and_left_running():
-    with ray_session("ray://nowhere:1", 1, 1.0):
+    with ray_session("ray://nowhere:1", 1, 1.0) as joined:
         assert ray.is_initialized()
+        assert not joined  # this process has started it: no machine will come
     assert ray.is_initialized()
     assert "RAY_ADDRESS" not in os.environ
 
@@ -82,3 +85,38 @@ def test_only_the_users_forecasters_travel(monkeypatch):
     del FORECASTERS._entries["theirs"]
     register_all(own)
     assert "theirs" in FORECASTERS
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_a_cluster_that_was_joined_may_grow_but_not_what_a_trial_has(monkeypatch):
+    monkeypatch.setattr(module, "_started_here", lambda: False)
+    with ray_session(None, 1, 1.0) as joined:
+        assert joined
+    group = ray.util.placement_group([{"CPU": 0.5}])
+    ray.get(group.ready(), timeout=60)
+    monkeypatch.setattr(ray.util, "get_current_placement_group", lambda: group)
+    with ray_session(None, 1, 1.0) as joined:
+        assert not joined
+    ray.util.remove_placement_group(group)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_a_cluster_is_asked_for_room():
+    from ray.autoscaler._private.constants import AUTOSCALER_RESOURCE_REQUEST_CHANNEL
+    from ray.experimental.internal_kv import _internal_kv_get
+
+    ask_for([{"CPU": 1.0, "GPU": 0.5}] * 2)
+    asked = _internal_kv_get(AUTOSCALER_RESOURCE_REQUEST_CHANNEL)
+    assert asked == b'[{"CPU": 1.0, "GPU": 0.5}, {"CPU": 1.0, "GPU": 0.5}]'
+    ask_for([])
+    assert _internal_kv_get(AUTOSCALER_RESOURCE_REQUEST_CHANNEL) == b"[]"
+
+
+def test_a_cluster_that_cannot_be_asked_is_no_error(monkeypatch):
+    def fail(bundles):
+        raise RuntimeError("as asked")
+
+    monkeypatch.setattr("ray.autoscaler.sdk.request_resources", fail)
+    ask_for([{"CPU": 1.0}])

@@ -1,5 +1,6 @@
 import csv
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -98,6 +99,14 @@ def test_finishing_neither_reads_nor_prepares_nor_distils(stopped, shared, monke
     state = CheckpointStore(stopped.trial("a")).load().state
     assert data.manifest.result.rounds == state.round == 1
     assert (data.x == state.kept().synthetic.x).all()
+    assert result.best.test["mean"] > 0
+
+
+def test_a_head_without_gpu_finishes_a_sweep_of_workers_with_gpus(stopped, shared):
+    layer = {**shared.space.layer, "worker": {"num_workers": 2, "num_gpus": 1}}
+    result = finish_sweep_of(
+        replace(shared, space=replace(shared.space, layer=layer)), stopped.folder
+    )
     assert result.best.test["mean"] > 0
 
 

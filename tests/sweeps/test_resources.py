@@ -2,7 +2,7 @@ import pytest
 
 from stemdist_ray.config import WorkerConfig
 from stemdist_ray.errors import ExecutionError
-from stemdist_ray.sweeps.resources import how_many_fit, plan_trials
+from stemdist_ray.sweeps.resources import how_many_fit, plan_trials, wanted_bundles
 
 
 def plan(nodes, shards=4, concurrent=None, **worker):
@@ -31,6 +31,18 @@ def test_bundles_are_the_coordinator_and_its_workers():
     gpu = plan([{"CPU": 9, "GPU": 2}], num_workers=2, num_gpus=0.5)
     assert gpu.bundles[1] == {"CPU": 1.0, "GPU": 0.5}
     assert gpu.concurrent == 2
+    node = {"CPU": 9, "memory": 5e9}
+    memory = plan([node], num_workers=None, memory="1GB")
+    assert memory.bundles[1] == {"CPU": 1.0, "memory": 1e9}
+    assert (memory.workers, memory.concurrent) == (4, 1)
+
+
+def test_what_an_autoscaler_is_asked_for():
+    worker = WorkerConfig(num_gpus=1)
+    one = ({"CPU": 0.5}, *({"CPU": 1.0, "GPU": 1.0},) * 4)
+    assert wanted_bundles(worker, 4, 0.5, None) == one
+    assert wanted_bundles(worker, 4, 0.5, 3) == one * 3
+    assert wanted_bundles(WorkerConfig(num_workers=0), 4, 0.5, 2) == ({"CPU": 1.0},) * 2
 
 
 @pytest.mark.parametrize(
