@@ -6,6 +6,7 @@ python jobs/benchmark.py step --windows 60 --windows 960 --json step.json
 python jobs/benchmark.py clustering --year --json clustering.json
 python jobs/benchmark.py base --json base.json
 python jobs/benchmark.py driver --json driver.json
+python jobs/benchmark.py tracking --json tracking.json
 python jobs/benchmark.py datasets --data DIR
 python jobs/benchmark.py variants ablation --data DIR --only metr_la
 python jobs/benchmark.py tables
@@ -82,6 +83,11 @@ def _parse() -> argparse.Namespace:
     driver.add_argument(
         "--all", action="store_true", dest="all_forecasters", help="also evaluate all forecasters"
     )
+    tracking = commands.add_parser("tracking", help="what a tracking server that is away costs")
+    tracking.set_defaults(run=_tracking)
+    tracking.add_argument("--source", help="distil this instead of 120 simulated locations")
+    tracking.add_argument("--rounds", type=int, default=6, help="of each run (default 6)")
+    tracking.add_argument("--repeats", type=int, default=5, help="turns (default 5)")
     datasets = commands.add_parser("datasets", help="distil and evaluate public data sets")
     datasets.set_defaults(run=_datasets)
     datasets.add_argument("--data", type=Path, required=True, help="folder of the data files")
@@ -100,7 +106,7 @@ def _parse() -> argparse.Namespace:
     variants.add_argument("--out", type=Path, default=RESULTS, help=f"folder (default {RESULTS})")
     tables = commands.add_parser("tables", help="make the tables of jobs/README.md anew")
     tables.set_defaults(run=_tables)
-    for command in (kernels, one_round, step, clustering, base, driver):
+    for command in (kernels, one_round, step, clustering, base, driver, tracking):
         command.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
@@ -166,6 +172,18 @@ def _driver(args: argparse.Namespace) -> None:
         workers=args.workers,
         rounds=args.rounds,
         all_forecasters=args.all_forecasters,
+        json_file=args.json,
+        command=_command_line(),
+    )
+
+
+def _tracking(args: argparse.Namespace) -> None:
+    from jobs.benchmarks.tracking import run_tracking_command
+
+    run_tracking_command(
+        source=args.source,
+        rounds=args.rounds,
+        repeats=args.repeats,
         json_file=args.json,
         command=_command_line(),
     )
