@@ -15,7 +15,7 @@ from stemdist_ray.execution.losses import ADVICE, Loss
 _LEAST_LIMIT, _TIMES_LONGEST = 900.0, 20.0
 
 # Nobody's fault, but without a bound a cluster that takes every worker away would never end a run.
-_UNCHARGED = {Loss.MACHINE: 100, Loss.NOT_BEGUN: 10, Loss.UNREACHABLE: 10}
+_UNCHARGED = {Loss.MACHINE: 100, Loss.NOT_BEGUN: 10, Loss.UNREACHABLE: 30}
 
 _LONGEST_DELAY, _MOST_FAILED_STARTS = 60.0, 5
 _SAY_AFTER, _SAY_AGAIN = 20.0, 300.0

@@ -121,7 +121,8 @@ class Staffing:
 
     def lost(self, loss: Loss) -> None:
         """Note that a worker was lost: an open number shrinks with the cluster."""
-        if self.number is None and loss is Loss.MACHINE:
+        # A machine that has just died is one that cannot be reached, at first.
+        if self.number is None and loss in (Loss.MACHINE, Loss.UNREACHABLE):
             self.wanted = max(1, self.wanted - 1)
 
     def _grow(self, now: float) -> None:

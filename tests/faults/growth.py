@@ -19,6 +19,7 @@ from ray.cluster_utils import Cluster
 
 from stemdist_ray.config import WorkerConfig
 from stemdist_ray.execution.ray_workers import RayExecutor
+from tests.faults.nodes import patiently
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
@@ -49,7 +50,7 @@ class Lines(logging.Handler):
 def main():
     lines = Lines()
     logging.getLogger("stemdist_ray").addHandler(lines)
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    cluster = patiently(Cluster, initialize_head=True, head_node_args={"num_cpus": 0})
     ray.init(address=cluster.address, log_to_driver=False)
     told, sizes = [], []
 
@@ -67,7 +68,7 @@ def main():
     time.sleep(5.0)
     nodes = []
     for count in (1, 2, 3):
-        nodes.append(cluster.add_node(num_cpus=1))
+        nodes.append(patiently(cluster.add_node, num_cpus=1))
         wait_for(lambda count=count: len(executor.pool.placed()) >= count)
     cluster.remove_node(nodes[0], allow_graceful=False)
     wait_for(lambda: len(executor.pool.placed()) == 2)

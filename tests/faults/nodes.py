@@ -18,6 +18,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import ray
 from ray.cluster_utils import Cluster
 
@@ -28,6 +29,21 @@ from stemdist_ray.execution.ray_workers import RayExecutor
 from tests.conftest import TINY
 
 SETTINGS = {"num_workers": 3, "heartbeat_timeout": 6.0, "start_timeout": 120.0}
+
+
+def patiently(start, *arguments, **options):
+    """Start a part of a cluster; again where the machine was too busy, as `start_local_ray`."""
+    for attempt in range(3):
+        before = set(psutil.Process().children(recursive=True))
+        try:
+            return start(*arguments, **options)
+        except Exception as error:
+            if attempt == 2 or "timed out during startup" not in str(error):
+                raise
+            for child in set(psutil.Process().children(recursive=True)) - before:
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+    return None
 
 
 class Disturber:
@@ -71,9 +87,9 @@ def tables(folder):
 
 
 def main(folder, disturbances):
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    cluster = patiently(Cluster, initialize_head=True, head_node_args={"num_cpus": 0})
     for _ in range(3):
-        cluster.add_node(num_cpus=1)
+        patiently(cluster.add_node, num_cpus=1)
     ray.init(address=cluster.address, log_to_driver=False)
     series = simulate_traffic(TrafficParameters(locations=24, steps=400, seed=3))
     config = build_config("demo", TINY, {"worker": SETTINGS})
@@ -90,7 +106,7 @@ def main(folder, disturbances):
             found[name] = tables(distill(series, out, config, executor=executor).path)
             thread.join()
             if kind == "node":
-                cluster.add_node(num_cpus=1)
+                patiently(cluster.add_node, num_cpus=1)
         lost = len(disturber.done)
         started = executor.pool.joined
     ray.shutdown()
