@@ -24,6 +24,8 @@ from stemdist_ray.execution.workers import TaskWorker
 # Workers need not import this file, and with it all that tests need.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
+# Each starts workers of its own, some seconds of computing each: only those that differ most are
+# not slow.
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("local_ray")]
 
 
@@ -111,7 +113,7 @@ def test_killed_between_and_during_tasks(clustered, make_task):
             np.testing.assert_array_equal(array, getattr(other.state, name))
 
 
-@pytest.mark.parametrize("count", [1, 6])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 6])
 def test_three_of_four_idle_workers_dead(tmp_path, count):
     with RayExecutor(None, config(num_workers=4, max_attempts=1), 4) as executor:
         executor.wait_for_all()
@@ -123,6 +125,7 @@ def test_three_of_four_idle_workers_dead(tmp_path, count):
         assert len(executor.process_ids()) == 4
 
 
+@pytest.mark.slow
 def test_all_idle_workers_dead(tmp_path):
     with RayExecutor(None, config(num_workers=2, max_attempts=1), 2) as executor:
         executor.wait_for_all()
@@ -131,6 +134,7 @@ def test_all_idle_workers_dead(tmp_path):
         assert run(executor, tasks) == names(tasks)
 
 
+@pytest.mark.slow
 def test_idle_workers_that_die_while_others_work(tmp_path):
     """The one that works is not lost, and the dead are replaced before anybody needs them."""
     with RayExecutor(
@@ -180,6 +184,7 @@ def test_a_stopped_worker_is_replaced_and_its_task_run_again(tmp_path, caplog):
         os.kill(stopped[0], 0)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stopped_while_idle_is_given_nothing(tmp_path):
     with RayExecutor(None, config(num_workers=2, max_attempts=1), 2) as executor:
         executor.wait_for_all()
@@ -188,6 +193,7 @@ def test_a_worker_that_is_stopped_while_idle_is_given_nothing(tmp_path):
         assert run(executor, tasks) == names(tasks)
 
 
+@pytest.mark.slow
 def test_a_task_that_hangs_is_found_by_its_time_limit(tmp_path, caplog):
     with (
         caplog.at_level(logging.WARNING),
@@ -202,6 +208,7 @@ def test_a_task_that_hangs_is_found_by_its_time_limit(tmp_path, caplog):
     assert "took too long: more than 6 s" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_limit_that_follows_from_the_tasks_before(tmp_path, monkeypatch):
     monkeypatch.setattr("stemdist_ray.execution.policy._LEAST_LIMIT", 3.0)
     with RayExecutor(None, config(num_workers=2), 2) as executor:
@@ -230,6 +237,7 @@ def test_a_device_error_takes_the_worker_out_not_the_run(tmp_path, caplog):
     assert "step 0: worker lost (device error: RuntimeError: CUDA error: an illegal" in caplog.text
 
 
+@pytest.mark.slow
 def test_budgets_are_separate(tmp_path):
     with RayExecutor(None, config(num_workers=2), 2) as executor:
         tasks = steps(tmp_path, 2, what="memory 1")
@@ -240,6 +248,7 @@ def test_budgets_are_separate(tmp_path):
             run(executor, [Step("wrong", tmp_path, what="diverge 99")])
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_while_it_starts_is_started_again(tmp_path, monkeypatch, caplog):
     class Frail(TaskWorker):
         """The first two that start die of it."""
@@ -265,6 +274,7 @@ def test_a_worker_that_dies_while_it_starts_is_started_again(tmp_path, monkeypat
     assert "a worker died while starting" in caplog.text
 
 
+@pytest.mark.slow
 def test_workers_that_never_start_end_the_run(monkeypatch):
     class Broken(TaskWorker):
         def __init__(self, forecasters):

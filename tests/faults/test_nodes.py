@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 from tests.faults.growth import COUNT
 from tests.faults.nodes import tables
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.slow]  # each starts a cluster of its own
 
 FEW = ["kill:1", "kill:2", "stop:3"]
 MANY = [
@@ -22,7 +22,7 @@ MANY = [
 
 @pytest.mark.parametrize(
     "disturbances",
-    [FEW, pytest.param(MANY, marks=[pytest.mark.slow, pytest.mark.timeout(3000)])],
+    [FEW, pytest.param(MANY, marks=pytest.mark.timeout(3000))],
     ids=["few", "many"],
 )
 def test_the_tables_are_those_of_a_run_in_peace(tmp_path, traffic, tiny_config, disturbances):
@@ -37,7 +37,6 @@ def test_the_tables_are_those_of_a_run_in_peace(tmp_path, traffic, tiny_config, 
         assert hashes == serial, name
 
 
-@pytest.mark.slow
 def test_a_cluster_that_grows_from_nothing_is_used_and_one_that_shrinks_as_well(tmp_path):
     command = [sys.executable, "-m", "tests.faults.growth"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
