@@ -78,11 +78,11 @@ def _fetch(reference: Any, member: Member) -> Any:
             raise cause from None
         raise _TaskLostError(loss, in_a_line(cause)) from cause
     except RayError as first:
-        begun, last = member.sure, member.last_word(first)
-        loss = loss_of_worker(last, begun)
+        begun, settled = member.sure, member.last_word(first)
+        loss = loss_of_worker(settled, begun)
         if loss is None:
-            raise ExecutionError(f"Ray failed: {in_a_line(last)}") from last
-        raise _TaskLostError(loss, in_a_line(last)) from last
+            raise ExecutionError(f"Ray failed: {in_a_line(settled)}") from first
+        raise _TaskLostError(loss, in_a_line(settled)) from first
 
 
 class RayExecutor:

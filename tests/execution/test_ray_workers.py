@@ -73,7 +73,7 @@ def test_after_an_error_no_task_takes_the_result_of_another(local_ray):
         words = executor.run(say, [Say("new0", 2.0), Say("new1"), Say("new2")], told.append)
         assert words == ["new0", "new1", "new2"]
         assert sorted(told) == ["new0", "new1", "new2"]
-        assert len(executor.pool.everyone()) == 2
+        assert len(executor.pool.members) == 2
         assert executor.run(say, [Say("a"), Say("b")], lambda word: None) == ["a", "b"]
 
 
@@ -109,7 +109,7 @@ def test_a_worker_that_cannot_be_placed_is_reported(clustered):
 
 def test_unset_number_of_workers_takes_what_fits(clustered):
     with RayExecutor(clustered, WorkerConfig(), 2) as executor:
-        assert len(executor.pool.everyone()) == 2
+        assert len(executor.pool.members) == 2
 
 
 def shared_sum(data, task):

@@ -1,5 +1,6 @@
 """A worker that is lost, in whatever way, costs time, never the result, and not for ever."""
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import ray
 from ray import cloudpickle
@@ -169,7 +171,7 @@ def test_a_task_that_kills_every_worker_ends_the_run(tmp_path):
 def test_a_stopped_worker_is_replaced_and_its_task_run_again(tmp_path, caplog):
     with (
         caplog.at_level(logging.WARNING),
-        RayExecutor(None, config(num_workers=2, heartbeat_timeout=4.0), 2) as executor,
+        RayExecutor(None, config(num_workers=2, heartbeat_timeout=8.0), 2) as executor,
     ):
         executor.wait_for_all()
         stopped = executor.process_ids()
@@ -180,9 +182,14 @@ def test_a_stopped_worker_is_replaced_and_its_task_run_again(tmp_path, caplog):
         executor.wait_for_all()
         assert stopped[0] not in executor.process_ids()
         assert len(executor.process_ids()) == 2
-    assert "worker lost (no sign of life: none for 4 s), running it again" in caplog.text
-    with pytest.raises(ProcessLookupError):
-        os.kill(stopped[0], 0)
+    assert re.search(r"worker lost \(no sign of life: none for \d+ s\), running it", caplog.text)
+    assert not psutil.pid_exists(stopped[0]) or is_zombie(stopped[0])
+
+
+def is_zombie(pid):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return True
 
 
 @pytest.mark.slow
