@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import math
 import os
 import secrets
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -104,9 +106,7 @@ def start_local_ray(num_cpus: int, **options: Any) -> None:
             if _TOO_SLOW not in str(error):
                 raise
             # What the failed start left running belongs to no node that could stop it.
-            for child in set(psutil.Process().children(recursive=True)) - before:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    child.kill()
+            _end(set(psutil.Process().children(recursive=True)) - before)
             if attempt == _STARTS:
                 raise ExecutionError(
                     f"Ray did not start on this machine in {_STARTS} tries: it is too busy, or has "
@@ -119,6 +119,18 @@ def _started_here() -> bool:
     """Whether the Ray in use is a local one that this process has started."""
     node = ray._private.worker._global_node
     return node is not None and bool(node.is_head())
+
+
+def _end(children: set[psutil.Process]) -> None:
+    """Kill processes that Ray has started and lost sight of."""
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    pids = {child.pid for child in children}
+    for thing in gc.get_objects():
+        # Nobody else would wait for them: they would stay as zombies, and Python complain.
+        if isinstance(thing, subprocess.Popen) and thing.pid in pids:
+            thing.wait()
 
 
 def _join(address: str) -> None:
