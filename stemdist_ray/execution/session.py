@@ -129,7 +129,8 @@ def _end(children: set[psutil.Process]) -> None:
     pids = {child.pid for child in children}
     for thing in gc.get_objects():
         # Nobody else would wait for them: they would stay as zombies, and Python complain.
-        if isinstance(thing, subprocess.Popen) and thing.pid in pids:
+        # Its type, as asking some objects for their class runs code of theirs.
+        if issubclass(type(thing), subprocess.Popen) and thing.pid in pids:
             thing.wait()
 
 
