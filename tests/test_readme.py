@@ -344,6 +344,7 @@ def test_shipped_job_files_are_named():
 
 KNOWN = (
     "stemdist ", "make ", "ray ", "python jobs/benchmark.py ", "python -m pytest ",
+    "jobs/benchmarks/gpu_check.sh",  # by tests/jobs/benchmarks/test_gpu_check.py
     "export RAY_AUTH_MODE=token && ray ", "infra/make-secrets.sh ", "docker compose ", "kubectl ",
     # Run by tests/infra.
     "export RAY_AUTH_MODE=token && (umask 077; ray ", "export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=",
@@ -459,9 +460,11 @@ BENCHMARKS = [c for _, c in SHELL if "jobs/benchmark.py" in c and "--json" in c]
 SMALLER_BENCHMARKS = {
     "kernels": ["--only", "42x40 training", "--repeats", "1"],
     "round": ["--source", "sim:traffic?locations=60,steps=300", "--repeats", "1"],
+    "step": ["--locations", "24", "--repeats", "1"],
     "clustering": [],
     "base": ["--source", "sim:traffic?locations=60,steps=400"],
     "driver": ["--source", "sim:traffic?locations=40,steps=400", "--rounds", "0"],
+    "tracking": ["--source", "sim:traffic?locations=24,steps=400", "--repeats", "1"],
 }
 
 

@@ -30,6 +30,7 @@ _QUERY = re.compile(
     r"(?P<word>[^&;\s'\"]+)",
     re.IGNORECASE,
 )
+_FOLDERS = ("PWD", "OLDPWD")  # where a shell is and was
 _NAMES = re.compile(r"PASSW|PWD$|TOKEN|SECRET|CREDENTIAL|API_?KEY|ACCESS_KEY", re.IGNORECASE)
 _SHORTEST = 6  # characters; shorter values, such as 1 or true, are words of any text
 _known: dict[str, str] = {}  # concealed URI -> URI
@@ -88,6 +89,7 @@ def redact(text: str) -> str:
 
 def redact_logs() -> None:
     """Redact every log record and uncaught error of this process, whoever handles them."""
+    sys.excepthook = _excepthook
     make = logging.getLogRecordFactory()
     if getattr(make, "redacts", False):
         return
@@ -104,7 +106,6 @@ def redact_logs() -> None:
 
     factory.redacts = True  # type: ignore[attr-defined]
     logging.setLogRecordFactory(factory)
-    sys.excepthook = _excepthook
 
 
 def _excepthook(
@@ -126,7 +127,8 @@ def _credentials(uri: str) -> list[str]:
 
 def _secrets() -> list[str]:
     """All that is to be hidden, in every spelling, longest first."""
-    given = [value for name, value in os.environ.items() if _NAMES.search(name)]
+    named = [name for name in os.environ if _NAMES.search(name)]
+    given = [os.environ[name] for name in named if name not in _FOLDERS]
     uris = [*_known.values(), *(value for value in os.environ.values() if "://" in value)]
     words = {*given, *(word for uri in uris for word in _credentials(uri))} - {HIDDEN}
     spelt = {s for w in words for s in (w, unquote(w), quote(w, safe=""), quote_plus(w))}

@@ -90,6 +90,14 @@ def test_values_of_the_environment_that_are_secret(monkeypatch):
     assert redact(text) == "401 for *** and ***: true"
 
 
+def test_the_folder_of_a_shell_is_no_secret(monkeypatch):
+    monkeypatch.setenv("PWD", "/home/me/forecasts")
+    monkeypatch.setenv("OLDPWD", "/home/me/elsewhere")
+    monkeypatch.setenv("DB_PWD", "correct horse")
+    text = "/home/me/forecasts/runs, /home/me/elsewhere, correct horse"
+    assert redact(text) == "/home/me/forecasts/runs, /home/me/elsewhere, ***"
+
+
 def test_log_lines_and_uncaught_errors(monkeypatch, caplog, capsys):
     monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
     before = logging.getLogRecordFactory()

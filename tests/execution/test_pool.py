@@ -85,6 +85,7 @@ def test_a_task_is_done(make_pool):
     watch_until(pool, lambda events: all(m.free for m in pool.members))
 
 
+@pytest.mark.slow
 def test_the_dead_are_noticed_while_idle(make_pool):
     pool = make_pool(3)
     dead = pool.members[:2]
@@ -98,7 +99,7 @@ def test_the_dead_are_noticed_while_idle(make_pool):
     assert len(pool.members) == 1
 
 
-@pytest.mark.parametrize("how", ["stopped", "stuck"])
+@pytest.mark.parametrize("how", ["stopped", pytest.param("stuck", marks=pytest.mark.slow)])
 def test_the_silent_are_lost(make_pool, how):
     pool = make_pool(1, heartbeat_timeout=3.0)
     member = give(pool, hold if how == "stuck" else nap, 300.0)
@@ -111,6 +112,7 @@ def test_the_silent_are_lost(make_pool, how):
     assert pool.members == []
 
 
+@pytest.mark.slow
 def test_the_busy_are_not_silent(make_pool):
     """Four threads that compute, one of them in Python, on a machine of few cores."""
 
@@ -133,6 +135,7 @@ def test_the_busy_are_not_silent(make_pool):
     assert all(isinstance(event, Finished) for event in events)
 
 
+@pytest.mark.slow
 def test_those_that_take_too_long_are_lost_although_they_answer(make_pool):
     pool = make_pool(1)
     member = give(pool, nap, 300.0, limit=2.0)
@@ -141,6 +144,7 @@ def test_those_that_take_too_long_are_lost_although_they_answer(make_pool):
     assert event.reason == "more than 2 s"
 
 
+@pytest.mark.slow
 def test_those_that_cannot_start_are_lost():
     def spawn(name):
         return actor_class({"CPU": 0.5}).remote()  # an argument is missing
@@ -164,6 +168,7 @@ def test_those_that_cannot_start_are_lost():
     assert pool.members == []
 
 
+@pytest.mark.slow
 def test_abandoned_tasks_are_told_as_such(make_pool):
     pool = make_pool(1)
     member = give(pool, nap, 1.0)

@@ -60,6 +60,7 @@ def test_it_is_heard_while_it_works(member):
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_it_is_heard_while_its_task_waits_for_the_data(member):
     """Data may take minutes to arrive."""
     member.heard(ray.get(member.asked, timeout=120))
@@ -86,6 +87,7 @@ def test_a_stopped_process_is_killed(member):
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_what_is_dead_is_not_called_unreachable_for_long(member):
     member.heard(ray.get(member.asked, timeout=120))
     os.kill(member.pid, signal.SIGKILL)
@@ -96,6 +98,7 @@ def test_what_is_dead_is_not_called_unreachable_for_long(member):
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_killing_what_is_dead_is_no_error(member):
     member.kill()
     member.kill()

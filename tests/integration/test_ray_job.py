@@ -22,7 +22,9 @@ from stemdist_ray import (
 from tests.conftest import ROOT, TINY
 from tests.integration.ports import free_ports
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(1200)]
+# Slow: a head and its dashboard are a dozen processes, which start within what Ray allows them
+# only where nothing else computes.
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 BIN = Path(sys.executable).parent
 SOURCE = "sim:traffic?locations=24,steps=400,seed=3"
@@ -122,7 +124,6 @@ def submit(head, script, config, *options):
         time.sleep(3)
 
 
-@pytest.mark.slow
 def test_distill_and_evaluate_as_ray_jobs(head, tmp_path):
     tree = {
         "source": SOURCE,
@@ -149,7 +150,6 @@ def test_distill_and_evaluate_as_ray_jobs(head, tmp_path):
     assert "holds a finished run already" in failed.stdout + failed.stderr
 
 
-@pytest.mark.slow  # submitted like distilling; the work itself is tested without a job server
 def test_train_on_distilled_data_as_a_ray_job(head, tmp_path):
     folder, out = tmp_path / "runs" / "data", tmp_path / "runs" / "forecaster"
     distill(SOURCE, folder, build_config("demo", TINY))
@@ -173,7 +173,6 @@ def test_train_on_distilled_data_as_a_ray_job(head, tmp_path):
     assert trained.forecast(recent).shape == (trained.model.shape.horizon, 24)
 
 
-@pytest.mark.slow  # submitted like distilling; the work itself is tested without a job server
 def test_a_sweep_as_a_ray_job(head, tmp_path):
     settings = {k: v for k, v in TINY.items() if k not in ("spatial_ratio", "tracking")}
     tree = {

@@ -50,7 +50,7 @@ class Row:
         if self.skipped:
             reasons = ", ".join(sorted(set(self.skipped)))
             parts.append(f"{len(self.skipped)} not run here ({reasons})")
-        return "; ".join(parts) or "**not run**"
+        return "; ".join(parts) or "not run this time"
 
 
 def name_of(nodeid):

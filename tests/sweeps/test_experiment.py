@@ -9,6 +9,7 @@ import pytest
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.sweeps.records import SweepStore
 from stemdist_ray.sweeps.sweep import search
+from stemdist_ray.system.seal import write_sealed
 from tests.sweeps.conftest import Lines, small_series, sweep_config
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
@@ -83,7 +84,9 @@ def test_records_of_another_sweep_are_refused(sweep, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(result.path, folder)
     path = folder / "records" / f"{result.trials[0].id}.json"
-    tree = json.loads(path.read_text())
-    path.write_text(json.dumps({**tree, "point": {"spatial_ratio": 0.9}}))
+    tree = {**json.loads(path.read_text()), "point": {"spatial_ratio": 0.9}}
+    for own in ("files", "sha256"):
+        del tree[own]
+    write_sealed(path, tree)
     with pytest.raises(ArtifactError, match="no point of this sweep"):
         search(small_series(), folder, resume=True)
