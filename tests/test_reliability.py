@@ -50,7 +50,9 @@ def test_what_became_of_tests_is_on_the_page(tmp_path):
     tried = [("tried", "600 of 600 flips named"), ("other", "x")]
     for when in ("setup", "call", "teardown"):
         collected.pytest_runtest_logreport(report(damage, when, "passed", tried))
-    collected.pytest_runtest_logreport(report("tests/cli/test_ui.py::test_a[x]", "call", "failed"))
+    other = "tests/cli/test_ui.py::test_a[x]"
+    collected.pytest_runtest_logreport(report(other, "setup", "passed"))
+    collected.pytest_runtest_logreport(report(other, "call", "failed"))
     browser = "tests/ui/test_browser.py::test_a_report_runs_and_loads_nothing"
     collected.pytest_runtest_logreport(report(browser, "setup", "skipped"))
     collected.pytest_runtest_logreport(report("tests/other.py::test_b", "call", "failed"))
@@ -60,6 +62,15 @@ def test_what_became_of_tests_is_on_the_page(tmp_path):
     assert "**1 failed**: `test_a[x]`" in page
     assert "1 not run here (no browser)" in page
     assert "test_b" not in page
+
+    # A later run of one of them leaves the others as they were found.
+    again = Reliability(tmp_path / "page.md")
+    for when in ("setup", "call", "teardown"):
+        again.pytest_runtest_logreport(report(other, when, "passed"))
+    again.pytest_sessionfinish(SimpleNamespace(config=SimpleNamespace()))
+    page = (tmp_path / "page.md").read_text()
+    assert "| 600 of 600 flips named; 1 test passed |" in page
+    assert "failed**" not in page
 
 
 def test_processes_that_help_write_nothing(tmp_path):

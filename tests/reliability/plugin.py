@@ -1,11 +1,13 @@
 """Writes infra/RELIABILITY.md from a test run: `pytest --reliability FILE`.
 
 Only the tests that rows.yaml names are run. A test says how many cases it tried with
-``record_property("tried", "600 of 600 flips named")``.
+``record_property("tried", "600 of 600 flips named")``. What became of every test is kept beside the
+page as JSON: a run of some of them renews these and leaves the others as they were found last.
 """
 
 import datetime
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -31,26 +33,26 @@ class Row:
     done: str
     wanted: str
     tests: list
-    passed: int = 0
-    failed: list = field(default_factory=list)
-    skipped: list = field(default_factory=list)
-    tried: list = field(default_factory=list)
 
     def has(self, nodeid):
         """Whether a test is one of this row's."""
         return any(nodeid == t or nodeid.startswith((f"{t}::", f"{t}[")) for t in self.tests)
 
-    def outcome(self):
-        """What became of it, in words."""
-        parts = list(self.tried)
-        if self.passed:
-            parts.append(f"{self.passed} test{'s'[: self.passed > 1]} passed")
-        if self.failed:
-            parts.append(f"**{len(self.failed)} failed**: " + ", ".join(map(name_of, self.failed)))
-        if self.skipped:
-            reasons = ", ".join(sorted(set(self.skipped)))
-            parts.append(f"{len(self.skipped)} not run here ({reasons})")
-        return "; ".join(parts) or "not run this time"
+    def outcome(self, found):
+        """What became of it, in words, of what became of every test."""
+        own = [(test, entry) for test, entry in sorted(found.items()) if self.has(test)]
+        failed = [test for test, entry in own if entry["outcome"] == "failed"]
+        skipped = [entry for _, entry in own if entry["outcome"] == "skipped"]
+        passed = len(own) - len(failed) - len(skipped)
+        parts = [text for _, entry in own for text in entry["tried"]]
+        if passed:
+            parts.append(f"{passed} test{'s'[: passed > 1]} passed")
+        if failed:
+            parts.append(f"**{len(failed)} failed**: " + ", ".join(map(name_of, failed)))
+        if skipped:
+            reasons = ", ".join(sorted({entry["reason"] for entry in skipped}))
+            parts.append(f"{len(skipped)} not run here ({reasons})")
+        return "; ".join(parts) or "not run yet"
 
 
 def name_of(nodeid):
@@ -73,6 +75,9 @@ class Reliability:
 
     def __init__(self, path):
         self.path, self.sections = path, read_rows()
+        self.kept = path.with_name(f"{path.stem.lower()}.json")
+        known = json.loads(self.kept.read_text()) if self.kept.exists() else {}
+        self.found = {test: entry for test, entry in known.items() if self.rows_of(test)}
 
     def rows_of(self, nodeid):
         """The rows that a test belongs to."""
@@ -86,19 +91,23 @@ class Reliability:
 
     def pytest_runtest_logreport(self, report):
         """Note the outcome of one phase of a test."""
-        for row in self.rows_of(report.nodeid):
-            if report.failed and report.nodeid not in row.failed:
-                row.failed.append(report.nodeid)
-            elif report.skipped:
-                row.skipped.append(str(report.longrepr[2]).removeprefix("Skipped: "))
-            elif report.passed and report.when == "call":
-                row.passed += 1
-            if report.when == "teardown":  # the last report of a test has all that it recorded
-                row.tried += [text for key, text in report.user_properties if key == "tried"]
+        if not self.rows_of(report.nodeid):
+            return
+        if report.when == "setup":
+            self.found[report.nodeid] = {"outcome": "passed", "tried": [], "reason": ""}
+        entry = self.found[report.nodeid]
+        if report.failed:
+            entry["outcome"] = "failed"
+        elif report.skipped:
+            reason = str(report.longrepr[2]).removeprefix("Skipped: ")
+            entry |= {"outcome": "skipped", "reason": reason}
+        if report.when == "teardown":  # the last report of a test has all that it recorded
+            entry["tried"] = [text for key, text in report.user_properties if key == "tried"]
 
     def pytest_sessionfinish(self, session):
         """Write the page; with several processes only the one that collects does."""
         if not hasattr(session.config, "workerinput"):
+            self.kept.write_text(json.dumps(self.found, indent=1, sort_keys=True) + "\n")
             self.path.write_text(self.page())
 
     def page(self):
@@ -109,14 +118,17 @@ class Reliability:
             "# Reliability",
             "",
             "What can go wrong, what was done to make it go wrong, and what became of it. Written",
-            "by `make reliability` from the tests that it ran, those marked `slow` included",
-            f"({datetime.date.today()}; {about['system']} {about['machine']}, {about['cpu_count']} "
-            f"cores, {about['memory_gib']} GiB, GPUs: {about['gpus']}; {told}).",
+            "by `make reliability` from what became of its tests, slow ones included, as",
+            "`reliability.json` has it; a run of some of them renews these. Last run "
+            f"{datetime.date.today()}: {about['system']} {about['machine']}, {about['cpu_count']} "
+            f"cores, {about['memory_gib']} GiB, GPUs: {about['gpus']}; {told}.",
         ]
         for section, rows in self.sections:
             lines += ["", f"## {section}", "", "| fault | what was done | wanted | outcome |"]
             lines += ["|---|---|---|---|"]
-            lines += [f"| {r.fault} | {r.done} | {r.wanted} | {r.outcome()} |" for r in rows]
+            lines += [
+                f"| {r.fault} | {r.done} | {r.wanted} | {r.outcome(self.found)} |" for r in rows
+            ]
         return "\n".join([*lines, "", NOT_TRIED.read_text()])
 
 
