@@ -300,6 +300,7 @@ def test_workers_that_never_start_end_the_run(monkeypatch):
         pass
 
 
+@pytest.mark.slow
 def test_more_workers_than_fit_is_said_and_those_that_came_go_on(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr("stemdist_ray.execution.policy._SAY_AFTER", 1.0)
     with (

@@ -25,6 +25,7 @@ def test_bad_settings(settings, words):
         run_kernels_command(reference="x:y", command="", **{**good, **settings})
 
 
+@pytest.mark.slow  # measures in processes of their own
 def test_job_prints_a_table_and_writes_the_figures(tmp_path):
     path = tmp_path / "kernels.json"
     script = str(ROOT / "jobs" / "benchmark.py")
