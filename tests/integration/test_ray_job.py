@@ -169,8 +169,9 @@ def test_train_on_distilled_data_as_a_ray_job(head, tmp_path):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "registered as models:/of-the-job/1" in done.stdout
     trained = TrainedForecaster.load(out / "model")
-    recent = read_series(SOURCE).values[-trained.model.shape.lookback :]
-    assert trained.forecast(recent).shape == (trained.model.shape.horizon, 24)
+    series = read_series(SOURCE)
+    recent, last = series.values[-trained.model.shape.lookback :], series.times[-1]
+    assert trained.forecast(recent, last).shape == (trained.model.shape.horizon, 24)
 
 
 def test_a_sweep_as_a_ray_job(head, tmp_path):
