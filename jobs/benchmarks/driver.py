@@ -7,10 +7,9 @@ does. Counted is CPU time, not wall time, so that it does not matter what else t
 from __future__ import annotations
 
 import os
-import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,10 @@ import psutil
 from ray import cloudpickle
 
 from stemdist_ray.config import DistillConfig, build_config
-from stemdist_ray.errors import ExecutionError
 from stemdist_ray.execution.executor import Executor, R, T
 from stemdist_ray.pipeline import distill, evaluate, evaluate_forecasters
 from stemdist_ray.progress import Reporter
 
-_STARTS = 3
 # One training per row says as much of the driver's share as several, in a fraction of the time.
 _EVALUATION = {"repeats": 1, "rate_factors": (1.0,)}
 SOURCE = "sim:traffic?locations=300,steps=4000"
@@ -182,13 +179,14 @@ def cpu_seconds(processes: Sequence[psutil.Process]) -> float:
 @contextmanager
 def cluster_without_head(num_cpus: int) -> Iterator[None]:
     """A cluster of a head without CPUs and a node with some, joined by this process."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if "RAY_AUTH_MODE" not in os.environ:  # Ray listens on all interfaces
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     import logging
 
     import ray
 
+    from stemdist_ray.execution.session import use_private_token
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    use_private_token()
     cluster = _started(num_cpus)
     try:
         ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
@@ -201,22 +199,15 @@ def cluster_without_head(num_cpus: int) -> Iterator[None]:
 
 
 def _started(num_cpus: int) -> Any:
-    """The cluster; tried again where the machine is too busy for Ray's patience of 30 s."""
     from ray.cluster_utils import Cluster
 
+    from stemdist_ray.execution.session import patiently
+
     head = {"num_cpus": 0, "include_dashboard": False}
-    for attempt in range(1, _STARTS + 1):
-        before = set(psutil.Process().children(recursive=True))
-        try:
-            cluster = Cluster(initialize_head=True, head_node_args=head)
-            cluster.add_node(num_cpus=num_cpus)
-            return cluster
-        except Exception as error:  # Ray raises plain ones here
-            for child in set(psutil.Process().children(recursive=True)) - before:
-                with suppress(psutil.NoSuchProcess):
-                    child.kill()
-            if attempt == _STARTS:
-                raise ExecutionError(
-                    f"no cluster of two nodes started on this machine in {_STARTS} tries: {error}"
-                ) from error
-    raise AssertionError
+
+    def start() -> Any:
+        cluster = Cluster(initialize_head=True, head_node_args=head)
+        cluster.add_node(num_cpus=num_cpus)
+        return cluster
+
+    return patiently(start)

@@ -164,7 +164,7 @@ def run_step(case: StepCase, device: str, repeats: int, threads: int = 1) -> Ste
         kernels=kernels,
         seconds=seconds,
         peak_mib=peak,
-        piece=getattr(run, "piece", None),
+        piece=run.piece,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from jobs.benchmarks.timing import seconds
-from stemdist_ray.config import build_config
+from stemdist_ray.config import DistillConfig, build_config
 from stemdist_ray.data.prepared import PreparedSource, prepare_source
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.pipeline import distill
@@ -62,8 +62,7 @@ def run_tracking(source: str, rounds: int, repeats: int, reporter: Reporter) -> 
         repeats: Turns, after one that warms up.
         reporter: Is moved with every run.
     """
-    config = build_config("demo", {"rounds": rounds, "worker": {"num_workers": 0}})
-    prepared = prepare_source(source, config.data)
+    prepared = prepare_source(source, _config(rounds, None).data)
     turns = []
     with servers() as uris, tempfile.TemporaryDirectory() as folder:
         ways = (None, *uris)
@@ -85,12 +84,16 @@ def run_tracking(source: str, rounds: int, repeats: int, reporter: Reporter) -> 
     )
 
 
+def _config(rounds: int, uri: str | None) -> DistillConfig:
+    tracking = {"enabled": uri is not None, "uri": uri}
+    layer = {"rounds": rounds, "worker": {"num_workers": 0}, "tracking": tracking}
+    return build_config("demo", layer)
+
+
 def _timed(
     source: PreparedSource, out: Path, rounds: int, uri: str | None, reporter: Reporter
 ) -> float:
-    tracking = {"enabled": uri is not None, "uri": uri}
-    layer = {"rounds": rounds, "worker": {"num_workers": 0}, "tracking": tracking}
-    config = build_config("demo", layer)
+    config = _config(rounds, uri)
     taken = seconds(lambda: distill(source, out, config))
     reporter.advance()
     return taken

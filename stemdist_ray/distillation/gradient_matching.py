@@ -56,22 +56,11 @@ class GradientMatching(Workspace):
         self.optimizer = torch.optim.Adam(
             self.parameters, lr=task.matching.inner_learning_rate, fused=True
         )
-        self.piece = self._plan()
+        self.piece = self.planned(self._gradient_graph, steps=1)
 
-    def _plan(self) -> int | None:
-        """Windows at a time, None where the graph of a whole subset fits."""
-        wanted, windows = self.task.matching.synthetic_batch, len(self.synthetic.x)
-        count = -(-len(self.task.locations) // self.num_subsets)
-        subset = torch.arange(count)
-        x, y = self.synthetic.x[:, :, subset].requires_grad_(), self.synthetic.y[:, :, subset]
-
-        def graph_of(few: int) -> object:
-            loss = self.synthetic_loss(self.model, subset, x, y, torch.arange(few))
-            return torch.autograd.grad(
-                loss, self.parameters, create_graph=True, materialize_grads=True
-            )
-
-        return self.planned(graph_of, min(wanted or windows, windows), count, 1)
+    def _gradient_graph(self, subset: Tensor, x: Tensor, y: Tensor, rows: Tensor) -> object:
+        loss = self.synthetic_loss(self.model, subset, x, y, rows)
+        return torch.autograd.grad(loss, self.parameters, create_graph=True, materialize_grads=True)
 
     def matching_step(self) -> Tensor:
         """Match the gradients of every subset once."""

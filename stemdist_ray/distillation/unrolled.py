@@ -21,7 +21,6 @@ from torch import Tensor
 from torch.func import functional_call
 
 from stemdist_ray.distillation.pieces import (
-    Loss,
     pulled_back,
     random_state,
     replayed,
@@ -66,7 +65,7 @@ class UnrolledTraining(Workspace):
         # one matching step to the next, so that every location is visited.
         self.queue: list[Tensor] = []
         self.visited: list[Tensor] = []
-        self.piece = self._plan()
+        self.piece = self.planned(self._gradient_graph, task.matching.unroll_steps)
         age = int(self.rng.integers(task.matching.oldest + 1)) if task.matching.oldest else 0
         self.point = self._train(self.point, age)
 
@@ -112,9 +111,9 @@ class UnrolledTraining(Workspace):
             subset, rows = self._next_subset(self.queue), self.draw_synthetic()
             self.visited.append(subset)
             random = random_state(self.device)
-            (gradient,) = summed_gradient(
-                self._pieces(point, subset, *self._slices(subset), rows, size), [point.weights]
-            )
+            forward = self._forward_at(point.weights)
+            pieces = self.synthetic_pieces(forward, subset, *self._slices(subset), rows, size)
+            (gradient,) = summed_gradient(pieces, [point.weights])
             after = point.step(gradient, rate).detached()
             steps.append(Unrolled(point, after, subset, rows, random))
             point = after
@@ -134,13 +133,17 @@ class UnrolledTraining(Workspace):
             weights: (P,) derivative with respect to the weights after the last one.
             size: Windows at a time.
         """
-        total = {n: torch.zeros_like(t) for n, t in self._learned(*self._tensors()).items()}
+        total = {
+            n: torch.zeros_like(t)
+            for n, t in self._learned(self.synthetic.x, self.synthetic.y).items()
+        }
         first, rate = torch.zeros_like(weights), self.task.matching.inner_learning_rate
         for step in reversed(steps):
             gradient, first = step.after.pull_back(step.before, weights, first, rate)
             x, y = self._slices(step.subset)
             learned = self._learned(x.requires_grad_(), y.requires_grad_())
-            pieces = self._pieces(step.before, step.subset, x, y, step.rows, size)
+            forward = self._forward_at(step.before.weights)
+            pieces = self.synthetic_pieces(forward, step.subset, x, y, step.rows, size)
             with replayed(step.random, self.device, self.model):
                 of_weights, *parts = pulled_back(
                     pieces,
@@ -153,22 +156,8 @@ class UnrolledTraining(Workspace):
                 total[name][:, :, step.subset] += part
         return total
 
-    def _tensors(self) -> tuple[Tensor, Tensor]:
-        return self.synthetic.x, self.synthetic.y
-
     def _slices(self, subset: Tensor) -> tuple[Tensor, Tensor]:
         return self.synthetic.x[:, :, subset], self.synthetic.y[:, :, subset]
-
-    def _pieces(
-        self,
-        point: AdamTrajectory,
-        subset: Tensor,
-        x: Tensor,
-        y: Tensor,
-        rows: Tensor | slice,
-        size: int,
-    ) -> list[Loss]:
-        return self.synthetic_pieces(self._forward_at(point.weights), subset, x, y, rows, size)
 
     def _real_loss(self, forward: Forward) -> Tensor:
         """How far the surrogate is from what is wanted on real windows."""
@@ -205,7 +194,8 @@ class UnrolledTraining(Workspace):
         for _ in range(steps):
             subset, rows = self._next_subset(queue), self.draw_synthetic()
             size = self.piece or len(self.synthetic.x)
-            pieces = self._pieces(point, subset, *self._slices(subset), rows, size)
+            forward = self._forward_at(point.weights)
+            pieces = self.synthetic_pieces(forward, subset, *self._slices(subset), rows, size)
             (gradient,) = summed_gradient(pieces, [point.weights])
             point = point.step(gradient, self.task.matching.inner_learning_rate).detached()
         return point
@@ -215,24 +205,10 @@ class UnrolledTraining(Workspace):
             queue.extend(self.subsets())
         return queue.pop()
 
-    def _plan(self) -> int | None:
-        """Windows at a time, None where the graph of all unrolled steps fits."""
-        matching, windows = self.task.matching, len(self.synthetic.x)
-        if matching.synthetic_batch is not None:
-            windows = min(windows, matching.synthetic_batch)
-        # The largest subset; subsets of one shard differ by one location at most.
-        count = -(-len(self.task.locations) // self.num_subsets)
-        subset = torch.arange(count)
-
-        x, y = self._slices(subset)
-        x.requires_grad_()
-
-        def graph_of(few: int) -> object:
-            forward, rows = self._forward_at(self.point.weights), torch.arange(few)
-            loss = self.synthetic_loss(forward, subset, x, y, rows)
-            return torch.autograd.grad(loss, self.point.weights, create_graph=True)
-
-        return self.planned(graph_of, windows, count, matching.unroll_steps)
+    def _gradient_graph(self, subset: Tensor, x: Tensor, y: Tensor, rows: Tensor) -> object:
+        forward = self._forward_at(self.point.weights)
+        loss = self.synthetic_loss(forward, subset, x, y, rows)
+        return torch.autograd.grad(loss, self.point.weights, create_graph=True)
 
     def _forward_at(self, weights: Tensor) -> Forward:
         """Return the surrogate with other weights, a (P,) vector."""

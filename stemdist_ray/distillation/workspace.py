@@ -117,6 +117,8 @@ class Workspace(ABC):
         task: The task.
     """
 
+    piece: int | None  # windows at a time, None where the graph of all steps is kept
+
     def __init__(self, data: ClusteredData, task: ShardTask) -> None:
         self.data, self.task, self.device = data, task, torch.device(task.device)
         windows = data.windows
@@ -260,14 +262,13 @@ class Workspace(ABC):
         return [partial(piece, some) for some in torch.split(rows, size)]
 
     def planned(
-        self, graph_of: Callable[[int], object], windows: int, locations: int, steps: int
+        self, graph_of: Callable[[Tensor, Tensor, Tensor, Tensor], object], steps: int
     ) -> int | None:
         """Into how many windows steps have to be cut to keep within ``matching.memory_budget``.
 
         Args:
-            graph_of: Makes the graph of one differentiable step on a number of windows.
-            windows: Of a whole step.
-            locations: Of a step.
+            graph_of: Makes the graph of one differentiable step of a subset, its inputs and
+                targets, on some windows; see :meth:`synthetic_loss`.
             steps: That are differentiated through together.
 
         Returns:
@@ -276,13 +277,21 @@ class Workspace(ABC):
         Raises:
             ConfigError: Not even one window fits.
         """
-        budget, model = self.task.matching.memory_budget, self.model.train()
+        matching, have = self.task.matching, len(self.synthetic.x)
+        windows = min(matching.synthetic_batch or have, have)
+        # The largest subset; subsets of one shard differ by one location at most.
+        locations = -(-len(self.task.locations) // self.num_subsets)
+        model = self.model.train()
         rough = _SURELY * 4 * model.activation_floats() * windows * locations * steps
-        if rough <= budget or windows < MEASURED:
+        if rough <= matching.memory_budget or windows < MEASURED:
             return None
+        subset = torch.arange(locations)
+        x, y = self.synthetic.x[:, :, subset].requires_grad_(), self.synthetic.y[:, :, subset]
         with replayed(random_state(self.device), self.device, model):
-            step = StepMemory.measure(graph_of, self.device)
-        return windows_per_piece(step, windows, locations, steps, budget)
+            step = StepMemory.measure(
+                lambda few: graph_of(subset, x, y, torch.arange(few)), self.device
+            )
+        return windows_per_piece(step, windows, locations, steps, matching.memory_budget)
 
     def _with_calendar(self, x: Tensor) -> Tensor:
         """Join the calendar, which is known, to inputs that are learned."""

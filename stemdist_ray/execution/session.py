@@ -9,8 +9,8 @@ import math
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import psutil
 import ray
@@ -22,7 +22,8 @@ logger = logging.getLogger(__name__)
 
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 _STARTS = 3
-_TOO_SLOW = "timed out during startup"
+_TOO_SLOW = ("timed out during startup", "Timed out while waiting for nodes to join")
+R = TypeVar("R")
 
 
 @contextlib.contextmanager
@@ -52,7 +53,7 @@ def ray_session(address: str | None, num_workers: int, num_cpus: float) -> Itera
     if joins:
         _join(str(address))
     else:
-        _use_private_token()
+        use_private_token()
         # Ray would let its workers give way to everything else on the machine (niceness 15): beside
         # any other program that computes they starve.
         os.environ.setdefault("RAY_worker_niceness", "0")
@@ -96,23 +97,39 @@ def start_local_ray(num_cpus: int, **options: Any) -> None:
     Raises:
         ExecutionError: Ray did not start.
     """
-    for attempt in range(1, _STARTS + 1):
+    patiently(ray.init, address="local", num_cpus=num_cpus, include_dashboard=False, **options)
+
+
+def patiently(start: Callable[..., R], *arguments: Any, **options: Any) -> R:
+    """Start a part of Ray on this machine; again where the machine was too busy for it.
+
+    Args:
+        start: Starts it.
+        arguments: Handed on.
+        options: Handed on.
+
+    Returns:
+        What ``start`` returned.
+
+    Raises:
+        ExecutionError: It did not start.
+    """
+    for _ in range(_STARTS):
         before = set(psutil.Process().children(recursive=True))
         try:
-            ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **options)
-            return
+            return start(*arguments, **options)
         except Exception as error:
-            # Ray raises plain Exceptions here; any but this one is not mended by patience.
-            if _TOO_SLOW not in str(error):
+            # Ray raises plain Exceptions here; any but these is not mended by patience.
+            if not any(words in str(error) for words in _TOO_SLOW):
                 raise
+            last = error
             # What the failed start left running belongs to no node that could stop it.
             _end(set(psutil.Process().children(recursive=True)) - before)
-            if attempt == _STARTS:
-                raise ExecutionError(
-                    f"Ray did not start on this machine in {_STARTS} tries: it is too busy, or has "
-                    "too little memory. Free some of it, or work without Ray: "
-                    "--set worker.num_workers=0"
-                ) from error
+    raise ExecutionError(
+        f"Ray did not start on this machine in {_STARTS} tries: it is too busy, or has "
+        "too little memory. Free some of it, or work without Ray: "
+        "--set worker.num_workers=0"
+    ) from last
 
 
 def _started_here() -> bool:
@@ -145,7 +162,7 @@ def _join(address: str) -> None:
         ) from error
 
 
-def _use_private_token() -> None:
+def use_private_token() -> None:
     """Protect a local Ray by a token that only this process and its children know.
 
     Ray listens on all interfaces; without a token anyone on the network could run code. Ray turns

@@ -18,7 +18,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import ray
 from ray.cluster_utils import Cluster
 
@@ -26,24 +25,10 @@ from stemdist_ray import distill
 from stemdist_ray.config import build_config
 from stemdist_ray.data.simulate import TrafficParameters, simulate_traffic
 from stemdist_ray.execution.ray_workers import RayExecutor
+from stemdist_ray.execution.session import patiently
 from tests.conftest import TINY
 
 SETTINGS = {"num_workers": 3, "heartbeat_timeout": 6.0, "start_timeout": 120.0}
-
-
-def patiently(start, *arguments, **options):
-    """Start a part of a cluster; again where the machine was too busy, as `start_local_ray`."""
-    for attempt in range(3):
-        before = set(psutil.Process().children(recursive=True))
-        try:
-            return start(*arguments, **options)
-        except Exception as error:
-            if attempt == 2 or "timed out during startup" not in str(error):
-                raise
-            for child in set(psutil.Process().children(recursive=True)) - before:
-                with suppress(psutil.NoSuchProcess):
-                    child.kill()
-    return None
 
 
 class Disturber:
