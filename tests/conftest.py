@@ -13,6 +13,8 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ["RAY_AUTH_MODE"] = "disabled"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+# Ray's workers give way to everything else; beside other tests they would hardly get on.
+os.environ["RAY_worker_niceness"] = "0"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 for name in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI"):
     os.environ.pop(name, None)
@@ -22,7 +24,8 @@ import pytest
 import torch
 
 from stemdist_ray.baselines import Material
-from stemdist_ray.clustering.kmeans import Clustering, cluster_locations, location_vectors
+from stemdist_ray.clustering.kmeans import Clustering, cluster_locations
+from stemdist_ray.clustering.vectors import location_vectors
 from stemdist_ray.comparison.compare import Comparison
 from stemdist_ray.comparison.train_row import ComparisonData
 from stemdist_ray.config import (

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.benchmarks.timing import peak_in_fresh_process
-from stemdist_ray.clustering.kmeans import cluster_locations, location_vectors
+from stemdist_ray.clustering.kmeans import cluster_locations
+from stemdist_ray.clustering.vectors import location_vectors
 from stemdist_ray.config import ClusteringConfig
 from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.progress import Reporter

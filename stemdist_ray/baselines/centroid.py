@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stemdist_ray.baselines.row import Material, RowData, TrainedRow, register_row
 from stemdist_ray.clustering.aggregate import cluster_series, interpolated
+from stemdist_ray.data.mapped import discard
 from stemdist_ray.data.windows import evenly_spaced
 
 
@@ -13,8 +14,10 @@ def centroids(material: Material, seed: int) -> RowData:
     source, clustering = material.source, material.clustering
     starts = source.starts["train"]
     train = material.windows.head(source.train_steps)
-    series = interpolated(cluster_series(train, clustering))
+    means = cluster_series(train, clustering)
+    series = interpolated(means)
     batch = series.batch(starts[evenly_spaced(len(starts), len(material.x))])
+    discard(means.inputs, means.input_mask)
     sizes = clustering.cluster_size
     data = material.fixed(batch.x.numpy(), batch.residual().numpy(), sizes, graph=series.graph)
     return RowData(data, material.base)

@@ -15,6 +15,7 @@ from stemdist_ray.cli.options import (
     PresetOption,
     SetOption,
     SourceArgument,
+    StreamingOption,
     TrackingOption,
     assignments,
     default_of,
@@ -70,6 +71,7 @@ def distill(
         str | None, typer.Option(help="Surrogate forecaster." + default_of("forecaster.name"))
     ] = None,
     graph: Annotated[str | None, typer.Option("--graph", hidden=True)] = None,
+    streaming: StreamingOption = False,
     tracking_uri: TrackingOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in --out, if any.")
@@ -98,6 +100,7 @@ def distill(
         "rounds": rounds,
         "seed": seed,
         "worker": {"num_workers": workers},
+        "streaming": streaming or None,
         "tracking": {"uri": tracking_uri},
         "forecaster": {"name": forecaster},
         "data": {**data, "lookback": lookback, "horizon": horizon},

@@ -12,6 +12,7 @@ from stemdist_ray.cli.options import (
     GraphOption,
     SetOption,
     SourceArgument,
+    StreamingOption,
     TrackingOption,
     assignments,
     default_of,
@@ -66,6 +67,7 @@ def evaluate(
     graph: GraphOption = None,
     graph_kind: GraphKindOption = None,
     settings: SetOption = None,
+    streaming: StreamingOption = False,
     tracking_uri: TrackingOption = None,
 ) -> None:
     """Train forecasters on DIR and on the alternatives, and compare them on SOURCE."""
@@ -81,6 +83,7 @@ def evaluate(
             "graph": graph,
             "graph_kind": graph_kind,
         },
+        "streaming": streaming or None,
         "tracking": {"uri": tracking_uri},
         "worker": {"num_workers": workers},
     }

@@ -86,7 +86,7 @@ class EvaluateJob:
     csv_file: Path | None = None
 
 
-_EVALUATION_SETTINGS = ("evaluation", "forecaster", "tracking", "worker", "seed")
+_EVALUATION_SETTINGS = ("evaluation", "forecaster", "streaming", "tracking", "worker", "seed")
 
 
 def evaluation_layer(settings: Mapping[str, Any]) -> dict[str, Any]:

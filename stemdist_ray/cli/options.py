@@ -69,6 +69,9 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="One setting by its name, e.g. seed=1; may be repeated."),
 ]
+StreamingOption = Annotated[
+    bool, typer.Option("--streaming", help="For series larger than memory.")
+]
 TrackingOption = Annotated[
     str | None,
     typer.Option(

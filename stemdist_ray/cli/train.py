@@ -15,6 +15,7 @@ from stemdist_ray.cli.options import (
     OverwriteOption,
     SetOption,
     SourceArgument,
+    StreamingOption,
     TrackingOption,
     drop_unset,
     text_of_default,
@@ -63,9 +64,7 @@ def train(
         int | None,
         typer.Option(help="Seed of weights, order, dropout." + text_of_default(_DEFAULTS.seed)),
     ] = None,
-    streaming: Annotated[
-        bool, typer.Option("--streaming", help="For series larger than memory.")
-    ] = False,
+    streaming: StreamingOption = False,
     register_as: Annotated[
         str | None, typer.Option(help="Name in MLflow's model registry.  [default: none]")
     ] = None,

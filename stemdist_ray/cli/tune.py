@@ -11,6 +11,7 @@ from stemdist_ray.cli.options import (
     OverwriteOption,
     SetOption,
     SourceArgument,
+    StreamingOption,
     TrackingOption,
     assignments,
     default_of,
@@ -77,6 +78,7 @@ def tune(
         typer.Option(help="Seed of trials and search." + text_of_default(_SEARCH.seed)),
     ] = None,
     settings: SetOption = None,
+    streaming: StreamingOption = False,
     tracking_uri: TrackingOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the sweep in --out, as it was begun.")
@@ -96,6 +98,7 @@ def tune(
         "config": {
             "seed": seed,
             "worker": {"num_workers": workers},
+            "streaming": streaming or None,
             "tracking": {"uri": tracking_uri},
             "data": data,
         },

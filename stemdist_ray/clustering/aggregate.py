@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from stemdist_ray.clustering.kmeans import Clustering
+from stemdist_ray.data.mapped import filled, read_rows
 from stemdist_ray.data.windows import WindowedSeries
 
 
@@ -38,26 +40,39 @@ def cluster_series(
     members = membership_matrix(clustering)
     steps, _, features = windows.inputs.shape
     shape = (steps, clustering.num_clusters, features)
-    mean = np.empty(shape, np.float32)
-    seen = None if windows.input_mask is None else np.empty(shape, np.bool_)
-    for first in range(0, steps, block):
-        rows = slice(first, first + block)
-        for feature in range(features):
-            total = members @ windows.inputs[rows, :, feature].T.astype(np.float64)
-            if windows.input_mask is None or seen is None:
-                count: npt.NDArray[np.float64] = clustering.cluster_size[:, None].astype(float)
-            else:
-                count = members @ windows.input_mask[rows, :, feature].T.astype(np.float64)
-                seen[rows, :, feature] = (count > 0).T
+
+    def counts(rows: slice) -> npt.NDArray[np.float64]:
+        """Observed members, (t, K, F) or what broadcasts to it."""
+        if windows.input_mask is None:
+            return clustering.cluster_size[None, :, None].astype(np.float64)
+        return _sums(members, read_rows(windows.input_mask, rows))
+
+    def means() -> Iterator[npt.NDArray[np.float32]]:
+        for first in range(0, steps, block):
+            rows = slice(first, first + block)
             # Missing entries are stored as 0, so the sum holds observed entries only.
-            mean[rows, :, feature] = (total / np.maximum(count, 1)).T
-    if seen is not None and seen.all():
-        seen = None
+            total = _sums(members, read_rows(windows.inputs, rows))
+            yield (total / np.maximum(counts(rows), 1)).astype(np.float32)
+
+    mean = filled(windows.inputs, shape, "<f4", means())
+    seen = None
+    if windows.input_mask is not None:
+        blocks = (counts(slice(first, first + block)) > 0 for first in range(0, steps, block))
+        seen = filled(windows.inputs, shape, "|b1", blocks)
+        if seen.all():
+            seen = None
     base = windows.base
     if base is not None:
         base = base.average(members / clustering.cluster_size[:, None])
     graph = None if windows.graph is None else windows.graph.of_clusters(clustering.assignment)
     return replace(windows, inputs=mean, input_mask=seen, base=base, graph=graph)
+
+
+def _sums(members: sparse.csr_array, values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+    """Sums over the members of every cluster: (t, N, F) to (t, K, F)."""
+    return np.stack(
+        [(members @ values[:, :, f].T.astype(np.float64)).T for f in range(values.shape[2])], axis=2
+    )
 
 
 def interpolated(windows: WindowedSeries) -> WindowedSeries:

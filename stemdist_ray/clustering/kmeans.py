@@ -1,15 +1,9 @@
-"""k-means over locations (paper: spatial compression), without ever building the windows.
-
-The paper clusters each location by all its train windows. Windows overlap, so the squared distance
-between two locations is a sum over time steps in which step t occurs once for every window that
-covers it. Scaling step t of the *raw* series by the square root of that number gives identical
-distances with L times less memory and work.
-"""
+"""k-means over locations (paper: spatial compression)."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +11,18 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
+from stemdist_ray.clustering.vectors import (
+    distances_to_centroids,
+    location_vectors,
+    projected_vectors,
+    vector_bytes,
+)
 from stemdist_ray.config import ClusteringConfig
 from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.seeding import derive_seed
 
-_STEPS_PER_BLOCK = 1024
+
+_STARTS = 4  # of k-means on projections, at least
 
 
 @dataclass(frozen=True)
@@ -47,60 +48,36 @@ class Clustering:
         return len(self.cluster_size)
 
 
-def step_weights(starts: npt.NDArray[np.int64], lookback: int) -> npt.NDArray[np.int64]:
-    """Number of windows whose lookback covers each step, from the first step of ``starts`` on.
+def cluster_windows(
+    windows: WindowedSeries,
+    starts: npt.NDArray[np.int64],
+    num_clusters: int,
+    config: ClusteringConfig,
+    seed: int,
+) -> Clustering:
+    """Cluster locations by their windows: exactly where the vectors fit, else by projections.
+
+    Which it is follows from the size of the series and the settings alone, not from the machine.
 
     Args:
+        windows: The scaled series of N locations.
         starts: (W,) window starts, increasing.
-        lookback: L.
-
-    Returns:
-        Counts up to min(W, L), one per step from the first to the last that a window covers.
+        num_clusters: K, 1 to N.
+        config: Memory of the vectors, projections, and how k-means runs.
+        seed: Seed of the run.
     """
-    count = len(starts)
-    if int(starts[-1]) - int(starts[0]) + 1 != count:
-        begins = np.zeros(int(starts[-1]) - int(starts[0]) + 1, np.int64)
-        begins[starts - starts[0]] = 1
-        return np.convolve(begins, np.ones(lookback, np.int64))
-    step = np.arange(count + lookback - 1)
-    rising, falling = step + 1, count + lookback - 1 - step
-    return np.minimum(np.minimum(rising, falling), min(count, lookback))
-
-
-def location_vectors(
-    windows: WindowedSeries, starts: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float32]:
-    """Feature vector of each location whose distances equal those of its flattened windows.
-
-    A missing entry is taken as the location's own mean, so that it neither attracts nor repels.
-
-    Returns:
-        (N, (W + L - 1) * F) float32.
-    """
-    weights = step_weights(starts, windows.lookback)
-    first, root = int(starts[0]), np.sqrt(weights).astype(np.float32)[:, None]
-    vectors = np.empty((windows.num_locations, len(weights), windows.own_features), np.float32)
-    for feature in range(windows.own_features):
-        own = _own_mean(windows, slice(first, first + len(weights)), feature)
-        # In blocks: the vectors themselves are all that is held beside the series.
-        for begin in range(0, len(weights), _STEPS_PER_BLOCK):
-            block = slice(begin, begin + _STEPS_PER_BLOCK)
-            rows = slice(first + begin, first + min(begin + _STEPS_PER_BLOCK, len(weights)))
-            values = windows.inputs[rows, :, feature]
-            if windows.input_mask is not None:
-                values = np.where(windows.input_mask[rows, :, feature], values, own)
-            vectors[:, block, feature] = (values * root[block]).T
-    return vectors.reshape(windows.num_locations, -1)
-
-
-def _own_mean(windows: WindowedSeries, rows: slice, feature: int) -> npt.NDArray[np.float32]:
-    """Mean of the observed entries of each location, (N,); zeros where none is ever missing."""
-    if windows.input_mask is None:
-        return np.zeros(windows.num_locations, np.float32)
-    total = windows.inputs[rows, :, feature].sum(axis=0, dtype=np.float64)
-    seen = windows.input_mask[rows, :, feature].sum(axis=0)
-    mean: npt.NDArray[np.float64] = total / np.maximum(seen, 1)
-    return mean.astype(np.float32)
+    if vector_bytes(windows, starts) <= config.memory_budget:
+        return cluster_locations(location_vectors(windows, starts), num_clusters, config, seed)
+    projected = projected_vectors(windows, starts, config.projections, seed)
+    # On short vectors several starts take less time than one on long ones, and the best of them
+    # makes up for what projecting costs.
+    several = config.model_copy(update={"restarts": max(config.restarts, _STARTS)})
+    found = cluster_locations(projected, num_clusters, several, seed)
+    distance = distances_to_centroids(windows, starts, found.assignment)
+    # Sorted by cluster, then by distance: the first of every cluster is its medoid.
+    order = np.lexsort((distance, found.assignment))
+    first = np.concatenate([[0], np.cumsum(found.cluster_size)[:-1]])
+    return replace(found, inertia=float(distance.sum()), medoids=order[first].astype(np.int64))
 
 
 def cluster_locations(
@@ -113,7 +90,8 @@ def cluster_locations(
     """Run k-means++ and make sure that no cluster is empty.
 
     Args:
-        vectors: (N, D) float32, from :func:`location_vectors`.
+        vectors: (N, D) float32, from
+            :func:`stemdist_ray.clustering.vectors.location_vectors` or projections of them.
         num_clusters: K, 1 to N.
         config: Restarts, iterations, tolerance.
         seed: Seed of the run.

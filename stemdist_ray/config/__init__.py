@@ -17,6 +17,7 @@ from stemdist_ray.config.layers import (
     typed_layer,
     with_settings,
 )
+from stemdist_ray.config.matching import MatchingConfig, RefineConfig
 from stemdist_ray.config.presets import PRESETS, build_config
 from stemdist_ray.config.reading import ReadConfig
 from stemdist_ray.config.section import GraphKind, Positive, Rate, Ratio, Section
@@ -25,8 +26,6 @@ from stemdist_ray.config.sections import (
     DataConfig,
     DistillConfig,
     ForecasterConfig,
-    MatchingConfig,
-    RefineConfig,
     TrackingConfig,
     WorkerConfig,
 )

@@ -14,6 +14,7 @@ from pydantic import ByteSize, Field, field_validator, model_validator
 
 from stemdist_ray.config.budgets import EvaluationConfig, TeacherConfig, ValidationConfig
 from stemdist_ray.config.layers import flatten, without
+from stemdist_ray.config.matching import MatchingConfig, RefineConfig
 from stemdist_ray.config.reading import ReadConfig
 from stemdist_ray.config.secrets import conceal
 from stemdist_ray.config.section import (
@@ -89,6 +90,14 @@ class ClusteringConfig(Section):
     tolerance: Annotated[float, Field(ge=0.0)] = Field(
         1e-4, description="relative centre movement at which Lloyd stops"
     )
+    memory_budget: ByteSize = Field(
+        ByteSize(2 * 2**30),
+        description="memory of the vectors that locations are clustered by, which are as large as "
+        "the train split; larger ones are projected on random directions",
+    )
+    projections: Positive = Field(
+        256, description="random directions where the vectors are too large"
+    )
 
 
 class ForecasterConfig(Section):
@@ -102,77 +111,6 @@ class ForecasterConfig(Section):
         "float32",
         description="of the products of a training step (for GPUs; weights, graph, losses and "
         "forecasts in use stay float32)",
-    )
-
-
-class MatchingConfig(Section):
-    """Gradient matching and inner loop of one shard task."""
-
-    objective: Literal["gradient", "unrolled"] = Field(
-        "unrolled",
-        description="gradient: match gradients (paper); unrolled: real loss after training",
-    )
-    steps: Positive = Field(10, description="matching steps per shard and round (paper: 20)")
-    subsets: Positive = Field(4, description="location subsets K per matching step (paper: 4)")
-    smallest_subset: Positive = Field(
-        10, description="fewer than K subsets are cut where they would be smaller than this"
-    )
-    real_batch: Positive = Field(64, description="real windows per matching step (paper: 64..256)")
-    real: Literal["clusters", "locations"] = Field(
-        "locations",
-        description="what the surrogate is measured on (objective unrolled): the means of the "
-        "shard's clusters, or members of them drawn anew for every step",
-    )
-    real_locations: Positive = Field(64, description="members drawn per matching step")
-    against: Literal["readings", "teacher"] = Field(
-        "teacher",
-        description="what it is measured against (with real = locations): readings, or the "
-        "forecasts of the teacher, which have less noise",
-    )
-    oldest: Annotated[int, Field(ge=0)] = Field(
-        200,
-        description="a surrogate begins after 0 to this many steps of training on the synthetic "
-        "data (objective unrolled), so that all ages of a training are met",
-    )
-    synthetic_batch: Positive | None = Field(
-        None, description="synthetic windows per matching step; null = all of them"
-    )
-    memory_budget: ByteSize = Field(
-        ByteSize(2 * 2**30),
-        description="memory of a task for derivatives, e.g. 2GiB; where the steps that are "
-        "differentiated through do not fit, each is computed again when its turn comes, and "
-        "windows are cut into pieces: the same up to rounding, about half as fast",
-    )
-    learning_rate: Rate = Field(5e-3, description="Adam rate on the synthetic data")
-    learn_targets: bool = Field(True, description="learn the target windows as well as the inputs")
-    unroll_steps: Positive = Field(
-        8, description="subset steps unrolled per matching step (objective unrolled)"
-    )
-    inner_epochs: Annotated[int, Field(ge=0)] = Field(
-        0, description="further epochs of K subset steps between matching steps (paper: 10)"
-    )
-    inner_data: Literal["synthetic", "real"] = Field(
-        "synthetic", description="what trains the surrogate (objective gradient; paper: synthetic)"
-    )
-    inner_learning_rate: Rate = Field(2e-3, description="Adam rate of the surrogate")
-    init: Literal["random", "even", "covering"] = Field(
-        "covering",
-        description="windows the synthetic data start from (paper: random); covering: evenly "
-        "spaced, but for shifts that let them fall on all times of the day",
-    )
-    locations: Literal["medoid", "centroid"] = Field(
-        "medoid",
-        description="what stands for a cluster at the start: the member nearest to its centroid, "
-        "or the centroid (paper)",
-    )
-
-
-class RefineConfig(Section):
-    """Matching across shard borders after each merge (no effect with one shard)."""
-
-    steps: Annotated[int, Field(ge=0)] = Field(2, description="matching steps after each merge")
-    inner_epochs: Annotated[int, Field(ge=0)] = Field(
-        0, description="further epochs of subset steps between refine steps"
     )
 
 
@@ -246,6 +184,8 @@ _NOT_DECIDING = (
     "tracking",
     "data.locations_file",
     "data.memory_budget",
+    # How the series is held; the readings and their hash are the same.
+    "streaming",
     # Who does the work. Numbers of threads are missing here: sums depend on them.
     "worker.num_workers",
     "worker.num_cpus",
@@ -282,6 +222,12 @@ class DistillConfig(Section):
     num_shards: Positive = Field(4, description="shards per round; 1 = the paper's algorithm")
     seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of the run")
     data: DataConfig = DataConfig()
+    streaming: bool = Field(
+        False,
+        description="for series larger than memory: read the source block by block and keep the "
+        "scaled readings in a file beside the output (parquet, zarr, netcdf, basicts, canonical "
+        "folders); the same result",
+    )
     clustering: ClusteringConfig = ClusteringConfig()
     forecaster: ForecasterConfig = ForecasterConfig()
     teacher: TeacherConfig = TeacherConfig()

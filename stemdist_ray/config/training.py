@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stemdist_ray.config.budgets import BudgetConfig
 from stemdist_ray.config.layers import flatten, without
@@ -56,12 +56,39 @@ class TrainWorkerConfig(Section):
     num_cpus: Rate = Field(1.0, description="CPUs Ray reserves each")
     num_gpus: Annotated[float, Field(ge=0.0)] = Field(0.0, description="GPUs of each worker")
     threads: Threads = Field(1, description="torch threads of each worker")
+    min_workers: Positive | None = Field(
+        None,
+        description="training begins as soon as so many have a place, takes more on up to "
+        "num_workers as machines come, and goes on with fewer as they go; null = num_workers",
+    )
+    start_timeout: Rate | None = Field(
+        None,
+        description="seconds to wait for machines; null = 1800 on a cluster that is joined, on a "
+        "local Ray none",
+    )
+    max_preemptions: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="machines taken away after which training goes on; null = any number"
+    )
     max_failures: Annotated[int, Field(ge=0)] = Field(
         3, description="lost workers after which training goes on from the last checkpoint"
     )
     address: str | None = Field(
         None, description="Ray cluster to join; null = RAY_ADDRESS, else a local Ray"
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> TrainWorkerConfig:
+        if self.min_workers is not None and self.min_workers > self.num_workers:
+            raise ValueError(
+                f"min_workers is at most num_workers, found {self.min_workers} and "
+                f"{self.num_workers}"
+            )
+        return self
+
+    @property
+    def fewest(self) -> int:
+        """Workers with which training begins."""
+        return self.num_workers if self.min_workers is None else self.min_workers
 
 
 # What a checkpoint may be gone on with changed; all other settings must be as they were.
@@ -93,8 +120,7 @@ class TrainConfig(Section):
         False,
         description="for series larger than memory: read the source block by block and keep the "
         "scaled readings in a file beside the output (parquet, zarr, netcdf, basicts, canonical "
-        "folders). A base groups the locations, for which it holds their train split in memory; "
-        "base none does not",
+        "folders)",
     )
     forecaster: ForecasterConfig = ForecasterConfig()
     training: TrainingConfig = TrainingConfig()

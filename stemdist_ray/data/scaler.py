@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stemdist_ray.data.series import SpatioTemporalSeries
+from stemdist_ray.data.series import SpatioTemporalSeries, row_blocks
 from stemdist_ray.errors import DataError
 
 
@@ -63,7 +63,10 @@ class Scaler:
             DataError: A feature has no observed train entry.
         """
         moments = Moments(series.num_features)
-        moments.add(series.values[:train_steps])
+        train = series.values[:train_steps]
+        # In blocks, as a streamed series is: the same bits, and no copy of everything in float64.
+        for rows in row_blocks(train.shape):
+            moments.add(train[rows])
         return cls.of_moments(moments, series.feature_names, series.name, train_steps)
 
     @classmethod

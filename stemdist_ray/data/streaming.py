@@ -9,9 +9,12 @@ Axis letters: T steps, N locations, F features.
 
 from __future__ import annotations
 
+import shutil
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from glob import escape
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,18 +26,21 @@ import pandas as pd
 from stemdist_ray.config import DataConfig
 from stemdist_ray.data.describe import SourceDescription, describe_blocks
 from stemdist_ray.data.files import source_files
-from stemdist_ray.data.mapped import open_mapped, rewrite
+from stemdist_ray.data.locations import with_coordinates
+from stemdist_ray.data.mapped import open_mapped, read_rows, rewrite
 from stemdist_ray.data.prepared import PreparedSource, Source, assemble, prepare_source
 from stemdist_ray.data.readers import READERS
 from stemdist_ray.data.regular import FILLED, regular_blocks
 from stemdist_ray.data.scaler import Moments, Scaler
-from stemdist_ray.data.series import OWN_STEP, SpatioTemporalSeries
+from stemdist_ray.data.series import OWN_STEP, SpatioTemporalSeries, row_blocks
 from stemdist_ray.data.source import is_simulated, with_missing_values, with_time_stamps
 from stemdist_ray.data.windows import WindowedSeries, resolve_target, split_starts
-from stemdist_ray.errors import DataError
+from stemdist_ray.errors import DataError, FolderInUseError
 from stemdist_ray.progress import Reporter
+from stemdist_ray.system.lease import Lease
 
 BLOCK = 64 * 2**20  # bytes of readings held at once
+_SURELY_OWNED = 60.0  # seconds after which whoever made a folder has put its name into it
 
 
 @contextmanager
@@ -64,10 +70,24 @@ def opened_source(
     if not isinstance(source, str | Path):
         name = source.name if isinstance(source, SpatioTemporalSeries) else type(source).__name__
         raise DataError(f"{name} is in memory already; leave streaming out")
-    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f"{folder.name}.series-", dir=folder.absolute().parent) as files:
+    prefix, beside = f"{folder.name}.series-", folder.absolute().parent
+    beside.mkdir(parents=True, exist_ok=True)
+    _sweep(beside, prefix)
+    with TemporaryDirectory(prefix=prefix, dir=beside) as files, Lease(Path(files)):
         reporter.say(f"streaming {source} into {files}")
         yield stream_source(source, config, Path(files))
+
+
+def _sweep(beside: Path, prefix: str) -> None:
+    """Remove what streaming runs left that were killed: as much as a whole series each."""
+    for left in beside.glob(f"{escape(prefix)}*"):
+        # A folder that was made this moment may not have its owner's name in it yet.
+        if time.time() - left.stat().st_mtime < _SURELY_OWNED:
+            continue
+        with suppress(FolderInUseError):
+            with Lease(left):
+                pass
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def stream_source(source: str | Path, config: DataConfig, folder: Path) -> PreparedSource:
@@ -75,7 +95,7 @@ def stream_source(source: str | Path, config: DataConfig, folder: Path) -> Prepa
 
     Args:
         source: A path in a format that can be read in blocks.
-        config: Data settings; the locations file plays no part.
+        config: Data settings.
         folder: An empty folder for the scaled readings (as large as the series in float32, and a
             quarter more where readings are missing).
 
@@ -102,6 +122,8 @@ def stream_source(source: str | Path, config: DataConfig, folder: Path) -> Prepa
     following = chain.from_iterable(stream(file, config.read, BLOCK) for file in files.paths)
     blocks = regular_blocks(_configured(following, config))
     raw = _write_blocks(blocks, folder)
+    if config.locations_file is not None:
+        raw = replace(raw, first=with_coordinates(raw.first, Path(config.locations_file)))
     description = _describe(raw, str(source), reader.name)  # before they are scaled in place
     return _scale(raw, config, description)
 
@@ -218,9 +240,8 @@ def _scale(raw: _Raw, config: DataConfig, description: SourceDescription) -> Pre
     target = resolve_target(first, config.target)
     starts, train_steps = split_starts(first.name, raw.shape[0], config)
     numbers, moments = raw.map(), Moments(len(first.feature_names))
-    for rows in raw.blocks():
-        if rows.start < train_steps:
-            moments.add(np.asarray(numbers[rows.start : min(rows.stop, train_steps)]))
+    for rows in row_blocks((train_steps, *raw.shape[1:])):
+        moments.add(read_rows(numbers, rows))
     scaler = Scaler.of_moments(moments, first.feature_names, first.name, train_steps)
     rewrite(
         raw.values,
@@ -248,8 +269,8 @@ def _describe(raw: _Raw, source: str, kind: str) -> SourceDescription:
         kind,
         raw.shape[0],
         raw.missing,
-        (numbers[rows] for rows in raw.blocks()),
-        () if mask is None else (mask[rows] for rows in raw.blocks()),
+        (read_rows(numbers, rows) for rows in raw.blocks()),
+        () if mask is None else (read_rows(mask, rows) for rows in raw.blocks()),
         raw.times,
         raw.filled,
     )

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from stemdist_ray.data.mapped import read_rows
 from stemdist_ray.data.scaler import Scaler
 from stemdist_ray.data.windows import SplitName, WindowedSeries
 from stemdist_ray.errors import DataError
@@ -32,7 +33,7 @@ def with_targets(
     seen = np.empty(len(mask), np.int64)
     for begin in range(0, len(mask), _STEPS_PER_BLOCK):
         rows = slice(begin, begin + _STEPS_PER_BLOCK)
-        seen[rows] = mask[rows, :, windows.target].any(axis=1)
+        seen[rows] = read_rows(mask, rows)[:, :, windows.target].any(axis=1)
     before = np.concatenate([[0], np.cumsum(seen)])
     kept: dict[SplitName, npt.NDArray[np.int64]] = {}
     for split, own in starts.items():
@@ -85,9 +86,9 @@ def _range(windows: WindowedSeries, first: int, last: int) -> tuple[float, float
     low, high = math.inf, -math.inf
     for begin in range(first, last, _STEPS_PER_BLOCK):
         rows = slice(begin, min(last, begin + _STEPS_PER_BLOCK))
-        values = windows.inputs[rows, :, windows.target]
+        values = read_rows(windows.inputs, rows)[:, :, windows.target]
         if windows.input_mask is not None:
-            values = values[windows.input_mask[rows, :, windows.target]]
+            values = values[read_rows(windows.input_mask, rows)[:, :, windows.target]]
         if values.size:
             low, high = min(low, float(values.min())), max(high, float(values.max()))
         if low < high:

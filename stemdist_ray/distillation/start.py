@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from stemdist_ray.clustering.aggregate import cluster_series, interpolated
-from stemdist_ray.clustering.kmeans import Clustering, cluster_locations, location_vectors
+from stemdist_ray.clustering.kmeans import Clustering, cluster_windows
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import WindowedSeries, evenly_spaced
@@ -32,8 +32,8 @@ def train_of(source: PreparedSource | RealData) -> tuple[WindowedSeries, Starts]
 
 def cluster_source(config: DistillConfig, source: PreparedSource | RealData) -> Clustering:
     """Cluster the locations by their train windows."""
-    vectors = location_vectors(*train_of(source))
-    return cluster_locations(vectors, num_clusters(config, source), config.clustering, config.seed)
+    count = num_clusters(config, source)
+    return cluster_windows(*train_of(source), count, config.clustering, config.seed)
 
 
 def num_clusters(config: DistillConfig, source: PreparedSource | RealData) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,20 @@ from torch import Tensor
 
 from stemdist_ray.config.training import TrainWorkerConfig
 from stemdist_ray.errors import ExecutionError, StemdistError
-from stemdist_ray.execution.session import ray_session, register_all, registered_by_user
+from stemdist_ray.execution.policy import start_timeout
+from stemdist_ray.execution.session import (
+    ask_for,
+    ray_session,
+    register_all,
+    registered_by_user,
+)
+from stemdist_ray.execution.waiting import wait_for_room
 from stemdist_ray.system.threads import torch_threads
 from stemdist_ray.training.group import load_state, save_state
 from stemdist_ray.training.loop import TrainingLoop, TrainingWork
 
 _STATE = "state.pt"
+_ANY = -1  # number of Ray Train's that means: without an end
 
 
 class RayGroup:
@@ -69,7 +77,12 @@ def _worker(settings: dict[str, Any]) -> None:
         TrainingLoop(work, RayGroup(), device).run()
 
 
-def train_on_ray(work: TrainingWork, config: TrainWorkerConfig, folder: Path) -> dict[str, Any]:
+def train_on_ray(
+    work: TrainingWork,
+    config: TrainWorkerConfig,
+    folder: Path,
+    say: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
     """Train with Ray Train; where ``folder`` holds checkpoints, go on from the last one.
 
     Args:
@@ -77,6 +90,7 @@ def train_on_ray(work: TrainingWork, config: TrainWorkerConfig, folder: Path) ->
         config: Number and size of workers.
         folder: Where checkpoints are kept; with workers on several machines a folder that all of
             them share.
+        say: Told of machines that are waited for.
 
     Returns:
         The last checkpoint.
@@ -87,8 +101,8 @@ def train_on_ray(work: TrainingWork, config: TrainWorkerConfig, folder: Path) ->
     """
     gpu = config.num_gpus > 0
     # Ray Train's controller takes its place beside the workers.
-    with ray_session(config.address, config.num_workers + 1, config.num_cpus):
-        _check_room(config)
+    with ray_session(config.address, config.num_workers + 1, config.num_cpus) as joined:
+        _wait_for_room(config, joined, say)
         references = [ray.put(work), ray.put(registered_by_user())]
         trainer = TorchTrainer(
             _worker,
@@ -99,15 +113,19 @@ def train_on_ray(work: TrainingWork, config: TrainWorkerConfig, folder: Path) ->
             },
             torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
             scaling_config=ScalingConfig(
-                num_workers=config.num_workers,
+                num_workers=_number(config),
                 use_gpu=gpu,
-                resources_per_worker={"CPU": config.num_cpus}
-                | ({"GPU": config.num_gpus} if gpu else {}),
+                resources_per_worker=_each(config),
             ),
             run_config=RunConfig(
                 name=folder.name,
                 storage_path=str(folder.absolute().parent),
-                failure_config=FailureConfig(max_failures=config.max_failures),
+                failure_config=FailureConfig(
+                    max_failures=config.max_failures,
+                    max_preemption_failures=(
+                        _ANY if config.max_preemptions is None else config.max_preemptions
+                    ),
+                ),
                 checkpoint_config=CheckpointConfig(num_to_keep=2),
             ),
         )
@@ -120,17 +138,42 @@ def train_on_ray(work: TrainingWork, config: TrainWorkerConfig, folder: Path) ->
     return state
 
 
-def _check_room(config: TrainWorkerConfig) -> None:
-    """Say at once what Ray Train would wait for without end."""
+def _number(config: TrainWorkerConfig) -> int | tuple[int, int]:
+    """Workers as Ray Train is told of them: a fixed number, or the fewest and the most."""
+    most, fewest = config.num_workers, config.fewest
+    return most if fewest == most else (fewest, most)
+
+
+def _each(config: TrainWorkerConfig) -> dict[str, float]:
+    """What a worker reserves, by Ray's names."""
+    gpu = {"GPU": config.num_gpus} if config.num_gpus > 0 else {}
+    return {"CPU": config.num_cpus, **gpu}
+
+
+def _wait_for_room(config: TrainWorkerConfig, joined: bool, say: Callable[[str], None]) -> None:
+    """Wait for the fewest workers: Ray Train would, without an end and without a word.
+
+    Raises:
+        ExecutionError: There is no room for them, and none came in time.
+    """
+    each = _each(config)
+    patience = start_timeout(config.start_timeout, joined) if joined else 0.0
+    wait_for_room(
+        lambda: _check_room(config.fewest, each),
+        lambda: ask_for([each] * config.num_workers),
+        say,
+        patience,
+    )
+    if joined:
+        ask_for([])  # from here on Ray Train asks for itself
+
+
+def _check_room(workers: int, each: Mapping[str, float]) -> None:
     have = ray.cluster_resources()
-    wanted = {
-        "CPU": config.num_workers * config.num_cpus,
-        "GPU": config.num_workers * config.num_gpus,
-    }
-    for name, count in wanted.items():
-        if count > have.get(name, 0.0):
+    for name, count in each.items():
+        if workers * count > have.get(name, 0.0):
             raise ExecutionError(
-                f"{config.num_workers} workers want {count:g} {name}, the cluster has "
+                f"{workers} workers want {workers * count:g} {name}, the cluster has "
                 f"{have.get(name, 0.0):g}; lower worker.num_workers or worker.num_{name.lower()}s, "
                 "or add nodes"
             )

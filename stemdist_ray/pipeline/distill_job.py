@@ -11,7 +11,9 @@ from stemdist_ray.artifact.checkpoint import Checkpoint, CheckpointStore
 from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.artifact.member_files import MemberStore
 from stemdist_ray.config import DistillConfig
-from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
+from stemdist_ray.data.mapped import discard
+from stemdist_ray.data.prepared import PreparedSource, Source
+from stemdist_ray.data.streaming import opened_source
 from stemdist_ray.distillation.budget import balances
 from stemdist_ray.distillation.coordinator import Coordinator
 from stemdist_ray.distillation.run_state import RoundRecord, RunObserver, RunState
@@ -147,9 +149,18 @@ class _DistillJob:
 
     def run(self) -> DistillResult:
         # A fixed number of threads makes what the driver computes repeatable.
-        with torch_threads(self.config.worker.coordinator_threads), PeakMemory() as memory:
+        config = self.config
+        with (
+            torch_threads(config.worker.coordinator_threads),
+            PeakMemory() as memory,
+            ExitStack() as files,  # of a streamed series, there until the run has ended
+        ):
             with self.clock.stage("read"):
-                source = prepare_source(self.source, self.config.data)
+                source = files.enter_context(
+                    opened_source(
+                        self.source, config.data, config.streaming, self.folder, self.reporter
+                    )
+                )
                 self.source = source  # lets a series that was only read for this run go
             if self.config.budget is not None:
                 balances(self.config, source)  # refused before anything is written or trained
@@ -165,6 +176,8 @@ class _DistillJob:
                     remember_run(self.folder, tracker)
                 reached("run remembered")
                 work, state = self._run_rounds(source, earlier, tracker)
+                clusters = work.begun.clustered.windows
+                discard(clusters.inputs, clusters.input_mask)
                 return self._finish(work, state, tracker, memory)
 
     def _earlier(self, source: PreparedSource) -> Checkpoint | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from stemdist_ray.artifact.dataset import SyntheticDataset
@@ -17,8 +18,9 @@ from stemdist_ray.comparison.passes import series_parts
 from stemdist_ray.comparison.rows import RowResult
 from stemdist_ray.comparison.table import Evaluation
 from stemdist_ray.comparison.train_row import ComparisonData, scored_starts
-from stemdist_ray.config import DistillConfig
-from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
+from stemdist_ray.config import DataConfig, DistillConfig
+from stemdist_ray.data.prepared import PreparedSource, Source
+from stemdist_ray.data.streaming import opened_source
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.evaluation.metrics import METRIC_NAMES
 from stemdist_ray.execution.devices import worker_device
@@ -30,6 +32,7 @@ from stemdist_ray.pipeline.given_graph import check_graph, with_given_graph
 from stemdist_ray.pipeline.track import ended
 from stemdist_ray.progress import Reporter, SilentReporter
 from stemdist_ray.system.memory import PeakMemory
+from stemdist_ray.system.outputs import why_not_writable
 from stemdist_ray.system.points import reached
 from stemdist_ray.system.threads import torch_threads
 from stemdist_ray.tracking.base_class import RunDescription
@@ -189,15 +192,16 @@ def _opened(
         tracking_uri(config.tracking, folder)  # a password that is missing is said before training
     # Coordinates play no part here, and their file may be elsewhere by now.
     data_config = dataset.config.data.model_copy(update={"locations_file": None})
-    prepared = prepare_source(source, data_config)
-    check_fits(dataset, prepared, reporter)
-    prepared = prepared.with_rules(dataset.rule.calendar, dataset.rule.season)
-    prepared = with_given_graph(prepared, config.evaluation, reporter)
     threads = config.worker.coordinator_threads
     with (
         torch_threads(threads),
-        open_executor(prepared, config.worker, _MANY, executor) as executor,
+        _opened_source(source, data_config, config.streaming, folder, reporter) as whole,
+        ExitStack() as stack,
     ):
+        check_fits(dataset, whole, reporter)
+        prepared = whole.with_rules(dataset.rule.calendar, dataset.rule.season)
+        prepared = with_given_graph(prepared, config.evaluation, reporter)
+        executor = stack.enter_context(open_executor(prepared, config.worker, _MANY, executor))
         scored = scored_starts(prepared, config.evaluation)
         parts = series_parts(dataset.fitted_base, threads, executor, scored)
         material = Material(
@@ -218,6 +222,26 @@ def _opened(
         comparison = Comparison(data, executor, config.seed, config.worker.threads, reporter)
         tracks = _tracks(parts.base is not None, config.evaluation.tracks)
         yield EvaluationWork(folder, dataset, config, comparison, tracks, judged)
+
+
+@contextmanager
+def _opened_source(
+    source: Source | PreparedSource,
+    config: DataConfig,
+    streaming: bool,
+    folder: Path | None,
+    reporter: Reporter,
+) -> Iterator[PreparedSource]:
+    """The prepared series; files of a streamed one lie beside the data set where that can be.
+
+    A data set that was distilled from a stream may be judged by a series that is at hand.
+    """
+    streaming = streaming and isinstance(source, str | Path)
+    with ExitStack() as stack:
+        if streaming and (folder is None or why_not_writable(folder.absolute().parent)):
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="stemdist-"))) / "evaluate"
+        near = folder or Path("unused")  # what is in memory needs no files
+        yield stack.enter_context(opened_source(source, config, streaming, near, reporter))
 
 
 _MANY = 64  # trainings of an evaluation at a time; more workers would hardly ever be busy

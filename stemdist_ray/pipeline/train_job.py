@@ -160,7 +160,7 @@ def _train(
         reporter.say(f"training {config.forecaster.name} on {_what(source, dataset)}")
         begun = time.perf_counter()
         reached("training begun")
-        state = _run(work, config, folder / CHECKPOINTS)
+        state = _run(work, config, folder / CHECKPOINTS, reporter)
         reached("training done")
         result = _finish(folder, config, source, work, fitted, state, tracker)
         reporter.say(
@@ -192,11 +192,13 @@ def _hash(source: PreparedSource, distilled: DistilledWindows | None) -> str:
     return digest.hexdigest()
 
 
-def _run(work: TrainingWork, config: TrainConfig, checkpoints: Path) -> dict[str, Any]:
+def _run(
+    work: TrainingWork, config: TrainConfig, checkpoints: Path, reporter: Reporter
+) -> dict[str, Any]:
     if config.worker.num_workers > 0:
         from stemdist_ray.execution.ray_train import train_on_ray
 
-        return train_on_ray(work, config.worker, checkpoints)
+        return train_on_ray(work, config.worker, checkpoints, reporter.say)
     checkpoints.mkdir(exist_ok=True)
     sweep(checkpoints)
     path = checkpoints / "state.pt"

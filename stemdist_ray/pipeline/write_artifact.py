@@ -10,6 +10,7 @@ import numpy.typing as npt
 from stemdist_ray.artifact.checkpoint import Checkpoint, CheckpointStore
 from stemdist_ray.artifact.dataset import EXAMPLES, SyntheticDataset
 from stemdist_ray.artifact.manifest import SCHEMA_VERSION, build_manifest
+from stemdist_ray.data.mapped import discard
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import evenly_spaced
 from stemdist_ray.distillation.start import Start, StartTask, run_start
@@ -101,6 +102,7 @@ def write_artifact_of_checkpoint(folder: Path, source: PreparedSource) -> Synthe
     peak = max((stage.peak_rss_mib for stage in checkpoint.stages.values()), default=0.0)
     real = real_data(with_fitted_base(source, checkpoint.fitted_base), checkpoint.config)
     begun = run_start(real, StartTask("start", checkpoint.config, checkpoint.clustering))
+    discard(begun.clustered.windows.inputs, begun.clustered.windows.input_mask)
     return write_artifact(folder, source, checkpoint, begun, real.mean_window, peak, None)
 
 

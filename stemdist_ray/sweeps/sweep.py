@@ -12,10 +12,12 @@ from pydantic import Field, field_validator
 from stemdist_ray.artifact.sweep_files import SETTINGS, is_sweep
 from stemdist_ray.config import DistillConfig, Section, build_config, flatten, merge_layers
 from stemdist_ray.config.secrets import conceal_settings
-from stemdist_ray.data.prepared import PreparedSource, Source, prepare_source
+from stemdist_ray.data.prepared import PreparedSource, Source
+from stemdist_ray.data.streaming import opened_source
 from stemdist_ray.errors import ConfigError, ExecutionError
 from stemdist_ray.execution.policy import start_timeout
 from stemdist_ray.execution.session import ask_for, ray_session, registered_by_user
+from stemdist_ray.execution.waiting import wait_for_room
 from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.pipeline.folders import RunFolder
 from stemdist_ray.pipeline.report_job import need_report_packages
@@ -24,7 +26,6 @@ from stemdist_ray.progress import Reporter, SilentReporter
 from stemdist_ray.sweeps.config import SearchConfig
 from stemdist_ray.sweeps.finish import SweepResult, finish_sweep
 from stemdist_ray.sweeps.monitor import SweepMonitor
-from stemdist_ray.sweeps.placement import wait_for_room
 from stemdist_ray.sweeps.records import SETTINGS_VERSION, SweepStore
 from stemdist_ray.sweeps.resources import TrialPlan, plan_trials, wanted_bundles
 from stemdist_ray.sweeps.space import Point, SearchSpace
@@ -105,13 +106,13 @@ def _search(
     space.check()
     base = build_config(space.preset, space.layer)
     check_forecaster(base.forecaster)
-    prepared = prepare_source(source, base.data)
-    if earlier is not None and earlier["source"]["hash"] != prepared.description.hash:
-        raise ConfigError(
-            f"cannot resume {folder}: the readings of {prepared.description.source} are not "
-            "those it was begun with; start anew in another folder"
-        )
-    return _Sweep(prepared, out, store, sweep, space, base, reporter, earlier).run()
+    with opened_source(source, base.data, base.streaming, folder, reporter) as prepared:
+        if earlier is not None and earlier["source"]["hash"] != prepared.description.hash:
+            raise ConfigError(
+                f"cannot resume {folder}: the readings of {prepared.description.source} are not "
+                "those it was begun with; start anew in another folder"
+            )
+        return _Sweep(prepared, out, store, sweep, space, base, reporter, earlier).run()
 
 
 def _need_packages(search: SearchConfig) -> None:

@@ -1,44 +1,20 @@
-import dataclasses
-
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 
 from stemdist_ray.clustering.kmeans import (
     cluster_locations,
-    location_vectors,
+    cluster_windows,
     repair_empty_clusters,
-    step_weights,
 )
+from stemdist_ray.clustering.vectors import location_vectors
 from stemdist_ray.config import ClusteringConfig, DataConfig
 from stemdist_ray.data.prepared import prepare
-from stemdist_ray.data.windows import WindowedSeries
+from stemdist_ray.data.simulate import TrafficParameters, simulate_traffic
+from tests.clustering.test_vectors import flattened_windows
 
 CONFIG = ClusteringConfig()
-
-
-def flattened_windows(windows, starts):
-    """What the paper clusters: all windows of a location in a row."""
-    rows = starts[:, None] + np.arange(windows.lookback)
-    return windows.inputs[rows].transpose(2, 0, 1, 3).reshape(windows.num_locations, -1)
-
-
-def test_weights_count_the_windows_that_cover_a_step():
-    for count, lookback in ((5, 3), (2, 4), (1, 1), (7, 7)):
-        covered = np.arange(count)[:, None] + np.arange(lookback)
-        expected = np.bincount(covered.ravel())
-        np.testing.assert_array_equal(step_weights(np.arange(count) + 9, lookback), expected)
-
-
-def test_distances_equal_those_of_flattened_windows(rng):
-    windows = WindowedSeries(rng.normal(size=(50, 8, 2)).astype(np.float32), None, 0, 6, 3)
-    starts = np.arange(3, 33)
-    short, long = location_vectors(windows, starts), flattened_windows(windows, starts)
-    assert short.shape[1] * 5 < long.shape[1]
-    for vectors in (short, long):
-        vectors -= vectors.mean(0)
-    gram_short, gram_long = short @ short.T, long @ long.T
-    np.testing.assert_allclose(gram_short, gram_long, rtol=1e-4, atol=1e-3)
+LARGE = CONFIG.model_copy(update={"memory_budget": 1})  # every series is too large for it
 
 
 def test_same_labels_as_kmeans_on_flattened_windows(traffic):
@@ -53,16 +29,6 @@ def test_same_labels_as_kmeans_on_flattened_windows(traffic):
     theirs = KMeans(6, init=long[first], n_init=1, max_iter=100, tol=1e-4).fit(long)
     np.testing.assert_array_equal(ours.assignment, theirs.labels_)
     assert ours.inertia == pytest.approx(theirs.inertia_, rel=1e-4)
-
-
-def test_missing_entries_neither_attract_nor_repel():
-    inputs = np.zeros((20, 3, 1), np.float32)
-    inputs[:, 0], inputs[:, 1], inputs[:, 2] = 1, 5, 1
-    mask = np.ones_like(inputs, bool)
-    mask[::2, 2] = False
-    inputs[~mask] = 0
-    vectors = location_vectors(WindowedSeries(inputs, mask, 0, 3, 2), np.arange(15))
-    np.testing.assert_allclose(vectors[0], vectors[2])
 
 
 @pytest.mark.parametrize("count", [1, 5, 24])
@@ -107,9 +73,34 @@ def test_medoids_are_the_members_nearest_to_the_mean(rng):
         assert medoid == members[distance.argmin()]
 
 
-def test_the_calendar_does_not_count(seasonal):
-    starts = seasonal.starts["train"]
-    without = dataclasses.replace(seasonal.windows, calendar=None)
-    np.testing.assert_array_equal(
-        location_vectors(seasonal.windows, starts), location_vectors(without, starts)
-    )
+def test_vectors_that_fit_are_clustered_as_they_are(traffic):
+    data = prepare(traffic, DataConfig(lookback=6, horizon=4))
+    vectors = location_vectors(data.windows, data.starts["train"])
+    exact = cluster_locations(vectors, 6, CONFIG, 0)
+    found = cluster_windows(data.windows, data.starts["train"], 6, CONFIG, 0)
+    np.testing.assert_array_equal(found.assignment, exact.assignment)
+    assert found.inertia == exact.inertia
+
+
+def test_clusters_of_projections_cost_at_most_one_percent_more():
+    """Over several seeds, because k-means++ ends in another local optimum with each."""
+    series = simulate_traffic(TrafficParameters(locations=300, steps=1500, seed=4))
+    data = prepare(series, DataConfig())
+    work = data.windows, data.starts["train"], 30
+    exact = [cluster_windows(*work, CONFIG, seed).inertia for seed in range(4)]
+    projected = [cluster_windows(*work, LARGE, seed).inertia for seed in range(4)]
+    assert np.mean(projected) < 1.01 * np.mean(exact)
+
+
+def test_inertia_and_medoids_of_projections_are_exact(traffic):
+    data = prepare(traffic, DataConfig(lookback=6, horizon=4))
+    starts = data.starts["train"]
+    found = cluster_windows(data.windows, starts, 6, LARGE, 0)
+    vectors = location_vectors(data.windows, starts)
+    total = 0.0
+    for cluster in range(6):
+        members = np.flatnonzero(found.assignment == cluster)
+        apart = np.square(vectors[members] - vectors[members].mean(axis=0)).sum(axis=1)
+        assert found.medoids[cluster] == members[apart.argmin()]
+        total += apart.sum()
+    assert found.inertia == pytest.approx(total, rel=1e-4)

@@ -54,6 +54,7 @@ def test_digest_ignores_who_does_the_work_but_not_what():
         ("evaluation.subsets", 7),
         ("tracking.experiment", "other"),
         ("data.locations_file", "places.csv"),
+        ("streaming", True),
         ("worker.num_workers", 7),
         ("worker.num_cpus", 2.0),
         ("worker.num_gpus", 1.0),
@@ -108,7 +109,8 @@ def test_every_setting_decides_or_is_known_not_to():
     left_out = settings - set(config.deciding())
     kept_of_worker = {"worker.threads", "worker.coordinator_threads"}
     assert left_out == {
-        *("rounds", "validation.patience", "data.locations_file", "data.memory_budget")
+        *("rounds", "streaming", "validation.patience"),
+        *("data.locations_file", "data.memory_budget"),
     } | {
         name
         for name in settings - kept_of_worker

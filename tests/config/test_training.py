@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from stemdist_ray.config import build_config, flatten, with_settings
-from stemdist_ray.config.training import TrainConfig
+from stemdist_ray.config.training import TrainConfig, TrainWorkerConfig
 
 
 def test_unknown_settings_are_errors():
@@ -64,3 +64,10 @@ def test_data_and_forecaster_are_those_of_a_distillation():
         theirs.forecaster,
         theirs.tracking,
     )
+
+
+def test_the_fewest_workers_are_at_most_all():
+    assert TrainWorkerConfig(num_workers=4).fewest == 4
+    assert TrainWorkerConfig(num_workers=4, min_workers=2).fewest == 2
+    with pytest.raises(ValidationError, match="min_workers is at most num_workers, found 5 and 4"):
+        TrainWorkerConfig(num_workers=4, min_workers=5)

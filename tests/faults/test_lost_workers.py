@@ -158,6 +158,7 @@ def idle_process_ids(executor):
     return [m.pid for m in executor.pool.members if m.job is None]
 
 
+@pytest.mark.slow
 def test_a_task_that_kills_every_worker_ends_the_run(tmp_path):
     with RayExecutor(None, config(num_workers=1), 1) as executor:
         bad = steps(tmp_path, 1, what="die 99")
@@ -225,6 +226,7 @@ def test_a_limit_that_follows_from_the_tasks_before(tmp_path, monkeypatch):
         assert run(executor, tasks) == ["task 2"]
 
 
+@pytest.mark.slow
 def test_a_device_error_takes_the_worker_out_not_the_run(tmp_path, caplog):
     with (
         caplog.at_level(logging.WARNING),

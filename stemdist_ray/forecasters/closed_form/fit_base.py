@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from stemdist_ray.data.mapped import discard
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import SplitName, WindowedSeries, evenly_spaced
 from stemdist_ray.forecasters.closed_form.base_model import (
@@ -29,9 +30,11 @@ from stemdist_ray.forecasters.closed_form.base_parts import calendar_columns, sp
 from stemdist_ray.forecasters.closed_form.fit_tasks import (
     GroupTask,
     ProfileTask,
+    SampleTask,
     Way,
     run_groups,
     run_profiles,
+    run_sample,
 )
 from stemdist_ray.forecasters.closed_form.gram import (
     GramMaterial,
@@ -54,6 +57,7 @@ _FIRST_RANK = 24  # smoothing is chosen with it
 _LITTLE = 1.005  # a lower rank is taken where its squared error is at most this times the best
 _MANY_SEASONS = 50  # with as many, a profile has little noise and one season a small part in it
 _SAMPLED_ROWS, _SAMPLED_LOCATIONS = 80_000, 512
+_MOST_ROWS = 100_000_000  # of train, and of validation: a map of some 100 inputs needs no more
 _FEW_ROWS = 500_000  # windows times locations whose sums take a second or two
 
 
@@ -143,10 +147,13 @@ class _Scope:
         """The scaled series."""
         return self.source.windows
 
-    def select(self, locations: Positions) -> _Scope:
-        """Some of the locations only."""
-        source = replace(self.source, windows=self.windows.select(locations))
-        return _Scope(source, self.membership[locations])
+    def select(self, locations: Positions, runner: TaskRunner) -> _Scope:
+        """Some of the locations only; the runner's tasks share the source."""
+        if len(locations) == self.windows.num_locations:
+            return self
+        task = SampleTask("sampled locations", locations)
+        windows = runner.run(run_sample, [task], lambda found: None)[0]
+        return _Scope(replace(self.source, windows=windows), self.membership[locations])
 
 
 class _Fit:
@@ -175,17 +182,18 @@ class _Fit:
         self.calendar = base_calendar(windows, self.columns)
         self.everyone = _Scope(source, found.membership)
         some = evenly_spaced(windows.num_locations, _SAMPLED_LOCATIONS)
-        self.sampled = self.everyone.select(some)
+        self.sampled = self.everyone.select(some, runner)
 
     def run(self) -> FittedBase:
         way = Way(0.0, False, 0)
         if self.kind == "seasonal_linear" and self.source.season.size > 1:
             way = self._choose_rank(self._choose_smoothing())
-        starts = self.source.starts
+        if self.sampled is not self.everyone:
+            discard(self.sampled.windows.inputs, self.sampled.windows.input_mask)
+        train, validation = self._windows(_MOST_ROWS, self.everyone)
         profiles = self._profiles([way], self.everyone)
-        sums = self._sums(profiles, starts["train"], starts["val"], self.everyone, "base")
-        train, validation = sums[way]
-        penalty, weights, _ = best_penalty(train, validation, PENALTIES)
+        sums = self._sums(profiles, train, validation, self.everyone, "base")
+        penalty, weights, _ = best_penalty(*sums[way], PENALTIES)
         model = self._model(profiles[way][-1], self.everyone)
         return FittedBase(
             replace(model, weights=split_weights(weights.astype(np.float32), model.weights)),
@@ -217,17 +225,20 @@ class _Fit:
 
     def _try(self, ways: list[Way]) -> dict[Way, float]:
         """Squared error on sampled validation windows of maps fitted on sampled train windows."""
-        wanted = max(1, _SAMPLED_ROWS // self.sampled.windows.num_locations)
-        train, validation = (
-            self.source.starts[split][evenly_spaced(len(self.source.starts[split]), wanted)]
-            for split in _SPLITS
-        )
+        train, validation = self._windows(_SAMPLED_ROWS, self.sampled)
         profiles = self._profiles(ways, self.sampled)
         sums = self._sums(profiles, train, validation, self.sampled, "choice of the base")
         return {
             way: best_penalty(fitted, held_out, PENALTIES)[2]
             for way, (fitted, held_out) in sums.items()
         }
+
+    def _windows(self, rows: int, scope: _Scope) -> tuple[Positions, Positions]:
+        """Evenly spaced windows of train and of validation, of so many rows at most each."""
+        most = max(1, rows // scope.windows.num_locations)
+        starts = [self.source.starts[split] for split in _SPLITS]
+        train, validation = (own[evenly_spaced(len(own), most)] for own in starts)
+        return train, validation
 
     def _profiles(self, ways: list[Way], scope: _Scope) -> dict[Way, list[SeasonProfile]]:
         """Profiles without each of the folds where cross-fitting, then that of all of train."""

@@ -5,13 +5,17 @@ Axis letters as in :mod:`stemdist_ray.forecasters.closed_form.base_model`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from stemdist_ray.data.mapped import filled, read_rows
 from stemdist_ray.data.prepared import PreparedSource
+from stemdist_ray.data.series import row_blocks
+from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.forecasters.closed_form.base_model import group_means
 from stemdist_ray.forecasters.closed_form.base_parts import group_locations, no_groups
 from stemdist_ray.forecasters.closed_form.profile import ProfileSums, SeasonProfile
@@ -72,6 +76,37 @@ def run_groups(source: PreparedSource, task: GroupTask) -> Groups:
     with torch_threads(task.threads):
         membership = group_locations(source, task.seed) if task.grouped else no_groups(source)
         return Groups(membership, *group_means(source.windows, membership))
+
+
+@dataclass(frozen=True)
+class SampleTask:
+    """Taking some of the locations out of the series.
+
+    Args:
+        name: For messages.
+        locations: (n,) positions.
+    """
+
+    name: str
+    locations: npt.NDArray[np.int64]
+
+
+def run_sample(source: PreparedSource, task: SampleTask) -> WindowedSeries:
+    """The series of some locations; of a series in a file, in a file beside it."""
+    windows, steps = source.windows, len(source.windows.inputs)
+
+    def taken(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        shape = (steps, len(task.locations), windows.own_features)
+        parts = (read_rows(array, rows)[:, task.locations] for rows in row_blocks(array.shape))
+        return filled(array, shape, array.dtype.str, parts)
+
+    mask = windows.input_mask
+    return replace(
+        windows,
+        inputs=taken(windows.inputs),
+        input_mask=None if mask is None else taken(mask),
+        graph=windows.graph_of(task.locations),
+    )
 
 
 @dataclass(frozen=True)

@@ -164,3 +164,20 @@ def test_a_season_that_train_has_hardly_seen_is_left_out(hourly):
     base = fit_base(prepare(short, CONFIG), "seasonal_linear", 0)
     assert base.choice.rank == 0
     assert not base.needs_season
+
+
+def test_many_rows_are_thinned(seasonal, fitted, monkeypatch):
+    """Evenly, to so many windows times locations; the map hardly changes."""
+    count = 0
+
+    def counted(*args, real=module.gram_tasks):
+        nonlocal count
+        tasks = real(*args)
+        count += sum(len(t.starts) * len(t.locations) for t in tasks if t.name.startswith("base"))
+        return tasks
+
+    monkeypatch.setattr(module, "gram_tasks", counted)
+    monkeypatch.setattr(module, "_MOST_ROWS", 6_000)
+    thinned = fit_base(seasonal, "seasonal_linear", seed=0)
+    assert count <= 12_000  # of train and of validation
+    assert test_error(seasonal, thinned) < 1.05 * test_error(seasonal, fitted)

@@ -5,9 +5,11 @@ from stemdist_ray.forecasters.closed_form.base_parts import group_locations
 from stemdist_ray.forecasters.closed_form.fit_tasks import (
     GroupTask,
     ProfileTask,
+    SampleTask,
     Way,
     run_groups,
     run_profiles,
+    run_sample,
 )
 from stemdist_ray.forecasters.closed_form.profile import ProfileSums, season_folds
 
@@ -35,3 +37,12 @@ def test_profiles_leave_the_folds_out_one_at_a_time(seasonal):
         np.testing.assert_allclose(found.patterns, wanted.patterns, atol=1e-6)
     (whole,) = run_profiles(seasonal, ProfileTask("p", Way(1.0, False, 4), folds))
     np.testing.assert_array_equal(whole.coefficients, crossed[-1].coefficients)
+
+
+def test_sampled_locations_are_those_of_the_series(seasonal):
+    some = np.array([1, 4, 7])
+    found = run_sample(seasonal, SampleTask("sample", some))
+    wanted = seasonal.windows.select(some)
+    np.testing.assert_array_equal(found.inputs, wanted.inputs)
+    assert (found.input_mask is None) == (wanted.input_mask is None)
+    np.testing.assert_array_equal(found.calendar, wanted.calendar)

@@ -29,6 +29,7 @@ def test_simulated_series_has_kinds_of_locations():
     assert same[0, 1] > other[0, 1]
 
 
+@pytest.mark.slow  # four fresh processes
 def test_both_ways_agree():
     result = run_clustering(SMALL, SilentReporter())
     assert result.same_labels

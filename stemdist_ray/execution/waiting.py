@@ -1,25 +1,27 @@
-"""Waiting for the machines of a sweep where they may still come."""
+"""Waiting for machines that may still come, where nothing can be begun without them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from stemdist_ray.errors import ExecutionError
-from stemdist_ray.sweeps.resources import TrialPlan
+
+P = TypeVar("P")
 
 _LOOK_EVERY, _SAY_EVERY = 5.0, 300.0
 
 
 def wait_for_room(
-    plan: Callable[[], TrialPlan],
+    plan: Callable[[], P],
     ask: Callable[[], None],
     say: Callable[[str], None],
     patience: float,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> TrialPlan:
-    """Plan the trials of a sweep, once the cluster is large enough for one.
+) -> P:
+    """Plan what is to be run, once the cluster is large enough for it.
 
     Args:
         plan: Plans with the machines that are there; raises where they are too few.

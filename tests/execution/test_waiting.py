@@ -1,7 +1,7 @@
 import pytest
 
 from stemdist_ray.errors import ExecutionError
-from stemdist_ray.sweeps.placement import wait_for_room
+from stemdist_ray.execution.waiting import wait_for_room
 
 
 class Cluster:
