@@ -21,7 +21,6 @@ from stemdist_ray.config import ClusteringConfig
 from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.seeding import derive_seed
 
-
 _STARTS = 4  # of k-means on projections, at least
 
 
