@@ -110,6 +110,7 @@ class Agcrn(Forecaster):
     Options = AgcrnOptions
     summary = "recurrent network with parameters per location"
     source = "Bai et al., NeurIPS 2020, arXiv:2007.02842"
+    capturable = True
 
     def __init__(self, shape: WindowShape, options: AgcrnOptions) -> None:
         super().__init__(shape)

@@ -79,11 +79,15 @@ class Forecaster(nn.Module, ABC):
         precision: Of a training step's products, "float32" or "bfloat16".
         summary: What it is, in a few words.
         source: Where it was published.
+        capturable: Whether a training step on a GPU may be recorded and replayed
+            (:mod:`stemdist_ray.training.captured`): what ``forward`` computes depends on the shapes
+            of its arguments alone, all of it on the GPU, and nothing makes the host wait.
     """
 
     Options: ClassVar[type[ForecasterOptions]] = ForecasterOptions
     summary: ClassVar[str] = ""
     source: ClassVar[str] = ""
+    capturable: ClassVar[bool] = False
 
     def __init__(self, shape: WindowShape) -> None:
         super().__init__()

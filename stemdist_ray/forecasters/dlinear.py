@@ -46,6 +46,7 @@ class DLinear(Forecaster):
     Options = DLinearOptions
     summary = "linear maps of trend and remainder"
     source = "Zeng et al., AAAI 2023, arXiv:2205.13504"
+    capturable = True
 
     def __init__(self, shape: WindowShape, options: DLinearOptions) -> None:
         super().__init__(shape)

@@ -83,6 +83,7 @@ class Fouriergnn(Forecaster):
     Options = FouriergnnOptions
     summary = "graph operators in the frequency domain"
     source = "Yi et al., NeurIPS 2023, arXiv:2311.06190"
+    capturable = True
 
     def __init__(self, shape: WindowShape, options: FouriergnnOptions) -> None:
         super().__init__(shape)

@@ -85,6 +85,7 @@ class GraphWavenet(GraphForecaster):
     Options = GraphWavenetOptions
     summary = "dilated convolutions and an adaptive graph"
     source = "Wu et al., IJCAI 2019, arXiv:1906.00121"
+    capturable = True
 
     def __init__(self, shape: WindowShape, options: GraphWavenetOptions) -> None:
         super().__init__(shape)

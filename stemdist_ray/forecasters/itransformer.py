@@ -87,6 +87,7 @@ class Itransformer(Forecaster):
     Options = ItransformerOptions
     summary = "attention over locations"
     source = "Liu et al., ICLR 2024, arXiv:2310.06625"
+    capturable = True
 
     def __init__(self, shape: WindowShape, options: ItransformerOptions) -> None:
         super().__init__(shape)

@@ -95,6 +95,7 @@ class Stgcn(GraphForecaster):
     Options = StgcnOptions
     summary = "gated and Chebyshev graph convolutions"
     source = "Yu et al., IJCAI 2018, arXiv:1709.04875"
+    capturable = True
 
     def __init__(self, shape: WindowShape, options: StgcnOptions) -> None:
         super().__init__(shape)

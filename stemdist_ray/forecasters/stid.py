@@ -67,6 +67,7 @@ class Stid(Forecaster):
     Options = StidOptions
     summary = "MLP with spatial and temporal identities"
     source = "Shao et al., CIKM 2022, arXiv:2208.05233"
+    capturable = True
 
     def __init__(self, shape: WindowShape, options: StidOptions) -> None:
         super().__init__(shape)

@@ -92,6 +92,7 @@ class Stnorm(Forecaster):
     Options = StnormOptions
     summary = "WaveNet with spatial and temporal normalisation"
     source = "Deng et al., KDD 2021, doi:10.1145/3447548.3467330"
+    capturable = True
 
     def __init__(self, shape: WindowShape, options: StnormOptions) -> None:
         super().__init__(shape)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from stemdist_ray.errors import ConfigError, DivergenceError
 from stemdist_ray.evaluation.metrics import Metrics
 from stemdist_ray.evaluation.predict import windows_per_batch
 from stemdist_ray.forecasters.base_class import Forecaster
+from stemdist_ray.training.captured import CapturedSteps
 from stemdist_ray.training.group import Group, LocalGroup
 from stemdist_ray.training.losses import weighted_loss
 from stemdist_ray.training.steps import TrainingStep
@@ -145,6 +147,9 @@ class Engine:
         self.averaged = AveragedModel(model, multi_avg_fn=average)
         self.best = Best()
         self.steps = 0
+        self.captured: CapturedSteps | None = None
+        if model.capturable and self.group.size == 1 and self.parameters[0].is_cuda:
+            self.captured = CapturedSteps(self.parameters, partial(add_gradients, model))
 
     def begin(self, validate: Validate) -> None:
         """Before the first step: on top of a base an untrained network is a candidate, too."""
@@ -204,13 +209,21 @@ class Engine:
         """Take one optimiser step, in train mode; ``own`` is what this worker holds of it."""
         self.steps += 1
         self._warm_up()
-        self.optimizer.zero_grad()
-        if self.group.size == 1:
-            add_gradients(self.model, own)
+        if self.captured is not None and self._is_whole(own):
+            self.captured.gradients(own)
         else:
-            self._add_shared_gradients(own)
+            self.optimizer.zero_grad()
+            if self.group.size == 1:
+                add_gradients(self.model, own)
+            else:
+                self._add_shared_gradients(own)
         self.optimizer.step()
         self.averaged.update_parameters(self.model)
+
+    def _is_whole(self, step: TrainingStep) -> bool:
+        """Whether it is taken in one piece: sharing out pieces looks at the targets."""
+        at_once = windows_per_batch(self.model, step.x.shape[2], TRAINING_BUDGET)
+        return step.graph is None and len(step.x) <= at_once
 
     def finish(self) -> None:
         """Wait for the steps taken: a GPU is still at them when the host, and its clock, go on."""

@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from stemdist_ray import distill, train_forecaster
-from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.config import BudgetConfig, ForecasterConfig
 from stemdist_ray.forecasters import FORECASTERS
 from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
+from stemdist_ray.training.engine import Engine
+from stemdist_ray.training.steps import TrainingStep
 from tests.reference.derivatives import derivatives
 
 GPU = "cuda"
@@ -55,3 +57,43 @@ def test_training(traffic, train_config, tmp_path):
         config = type(train_config).model_validate(tree)
         results.append(train_forecaster(traffic, tmp_path / str(gpus), config))
     assert results[1].validation == pytest.approx(results[0].validation, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", sorted(FORECASTERS.loaded()))
+def test_recorded_steps_give_the_same_bits(name):
+    """Dropout, running statistics and steps of two shapes included."""
+    weights = []
+    for recorded in (True, False):
+        torch.manual_seed(0)
+        shape = WindowShape(lookback=12, horizon=12, num_features=3, num_covariates=2)
+        options = {"dropout": 0.3} if "dropout" in forecaster_options(name) else {}
+        model = build_forecaster(ForecasterConfig(name=name, options=options), shape).to(GPU)
+        engine = Engine(model, BudgetConfig(epochs=1, averaging=0.9, warmup_steps=5))
+        assert engine.captured is not None
+        if not recorded:
+            engine.captured = None
+        numbers = torch.Generator(device=GPU).manual_seed(1)
+        engine.train_epoch(random_step(20 + step % 2, numbers, step) for step in range(24))
+        if recorded:
+            assert len(engine.captured.recorded) == 4  # two sizes, with and without gaps
+        weights.append({**model.state_dict(), **engine.candidate.state_dict(prefix="average.")})
+    for part, value in weights[0].items():
+        assert torch.equal(value, weights[1][part]), part
+
+
+def forecaster_options(name):
+    return FORECASTERS.loaded()[name].Options.model_fields
+
+
+def random_step(locations, numbers, step):
+    def drawn(*size):
+        return torch.randn(*size, device=GPU, generator=numbers)
+
+    seen = None if step < 12 else drawn(8, 12, locations) > -1
+    return TrainingStep(
+        x=drawn(8, 12, locations, 3),
+        y=drawn(8, 12, locations),
+        mean_window=drawn(locations, 12, 3),
+        weights=torch.ones(locations, device=GPU),
+        observed=seen,
+    )
