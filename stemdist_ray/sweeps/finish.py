@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from stemdist_ray.artifact.generation import MANIFEST
 from stemdist_ray.artifact.sweep_files import RESULTS_VERSION
-from stemdist_ray.config import DistillConfig, merge_layers
+from stemdist_ray.config import DistillConfig, WorkerConfig, merge_layers
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.execution.devices import in_this_process
+from stemdist_ray.execution.executor import Executor
+from stemdist_ray.execution.select import open_executor
 from stemdist_ray.pipeline.evaluate_job import evaluate
 from stemdist_ray.pipeline.write_artifact import write_artifact_of_checkpoint
 from stemdist_ray.progress import Reporter
@@ -54,6 +57,7 @@ def finish_sweep(
     settings: Callable[[Point], DistillConfig],
     tracker: Tracker,
     reporter: Reporter,
+    workers: Callable[[], AbstractContextManager[Executor]] | None = None,
 ) -> SweepResult:
     """Choose, evaluate, write the tables and keep the best data set.
 
@@ -64,30 +68,38 @@ def finish_sweep(
         settings: From a point to its configuration.
         tracker: Of the sweep's own run.
         reporter: Told of progress.
+        workers: Opens who computes, where there is something to: data sets of trials that were
+            stopped, evaluations. They must see the sweep's folder. None = this process.
     """
     records = [r for r in store.records() if r.metrics and r.status != "failed"]
     values = [r.values(search.objectives) for r in records]
     front = pareto_front(values)
     chosen = spread(front, values, search.evaluate_points)
     best = min(range(len(records)), key=lambda i: records[i].metrics["error"])
-    for index in {*chosen, best}:
-        _complete(store, prepared, records[index])
-    for index in chosen:
-        record = records[index]
-        if record.test is not None:  # a sweep that goes on has read it already
-            continue
-        reporter.say(f"evaluating trial {record.number} on the test split")
-        config = _quiet(settings(record.point))
-        table = evaluate(
-            store.trial(record.id),
-            prepared,
-            config,
-            full_data=search.full_data,
-        )
-        error = table.distilled.test.values["relative_rmse"]
-        records[index] = replace(record, test=dict(error))
-        store.write(records[index])
-        reporter.say(f"trial {record.number}: test relative RMSE {error['mean']:.4f}")
+    incomplete = _without_data([records[i] for i in sorted({*chosen, best})], store)
+    # A sweep that goes on has read the test split already.
+    unread = [index for index in chosen if records[index].test is None]
+    with ExitStack() as stack:
+        executor = None
+        if workers is not None and (incomplete or unread):
+            executor = stack.enter_context(workers())
+        if incomplete:
+            first = open_executor(prepared, WorkerConfig(num_workers=0), 1, executor)
+            stack.enter_context(first).run(run_complete, incomplete, lambda done: None)
+        for index in unread:
+            record = records[index]
+            reporter.say(f"evaluating trial {record.number} on the test split")
+            table = evaluate(
+                store.trial(record.id),
+                prepared,
+                _quiet(settings(record.point), executor is None),
+                full_data=search.full_data,
+                executor=executor,
+            )
+            error = table.distilled.test.values["relative_rmse"]
+            records[index] = replace(record, test=dict(error))
+            store.write(records[index])
+            reporter.say(f"trial {record.number}: test relative RMSE {error['mean']:.4f}")
     result = SweepResult(
         path=store.folder,
         trials=tuple(store.records()),
@@ -101,18 +113,42 @@ def finish_sweep(
     return result
 
 
-def _quiet(config: DistillConfig) -> DistillConfig:
-    """The same without tracking of its own and without Ray."""
+def _quiet(config: DistillConfig, here: bool) -> DistillConfig:
+    """The same without tracking of its own, and for this process where nobody else computes."""
     tree = config.model_dump(mode="json")
-    over = {"tracking": {"enabled": False}, "worker": in_this_process(config.worker)}
+    over = {
+        "tracking": {"enabled": False},
+        "worker": in_this_process(config.worker) if here else {},
+    }
     return DistillConfig.model_validate(merge_layers(tree, over))
 
 
-def _complete(store: SweepStore, prepared: PreparedSource, record: TrialRecord) -> None:
-    """Write the data set of a trial that was stopped early, as of its last round."""
-    folder = store.trial(record.id)
-    if not (folder / MANIFEST).exists():
-        write_artifact_of_checkpoint(folder, prepared)
+@dataclass(frozen=True)
+class CompleteTask:
+    """Writing the data set of a trial that was stopped early, as of its last round.
+
+    Args:
+        name: For messages.
+        folder: Of the trial.
+    """
+
+    name: str
+    folder: Path
+
+
+def run_complete(prepared: PreparedSource, task: CompleteTask) -> None:
+    """See :func:`write_artifact_of_checkpoint`."""
+    write_artifact_of_checkpoint(task.folder, prepared)
+
+
+def _without_data(records: Sequence[TrialRecord], store: SweepStore) -> list[CompleteTask]:
+    """Those of some trials that have no data set yet."""
+    folders = [store.trial(record.id) for record in records]
+    return [
+        CompleteTask(f"data set of trial {record.number}", folder)
+        for record, folder in zip(records, folders, strict=True)
+        if not (folder / MANIFEST).exists()
+    ]
 
 
 def _write(

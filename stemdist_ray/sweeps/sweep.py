@@ -16,6 +16,7 @@ from stemdist_ray.data.prepared import PreparedSource, Source
 from stemdist_ray.data.streaming import opened_source
 from stemdist_ray.errors import ConfigError, ExecutionError
 from stemdist_ray.execution.policy import start_timeout
+from stemdist_ray.execution.select import open_executor
 from stemdist_ray.execution.session import ask_for, ray_session, registered_by_user
 from stemdist_ray.execution.waiting import wait_for_room
 from stemdist_ray.forecasters import check_forecaster
@@ -126,6 +127,9 @@ def _need_packages(search: SearchConfig) -> None:
         need(f"search.searcher {search.searcher}", "sweeps", "optuna")
 
 
+_MANY = 64  # trainings of an evaluation at a time; more workers would hardly ever be busy
+
+
 @dataclass(frozen=True)
 class _Sweep:
     """One sweep, its steps in order."""
@@ -159,9 +163,21 @@ class _Sweep:
             stack.callback(monitor.close)
             self._announce(planned, plan)
             self._run_trials(points, plan, monitor)
-            return finish_sweep(
-                self.store, self.prepared, self.sweep.search, self._settings, tracker, self.reporter
-            )
+            return self._finish(tracker)
+
+    def _finish(self, tracker: Tracker) -> SweepResult:
+        """On workers of its own: trials are over, so what they reserved is free."""
+        own = self.base.worker.num_workers or None  # workers even where trials had none
+        worker = self.base.worker.model_copy(update={"num_workers": own})
+        return finish_sweep(
+            self.store,
+            self.prepared,
+            self.sweep.search,
+            self._settings,
+            tracker,
+            self.reporter,
+            lambda: open_executor(self.prepared, worker, _MANY),
+        )
 
     def _points(self) -> list[Point] | None:
         """The points that are known beforehand, None where a searcher proposes them."""
