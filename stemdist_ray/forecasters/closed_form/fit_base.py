@@ -57,7 +57,10 @@ _FIRST_RANK = 24  # smoothing is chosen with it
 _LITTLE = 1.005  # a lower rank is taken where its squared error is at most this times the best
 _MANY_SEASONS = 50  # with as many, a profile has little noise and one season a small part in it
 _SAMPLED_ROWS, _SAMPLED_LOCATIONS = 80_000, 512
-_MOST_ROWS = 100_000_000  # of train, and of validation: a map of some 100 inputs needs no more
+# Rows (windows times locations) of train, and of validation, that the map is fitted on at most.
+# Locations of one window are alike: it is the number of windows that counts, so of very many
+# locations some are left out before the windows become fewer than this.
+_MOST_ROWS, _ENOUGH_WINDOWS = 20_000_000, 4096
 _FEW_ROWS = 500_000  # windows times locations whose sums take a second or two
 
 
@@ -190,11 +193,13 @@ class _Fit:
             way = self._choose_rank(self._choose_smoothing())
         if self.sampled is not self.everyone:
             discard(self.sampled.windows.inputs, self.sampled.windows.input_mask)
-        train, validation = self._windows(_MOST_ROWS, self.everyone)
-        profiles = self._profiles([way], self.everyone)
-        sums = self._sums(profiles, train, validation, self.everyone, "base")
+        everyone = self.everyone
+        train, validation = self._windows(_MOST_ROWS, everyone, _ENOUGH_WINDOWS)
+        some = evenly_spaced(everyone.windows.num_locations, max(1, _MOST_ROWS // len(train)))
+        profiles = self._profiles([way], everyone)
+        sums = self._sums(profiles, train, validation, everyone, "base", some)
         penalty, weights, _ = best_penalty(*sums[way], PENALTIES)
-        model = self._model(profiles[way][-1], self.everyone)
+        model = self._model(profiles[way][-1], everyone)
         return FittedBase(
             replace(model, weights=split_weights(weights.astype(np.float32), model.weights)),
             BaseChoice(way.smoothing, way.cross_fitted, way.rank, penalty),
@@ -233,9 +238,9 @@ class _Fit:
             for way, (fitted, held_out) in sums.items()
         }
 
-    def _windows(self, rows: int, scope: _Scope) -> tuple[Positions, Positions]:
-        """Evenly spaced windows of train and of validation, of so many rows at most each."""
-        most = max(1, rows // scope.windows.num_locations)
+    def _windows(self, rows: int, scope: _Scope, fewest: int = 1) -> tuple[Positions, Positions]:
+        """Evenly spaced windows of train and of validation, of so many rows each at most."""
+        most = max(fewest, rows // scope.windows.num_locations)
         starts = [self.source.starts[split] for split in _SPLITS]
         train, validation = (own[evenly_spaced(len(own), most)] for own in starts)
         return train, validation
@@ -254,12 +259,13 @@ class _Fit:
         validation: Positions,
         scope: _Scope,
         name: str,
+        some: Positions | None = None,
     ) -> dict[Way, tuple[GramSums, GramSums]]:
         """Sums over train and over validation for each way; all blocks run beside each other."""
         bases: list[BoundBase] = []
         tasks: list[GramTask] = []
         places: dict[Way, tuple[range, range]] = {}
-        everyone = np.arange(scope.windows.num_locations)
+        everyone = np.arange(scope.windows.num_locations) if some is None else some
         for way, own in profiles.items():
             first = len(tasks)
             for starts, profile in zip(self._parts(train, way), own, strict=False):

@@ -166,9 +166,11 @@ def test_a_season_that_train_has_hardly_seen_is_left_out(hourly):
     assert not base.needs_season
 
 
-def test_many_rows_are_thinned(seasonal, fitted, monkeypatch):
+@pytest.mark.parametrize("enough", [1, 1000])  # fewer windows, or fewer locations
+def test_many_rows_are_thinned(seasonal, fitted, monkeypatch, enough):
     """Evenly, to so many windows times locations; the map hardly changes."""
     count = 0
+    monkeypatch.setattr(module, "_ENOUGH_WINDOWS", enough)
 
     def counted(*args, real=module.gram_tasks):
         nonlocal count
