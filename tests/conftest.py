@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 import torch
 
-from stemdist_ray.baselines import Material
+from stemdist_ray.baselines.rows import Material
 from stemdist_ray.clustering.kmeans import Clustering, cluster_locations
 from stemdist_ray.clustering.vectors import location_vectors
 from stemdist_ray.comparison.compare import Comparison

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.benchmarks.datasets import CASES
-from stemdist_ray.baselines import ROWS
+from stemdist_ray.baselines.rows import ROWS
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.system.files import read_json
 

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from jobs.benchmarks.datasets import BUDGET, Case, case_file
-from stemdist_ray.baselines import ROWS, TrainedRow
+from stemdist_ray.baselines.rows import ROWS, TrainedRow
 from stemdist_ray.comparison.compare import Cell
 from stemdist_ray.comparison.rows import RowResult
 from stemdist_ray.config import DistillConfig, build_config, parse_assignments

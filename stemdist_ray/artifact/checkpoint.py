@@ -145,6 +145,7 @@ class CheckpointStore:
                 assignment=clustering.assignment,
                 cluster_size=clustering.cluster_size,
                 medoids=np.zeros(0, int) if clustering.medoids is None else clustering.medoids,
+                weights=np.zeros(0) if clustering.weights is None else clustering.weights,
             )
             if checkpoint.fitted_base is not None:
                 save_base(aside, checkpoint.fitted_base)
@@ -202,6 +203,8 @@ class CheckpointStore:
                     cluster_size=file["cluster_size"],
                     inertia=state.inertia,
                     medoids=file["medoids"] if len(file["medoids"]) else None,
+                    # Releases before methods were told apart had none.
+                    weights=file["weights"] if "weights" in file and len(file["weights"]) else None,
                 )
             checkpoint = Checkpoint(
                 state=RunState(

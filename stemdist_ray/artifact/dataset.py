@@ -74,6 +74,8 @@ class SyntheticDataset:
         fitted_base: The base itself, None without one.
         teacher: The networks that gave the targets, None without a teacher.
         medoids: (K,) int64 the real location nearest to the centre of each cluster, or None.
+        weights: (K,) float64 how much each synthetic location counts in a loss; None = as the
+            locations behind it are.
     """
 
     x: npt.NDArray[np.float32]
@@ -89,6 +91,7 @@ class SyntheticDataset:
     fitted_base: FittedBase | None = None
     teacher: Teacher | None = None
     medoids: npt.NDArray[np.int64] | None = None
+    weights: npt.NDArray[np.float64] | None = None
 
     @property
     def base(self) -> LiveBase:
@@ -123,7 +126,7 @@ class SyntheticDataset:
     def clustering(self) -> Clustering:
         """Which location belongs to which cluster."""
         inertia = self.manifest.result.inertia
-        return Clustering(self.assignment, self.cluster_size, inertia, self.medoids)
+        return Clustering(self.assignment, self.cluster_size, inertia, self.medoids, self.weights)
 
     @property
     def config(self) -> DistillConfig:
@@ -194,9 +197,14 @@ class SyntheticDataset:
 
     def _write(self, folder: Path) -> None:
         write_table(folder / "synthetic.parquet", self._synthetic_table())
-        clusters = {"cluster": np.arange(len(self.cluster_size)), "size": self.cluster_size}
+        clusters: dict[str, npt.NDArray[Any]] = {
+            "cluster": np.arange(len(self.cluster_size)),
+            "size": self.cluster_size,
+        }
         if self.medoids is not None:
             clusters["medoid"] = self.medoids
+        if self.weights is not None:
+            clusters["weight"] = self.weights
         write_table(folder / "clusters.parquet", pa.table(clusters))
         reached("data set half written")
         write_table(folder / "locations.parquet", self._location_table())
@@ -257,6 +265,7 @@ class SyntheticDataset:
                 fitted_base=fitted,
                 teacher=load_teacher(folder, at),
                 medoids=_column(clusters, "medoid"),
+                weights=_column(clusters, "weight"),
             )
         except (OSError, LookupError, TypeError, ValueError, pa.ArrowException) as error:
             raise ArtifactError(f"{folder} is damaged: {error}") from error

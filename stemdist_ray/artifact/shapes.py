@@ -44,6 +44,7 @@ def check_dataset(dataset: SyntheticDataset, where: Path) -> None:
         "base_offset: W H K": dataset.known.offset,
         "cluster_size: K": dataset.cluster_size,
         "medoids: K": dataset.medoids,
+        "weights: K": dataset.weights,
         "assignment: N": dataset.assignment,
         "ids: N": np.array(dataset.location_ids, dtype=np.str_),
         "coordinates: N 2": dataset.coordinates,

@@ -1,35 +1,32 @@
-"""The rows of a comparison: what forecasters are trained on, and what needs no training.
+"""Methods that make a small data set of a large one, a file each; and the rows of comparisons.
 
-Every module of this package registers one row; importing the package makes all of them known, so a
-new row or a new baseline is one new file.
+Every module of this package registers one method; importing the package makes all of them known.
 """
 
 from importlib import import_module
 from pkgutil import iter_modules
 
-from stemdist_ray.baselines.row import (
-    ROWS,
-    ClosedFormRow,
-    Material,
-    Row,
-    RowData,
-    TrainedRow,
-    closed_form_rows,
-    register_row,
-    trained_rows,
+from stemdist_ray.baselines.method import (
+    METHODS,
+    OWN,
+    Made,
+    Method,
+    MethodOptions,
+    MethodWork,
+    available,
+    register_method,
 )
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
 __all__ = [
-    "ROWS",
-    "ClosedFormRow",
-    "Material",
-    "Row",
-    "RowData",
-    "TrainedRow",
-    "closed_form_rows",
-    "register_row",
-    "trained_rows",
+    "METHODS",
+    "OWN",
+    "Made",
+    "Method",
+    "MethodOptions",
+    "MethodWork",
+    "available",
+    "register_method",
 ]

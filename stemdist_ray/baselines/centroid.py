@@ -1,35 +1,35 @@
-"""Cluster centroids in evenly spaced windows, readings as targets: nothing learned, no teacher."""
+"""Means of clusters of locations in evenly spaced windows."""
 
 from __future__ import annotations
 
-from stemdist_ray.baselines.row import Material, RowData, TrainedRow, register_row
+from dataclasses import replace
+
+from stemdist_ray.baselines.method import Made, Method, MethodWork, register_method
 from stemdist_ray.clustering.aggregate import cluster_series, interpolated
 from stemdist_ray.data.mapped import discard
 from stemdist_ray.data.windows import evenly_spaced
+from stemdist_ray.distillation.start import cluster_source, known_parts
+from stemdist_ray.distillation.state import SyntheticState
 
 
-def centroids(material: Material, seed: int) -> RowData:
-    """Centroids of the distilled data's own clusters, weighted by cluster size."""
-    del seed
-    source, clustering = material.source, material.clustering
-    starts = source.starts["train"]
-    train = material.windows.head(source.train_steps)
-    means = cluster_series(train, clustering)
-    series = interpolated(means)
-    batch = series.batch(starts[evenly_spaced(len(starts), len(material.x))])
-    discard(means.inputs, means.input_mask)
-    sizes = clustering.cluster_size
-    data = material.fixed(batch.x.numpy(), batch.residual().numpy(), sizes, graph=series.graph)
-    return RowData(data, material.base)
+def centroid_windows(work: MethodWork) -> Made:
+    """Average the locations of each cluster; targets are readings."""
+    real = work.real
+    clustering = cluster_source(work.config, real)
+    series = cluster_series(real.windows, clustering)
+    starts = real.starts[evenly_spaced(len(real.starts), work.num_windows)]
+    batch = replace(interpolated(series), calendar=None, base=None).batch(starts)
+    state = SyntheticState.fresh(batch.x.numpy(), batch.y.numpy())
+    made = Made(clustering, state, known_parts(series, starts))
+    discard(series.inputs, series.input_mask)
+    return made
 
 
-register_row(
-    TrainedRow(
+register_method(
+    Method(
         name="centroid",
-        title="unlearned centroids",
-        report_title="unlearned centroids, same size",
-        colour="#009e73",
-        position=20,
-        data=centroids,
+        summary="means of k-means clusters of locations, evenly spaced windows",
+        source="STemDist, arXiv:2603.10410: its start",
+        make=centroid_windows,
     )
 )

@@ -1,35 +1,23 @@
-"""Random windows and locations with the teacher's targets: labels alone, no choice, no learning."""
+"""Random windows of random locations with the targets of the teacher: labels alone."""
 
 from __future__ import annotations
 
-import numpy as np
-
-from stemdist_ray.baselines.random_subset import draw_subset
-from stemdist_ray.baselines.row import Material, RowData, TrainedRow, register_row
+from stemdist_ray.baselines.method import Made, Method, MethodWork, register_method
+from stemdist_ray.baselines.random import random_windows
 
 
-def random_teacher(material: Material, seed: int) -> RowData:
-    """The windows and locations of the random subset, labelled by the data set's teacher."""
-    assert material.teacher is not None  # else the row is left out
-    starts, columns = draw_subset(material, seed)
-    x = material.source.windows.batch(starts, columns).x.numpy()
-    y = material.teacher.forecast(x, material.mean_window[columns], material.device)
-    if material.base is None and material.teacher_base is not None:
-        own = x[..., : material.source.windows.own_features]
-        y = y + material.teacher_base.forecast(own, starts, columns)
-    graph = material.source.windows.graph_of(columns)
-    data = material.fixed(x, y, np.ones(len(columns), np.int64), graph=graph)
-    return RowData(data, material.base)
+def labelled_at_random(work: MethodWork) -> Made:
+    """The windows of method ``random``; the run gives them the teacher's targets."""
+    return random_windows(work)
 
 
-register_row(
-    TrainedRow(
+register_method(
+    Method(
         name="random_teacher",
-        title="random + teacher",
-        report_title="random real windows, targets of the teacher",
-        colour="#e69f00",
-        position=15,
-        data=random_teacher,
-        needs_teacher=True,
+        summary="random windows of random locations, targets of the teacher",
+        source="Qin et al., A Label is Worth a Thousand Images, NeurIPS 2024, arXiv:2406.10485",
+        deviations="one set of targets per window, not one per epoch",
+        uses_teacher=True,
+        make=labelled_at_random,
     )
 )

@@ -15,6 +15,7 @@ from stemdist_ray.cli.evaluate import evaluate
 from stemdist_ray.cli.exits import exit_codes, prepare_process
 from stemdist_ray.cli.flags import with_flags
 from stemdist_ray.cli.forecasters import forecasters
+from stemdist_ray.cli.methods import methods
 from stemdist_ray.cli.report import report
 from stemdist_ray.cli.sync import sync
 from stemdist_ray.cli.train import train
@@ -56,6 +57,7 @@ for _command in (
     train,
     tune,
     forecasters,
+    methods,
     ui,
     sync,
 ):

@@ -52,6 +52,12 @@ def distill(
             "proxy picks them for the data."
         ),
     ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="What makes the data set; stemdist methods lists them." + default_of("method")
+        ),
+    ] = None,
     shards: Annotated[
         int | None,
         typer.Option(help="Shards per round; part of the algorithm." + default_of("num_shards")),
@@ -96,6 +102,7 @@ def distill(
         "budget": budget,
         "spatial_ratio": spatial_ratio,
         "temporal_ratio": temporal_ratio,
+        "method": method,
         "num_shards": shards,
         "rounds": rounds,
         "seed": seed,

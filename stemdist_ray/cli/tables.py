@@ -7,7 +7,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from stemdist_ray.baselines import ROWS
+from stemdist_ray.baselines.rows import ROWS
 from stemdist_ray.comparison.break_even import break_even_lines
 from stemdist_ray.comparison.rows import RowResult
 from stemdist_ray.comparison.table import DISTILLED, CrossEvaluation, Evaluation
@@ -165,4 +165,18 @@ def forecaster_table(rows: list[dict[str, Any]]) -> Table:
         else:
             size = f"{row['num_parameters']:,}"
             table.add_row(row["name"], row["summary"], size, row["source"])
+    return table
+
+
+def method_table(rows: list[dict[str, Any]]) -> Table:
+    """The text of ``stemdist methods``."""
+    table = _table(None, "what it is, as published and where it differs; options: --json")
+    table.add_column("name", no_wrap=True)
+    table.add_column("what it makes")
+    table.add_column("teacher", no_wrap=True)
+    table.add_column("source")
+    for row in rows:
+        differs = f"; here: {row['deviations']}" if row["deviations"] else ""
+        teacher = "yes" if row["teacher"] else "no"
+        table.add_row(row["name"], row["summary"], teacher, row["source"] + differs)
     return table

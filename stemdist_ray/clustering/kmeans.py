@@ -34,12 +34,19 @@ class Clustering:
         inertia: Sum of squared distances to the centroids, in scaled units.
         medoids: (K,) int64, the member nearest to the centroid of each cluster; None where it is
             not known.
+        weights: (K,) float64, how much each cluster counts in a loss; None = as its members are.
     """
 
     assignment: npt.NDArray[np.int64]
     cluster_size: npt.NDArray[np.int64]
     inertia: float
     medoids: npt.NDArray[np.int64] | None = None
+    weights: npt.NDArray[np.float64] | None = None
+
+    @property
+    def loss_weights(self) -> npt.NDArray[np.int64] | npt.NDArray[np.float64]:
+        """(K,) weights in a loss, of any scale."""
+        return self.cluster_size if self.weights is None else self.weights
 
     @property
     def num_clusters(self) -> int:

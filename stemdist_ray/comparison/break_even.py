@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from stemdist_ray.baselines import ROWS
+from stemdist_ray.baselines.rows import ROWS
 
 
 class Point(Protocol):

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stemdist_ray.baselines import TrainedRow, closed_form_rows
+from stemdist_ray.baselines.rows import TrainedRow, closed_form_rows
 from stemdist_ray.comparison.rows import CurvePoint, RowResult
 from stemdist_ray.comparison.train_row import (
     ClosedForm,

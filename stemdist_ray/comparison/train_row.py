@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from stemdist_ray.baselines import ClosedFormRow, Material, RowData, TrainedRow
+from stemdist_ray.baselines.rows import ClosedFormRow, Material, RowData, TrainedRow
 from stemdist_ray.config import EvaluationConfig, ForecasterConfig
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import evenly_spaced

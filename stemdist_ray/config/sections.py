@@ -202,6 +202,12 @@ _NOT_DECIDING = (
 class DistillConfig(Section):
     """Everything that determines a distillation run."""
 
+    method: str = Field(
+        "stemdist", description="what makes the data set; `stemdist methods` lists them"
+    )
+    method_options: dict[str, Any] = Field(
+        default_factory=dict, description="hyper-parameters of that method"
+    )
     base: BaseName = Field(
         "seasonal_linear",
         description="exact linear part of every forecast, which the networks build upon: "

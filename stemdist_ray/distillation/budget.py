@@ -165,4 +165,4 @@ def run_balance(real: RealData, task: BalanceTask) -> ValidationResult:
             y = taught_targets(task.teacher, known, start.x, task.device)
         discard(clustered.windows.inputs, clustered.windows.input_mask)
     judged = ValidationTask(task.name, start.x, y, config, task.seed, task.device)
-    return train_evaluator_on(clustering.cluster_size, known, real, judged)
+    return train_evaluator_on(clustering.loss_weights, known, real, judged)

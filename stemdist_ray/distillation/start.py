@@ -50,7 +50,7 @@ def clustered_data(source: PreparedSource | RealData, clustering: Clustering) ->
     """Average the series over clusters, with all that shard tasks read."""
     series, train = train_of(source)
     windows = cluster_series(series, clustering)
-    return ClusteredData(windows, train, windows.mean_window(train), clustering.cluster_size)
+    return ClusteredData(windows, train, windows.mean_window(train), clustering.loss_weights)
 
 
 @dataclass(frozen=True)

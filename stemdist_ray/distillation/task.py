@@ -42,7 +42,7 @@ class ClusteredData:
         windows: Scaled series of the K clusters.
         starts: Window starts of the train split.
         mean_window: (K, L, F) mean train window of each cluster.
-        cluster_size: (K,) members of each cluster.
+        cluster_size: (K,) how much each cluster counts: its members.
         real: The series of the locations themselves.
         assignment: (N,) cluster of every location; goes with ``real``.
         teacher: Whose forecasts may take the place of real readings.
@@ -52,7 +52,7 @@ class ClusteredData:
     windows: WindowedSeries
     starts: npt.NDArray[np.int64]
     mean_window: npt.NDArray[np.float32]
-    cluster_size: npt.NDArray[np.int64]
+    cluster_size: npt.NDArray[np.int64] | npt.NDArray[np.float64]
     real: RealData | None = None
     assignment: npt.NDArray[np.int64] | None = None
     teacher: Teacher | None = None

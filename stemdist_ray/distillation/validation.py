@@ -97,12 +97,15 @@ def train_evaluator(data: ClusteredData, task: ValidationTask) -> ValidationResu
 
 
 def train_evaluator_on(
-    cluster_size: npt.NDArray[np.int64], known: KnownParts, real: RealData, task: ValidationTask
+    cluster_size: npt.NDArray[np.int64] | npt.NDArray[np.float64],
+    known: KnownParts,
+    real: RealData,
+    task: ValidationTask,
 ) -> ValidationResult:
     """The same, where the tasks do not share the synthetic locations.
 
     Args:
-        cluster_size: (K,) members of each cluster, for the loss weights.
+        cluster_size: (K,) loss weights: the members of each cluster, or others.
         known: What is known of the synthetic windows.
         real: Validation windows, and mean windows of the real locations.
         task: The synthetic data, and how to train.

@@ -10,6 +10,7 @@ from pathlib import Path
 from stemdist_ray.artifact.checkpoint import Checkpoint, CheckpointStore
 from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.artifact.member_files import MemberStore
+from stemdist_ray.baselines.method import check_method
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.mapped import discard
 from stemdist_ray.data.prepared import PreparedSource, Source
@@ -108,6 +109,7 @@ def distill(
         if run.resumes and config.budget is not None:
             config = _with_picked_ratios(config, CheckpointStore(folder).config())
         check_forecaster(config.forecaster)
+        check_method(config)
         worker_device(config)
         options = _Options(observers, cluster, executor, teachers)
         return _DistillJob(source, run, config, reporter, options).run()

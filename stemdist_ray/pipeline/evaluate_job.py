@@ -12,7 +12,7 @@ from typing import Any
 from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.artifact.generation import EVALUATION, generation
 from stemdist_ray.artifact.judged import write_judged
-from stemdist_ray.baselines import Material, TrainedRow, trained_rows
+from stemdist_ray.baselines.rows import Material, TrainedRow, trained_rows
 from stemdist_ray.comparison.compare import Cell, Comparison
 from stemdist_ray.comparison.passes import series_parts
 from stemdist_ray.comparison.rows import RowResult

@@ -149,7 +149,9 @@ def _train(
         graph = source.windows.graph
         if graph is not None:
             graph = graph.of_clusters(dataset.clustering.assignment)
-        windows = DistilledWindows(dataset.inputs(), targets, dataset.cluster_size, graph)
+        windows = DistilledWindows(
+            dataset.inputs(), targets, dataset.clustering.loss_weights, graph
+        )
     work = training_work(config, source, windows, _hash(source, windows))
     out.make()
     tracker = run_tracker(config.tracking, folder)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from stemdist_ray.artifact.checkpoint import Checkpoint
+from stemdist_ray.baselines import METHODS, Made
+from stemdist_ray.baselines.method import MethodTask, run_method
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.comparison.passes import series_parts
 from stemdist_ray.config import DistillConfig
@@ -90,7 +92,10 @@ def prepare_work(
     reached("base fitted")
     real = real_data(source, config, parts.mean_window)
     executor.share(real)
-    if earlier is None:
+    method = METHODS.get(config.method)
+    if earlier is None and not method.uses_teacher:
+        teacher = None
+    elif earlier is None:
         device = worker_device(config)
         with clock.stage("teacher"):
             teacher, teachers = train_teacher(config, real, executor, device, reporter, keeper)
@@ -101,9 +106,7 @@ def prepare_work(
     else:
         teacher = earlier.teacher
     with clock.stage("cluster"):
-        clustering = cluster(config, source, executor) if earlier is None else earlier.clustering
-        task = StartTask("start", config, clustering)
-        begun = executor.run(run_start, [task], lambda done: None)[0]
+        begun, clustering = _begun(config, source, earlier, executor, cluster)
         whole = replace(
             begun.clustered,
             real=real,
@@ -122,6 +125,30 @@ def prepare_work(
         f"{begun.state.num_windows} x {begun.state.num_locations}"
     )
     return Work(config, source, fitted, teacher, clustering, real, begun, tried), teachers
+
+
+def _begun(
+    config: DistillConfig,
+    source: PreparedSource,
+    earlier: Checkpoint | None,
+    executor: Executor,
+    cluster: Clusterer,
+) -> tuple[Start, Clustering]:
+    """What the method makes: of the library's own, what the rounds begin with."""
+    made: Made | None = None
+    if METHODS.get(config.method).make is not None:
+        task = MethodTask(f"method {config.method}", config, worker_device(config))
+        made = executor.run(run_method, [task], lambda done: None)[0]
+        clustering = made.clustering
+    elif earlier is None:
+        clustering = cluster(config, source, executor)
+    else:
+        clustering = earlier.clustering
+    start = StartTask("start", config, clustering)
+    begun = executor.run(run_start, [start], lambda done: None)[0]
+    if made is not None:
+        begun = Start(begun.clustered, made.state, made.known)
+    return begun, clustering
 
 
 def _fit_base(

@@ -60,6 +60,7 @@ def write_artifact(
         fitted_base=checkpoint.fitted_base,
         teacher=checkpoint.teacher,
         medoids=clustering.medoids,
+        weights=clustering.weights,
     )
     dataset.save(folder, lambda aside: save_examples(aside / EXAMPLES, begun.state, kept))
     return dataset

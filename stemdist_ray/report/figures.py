@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from stemdist_ray.baselines import ROWS, Row
+from stemdist_ray.baselines.rows import ROWS, Row
 from stemdist_ray.comparison.rows import RowResult
 from stemdist_ray.comparison.table import DISTILLED, CrossEvaluation, Evaluation
 from stemdist_ray.distillation.run_state import RoundRecord

@@ -110,7 +110,7 @@ class FixedWindows:
         self,
         x: npt.NDArray[np.float32],
         y: npt.NDArray[np.float32],
-        cluster_size: npt.NDArray[np.int64],
+        cluster_size: npt.NDArray[np.int64] | npt.NDArray[np.float64],
         subsets: int,
         observed: npt.NDArray[np.bool_] | None = None,
         device: torch.device | str = "cpu",

@@ -31,7 +31,7 @@ class DistilledWindows:
 
     x: npt.NDArray[np.float32]
     y: npt.NDArray[np.float32]
-    cluster_size: npt.NDArray[np.int64]
+    cluster_size: npt.NDArray[np.int64] | npt.NDArray[np.float64]
     graph: LocationGraph | None = None
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stemdist_ray.baselines import ROWS, closed_form_rows, trained_rows
+from stemdist_ray.baselines.rows import ROWS, closed_form_rows, trained_rows
 from stemdist_ray.comparison import compare as module
 from stemdist_ray.comparison.compare import Cell
 from stemdist_ray.comparison.table import RowResult

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stemdist_ray.baselines import ROWS, RowData, TrainedRow
-from stemdist_ray.baselines.centroid import centroids
+from stemdist_ray.baselines.rows import ROWS, RowData, TrainedRow
+from stemdist_ray.baselines.rows.centroid import centroids
 from stemdist_ray.comparison.train_row import (
     ClosedFormTask,
     ComparisonData,

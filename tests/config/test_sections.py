@@ -103,7 +103,11 @@ def test_what_decides_the_result(name, value):
 
 
 def test_every_setting_decides_or_is_known_not_to():
-    given = {"forecaster": {"options": {"channels": 8}}, "data": {"read": {"select": {"level": 1}}}}
+    given = {
+        "forecaster": {"options": {"channels": 8}},
+        "method_options": {"a": 1},
+        "data": {"read": {"select": {"level": 1}}},
+    }
     config = build_config("standard", given)
     settings = set(flatten(config.model_dump(mode="json")))
     left_out = settings - set(config.deciding())

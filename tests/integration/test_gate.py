@@ -3,7 +3,7 @@
 import pytest
 
 from stemdist_ray import SyntheticDataset, build_config, distill
-from stemdist_ray.baselines import ROWS
+from stemdist_ray.baselines.rows import ROWS
 from stemdist_ray.comparison.compare import Cell
 from stemdist_ray.data.prepared import prepare_source
 from stemdist_ray.pipeline.evaluate_job import opened_comparison

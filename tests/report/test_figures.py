@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from stemdist_ray.baselines import ROWS
+from stemdist_ray.baselines.rows import ROWS
 from stemdist_ray.comparison.table import CrossEvaluation
 from stemdist_ray.distillation.run_state import RoundRecord
 from stemdist_ray.report import figures

@@ -10,7 +10,7 @@ from stemdist_ray import SyntheticDataset, evaluate, evaluate_forecasters
 from stemdist_ray.artifact.generation import generation
 from stemdist_ray.artifact.judged import write_judged
 from stemdist_ray.artifact.manifest import read_manifest
-from stemdist_ray.baselines import ROWS
+from stemdist_ray.baselines.rows import ROWS
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.report import html
 from stemdist_ray.report.html import outcome, run_view, without_styles, write_report

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stemdist_ray.baselines import closed_form_rows
+from stemdist_ray.baselines.rows import closed_form_rows
 from stemdist_ray.config import DataConfig
 from stemdist_ray.data.prepared import prepare
 from stemdist_ray.data.source import read_series

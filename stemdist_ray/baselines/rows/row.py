@@ -75,7 +75,7 @@ class Material:
         self,
         x: npt.NDArray[np.float32],
         y: npt.NDArray[np.float32],
-        cluster_size: npt.NDArray[np.int64],
+        cluster_size: npt.NDArray[np.int64] | npt.NDArray[np.float64],
         observed: npt.NDArray[np.bool_] | None = None,
         graph: LocationGraph | None = None,
     ) -> FixedWindows:

@@ -1,4 +1,4 @@
-from stemdist_ray.baselines import ROWS
+from stemdist_ray.baselines.rows import ROWS
 from stemdist_ray.forecasters.closed_form.seasonal_linear import SeasonalLinear
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stemdist_ray.baselines.row import Material, RowData, TrainedRow, register_row
+from stemdist_ray.baselines.rows.row import Material, RowData, TrainedRow, register_row
 from stemdist_ray.training.steps import FixedWindows
 
 
@@ -13,7 +13,7 @@ def distilled_data(material: Material, seed: int) -> RowData:
     data = FixedWindows(
         known.inputs(x),
         y if material.base is None else known.residual(x, y),
-        material.clustering.cluster_size,
+        material.clustering.loss_weights,
         material.config.subsets,
         device=material.device,
         graph=material.cluster_graph,

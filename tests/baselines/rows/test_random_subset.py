@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stemdist_ray.baselines.random_subset import draw_subset, random_subset
+from stemdist_ray.baselines.rows.random_subset import draw_subset, random_subset
 from stemdist_ray.forecasters.closed_form.subset_base import fit_subset_base
 
 

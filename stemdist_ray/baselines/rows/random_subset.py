@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from stemdist_ray.baselines.row import Material, RowData, TrainedRow, register_row
+from stemdist_ray.baselines.rows.row import Material, RowData, TrainedRow, register_row
 from stemdist_ray.forecasters.closed_form.subset_base import fit_subset_base
 from stemdist_ray.seeding import numpy_generator
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from stemdist_ray.baselines.full_data import full_data
+from stemdist_ray.baselines.rows.full_data import full_data
 
 
 def test_every_window_at_every_location_once(material):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from stemdist_ray.baselines.node_sampled import node_sampled
+from stemdist_ray.baselines.rows.node_sampled import node_sampled
 
 
 def test_every_step_draws_anew(material):

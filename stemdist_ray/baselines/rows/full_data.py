@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stemdist_ray.baselines.row import Material, RowData, TrainedRow, register_row
+from stemdist_ray.baselines.rows.row import Material, RowData, TrainedRow, register_row
 from stemdist_ray.training.steps import FullData
 
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stemdist_ray.baselines.distilled import distilled_data
+from stemdist_ray.baselines.rows.distilled import distilled_data
 
 
 def test_locations_weigh_as_many_as_they_stand_for(material):

@@ -6,8 +6,14 @@ import pytest
 import torch
 
 from stemdist_ray import baselines
-from stemdist_ray.baselines import ROWS, TrainedRow, closed_form_rows, register_row, trained_rows
-from stemdist_ray.baselines.random_subset import draw_subset
+from stemdist_ray.baselines.rows import (
+    ROWS,
+    TrainedRow,
+    closed_form_rows,
+    register_row,
+    trained_rows,
+)
+from stemdist_ray.baselines.rows.random_subset import draw_subset
 from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.errors import ConfigError
 
@@ -47,9 +53,9 @@ def test_a_file_read_twice_replaces_its_own_row():
 def test_a_new_row_is_one_file(tmp_path, monkeypatch):
     """What lies in the package registers itself."""
     (tmp_path / "medoids.py").write_text(
-        "from stemdist_ray.baselines.row import register_row\n"
-        "from stemdist_ray.baselines.random_subset import random_subset\n"
-        "from stemdist_ray.baselines.row import TrainedRow\n"
+        "from stemdist_ray.baselines.rows.row import register_row\n"
+        "from stemdist_ray.baselines.rows.random_subset import random_subset\n"
+        "from stemdist_ray.baselines.rows.row import TrainedRow\n"
         "register_row(TrainedRow('medoids', 'medoids', 'medoids', '#123456', 17, random_subset))\n"
     )
     monkeypatch.setattr(baselines, "__path__", [*baselines.__path__, str(tmp_path)])

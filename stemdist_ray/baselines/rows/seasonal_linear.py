@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stemdist_ray.baselines.row import ClosedFormRow, register_row
+from stemdist_ray.baselines.rows.row import ClosedFormRow, register_row
 from stemdist_ray.forecasters.closed_form.seasonal_linear import SeasonalLinear
 
 register_row(

@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+
+from stemdist_ray import SyntheticDataset, distill, evaluate
+from stemdist_ray.baselines import METHODS, OWN, available
+from stemdist_ray.baselines.method import (
+    MethodTask,
+    MethodWork,
+    check_method,
+    describe_methods,
+    run_method,
+)
+from stemdist_ray.clustering.kmeans import Clustering
+from stemdist_ray.config import build_config
+from stemdist_ray.distillation.validation import real_data
+from stemdist_ray.errors import ConfigError
+from tests.conftest import TINY
+
+OTHERS = sorted({*available()} - {OWN})
+
+
+def settings(name, **more):
+    return build_config("demo", TINY, {"method": name, "rounds": 0, **more})
+
+
+@pytest.fixture(scope="module")
+def real(based, based_config):
+    return real_data(based, based_config)
+
+
+def test_the_methods_that_there_are():
+    assert available() == sorted(METHODS)
+    assert {OWN, "random", "random_teacher", "medoid", "centroid", "herding"} <= {*available()}
+    told = describe_methods()
+    assert told[0]["name"] == OWN
+    for row in told:
+        assert row["summary"]
+        assert row["source"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_method_gives_what_was_asked_for(real, based_config, name):
+    config = based_config.model_copy(update={"method": name, "rounds": 0, "budget": None})
+    work = MethodWork(real, config, METHODS.get(name).read_options({}))
+    made = run_method(real, MethodTask("m", config, "cpu"))
+    windows, locations = made.state.num_windows, made.state.num_locations
+    assert windows == work.num_windows
+    assert locations == work.num_locations
+    assert isinstance(made.clustering, Clustering)
+    assert made.clustering.num_clusters == len(made.clustering.loss_weights) == locations
+    np.testing.assert_array_equal(
+        np.bincount(made.clustering.assignment, minlength=locations), made.clustering.cluster_size
+    )
+    assert made.clustering.cluster_size.min() >= 1
+    assert np.isfinite(made.state.x).all()
+    assert np.isfinite(made.state.y).all()
+    assert made.known.offset.shape == made.state.y.shape
+    again = run_method(real, MethodTask("m", config, "cpu"))
+    np.testing.assert_array_equal(again.state.x, made.state.x)
+
+
+@pytest.mark.parametrize("name", ["random", "random_teacher", "herding"])
+def test_data_sets_of_other_methods_are_judged_like_ours(tmp_path, traffic, name):
+    result = distill(traffic, tmp_path / name, settings(name))
+    data = SyntheticDataset.load(result.path)
+    assert data.config.method == name
+    assert (data.teacher is not None) == METHODS.get(name).uses_teacher
+    np.testing.assert_array_equal(data.clustering.loss_weights, np.ones(data.x.shape[2]))
+    table = evaluate(result.path, traffic)
+    assert np.isfinite(table.distilled.test.values["relative_rmse"]["mean"])
+    assert ("random_teacher" in table.rows) == (data.teacher is not None)
+    again = distill(traffic, tmp_path / name, settings(name), resume=True)
+    np.testing.assert_array_equal(again.dataset.x, data.x)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"method": "magic"}, "unknown method 'magic'; expected one of: centroid, herding"),
+        ({"method": "random", "rounds": 2}, "rounds are those of method stemdist; random has none"),
+        ({"method": "random", "budget": 0.1}, "give random both of them"),
+        ({"method": "random", "method_options": {"a": 1}}, "method_options of random: a: "),
+    ],
+)
+def test_what_does_not_fit_is_refused(changes, words):
+    with pytest.raises(ConfigError, match=words):
+        check_method(build_config("demo", {"rounds": 0}, changes))
+
+
+def test_a_refused_method_leaves_nothing_behind(tmp_path, traffic):
+    with pytest.raises(ConfigError, match="unknown method"):
+        distill(traffic, tmp_path / "out", settings("magic"))
+    assert not list(tmp_path.iterdir())
