@@ -10,7 +10,17 @@ import numpy as np
 from scipy.optimize import nnls
 
 from jobs.benchmarks.scale_model import Phase, Work
-from jobs.benchmarks.scale_plan import BYTES, GAPS, SECONDS, Sizes, Step, Workload, plan
+from jobs.benchmarks.scale_plan import (
+    ARGUMENTS,
+    GAPS,
+    RESULTS,
+    SECONDS,
+    SHARED,
+    Sizes,
+    Step,
+    Workload,
+    plan,
+)
 from jobs.benchmarks.scale_trace import BEGIN, END, Call, Share, Trace
 from stemdist_ray.errors import ConfigError
 
@@ -42,7 +52,6 @@ class Costs:
         results: Bytes that come back.
         shared: Bytes of shared data.
         gaps: Seconds of the driver alone, by what comes before and after.
-        copy_bytes_per_second: At which shared data are put while the gaps were measured.
     """
 
     seconds: Mapping[str, Cost]
@@ -82,11 +91,11 @@ def fit(runs: Iterable[tuple[Workload, Trace]]) -> Costs:
         for (_, spent), name in zip(trace.gaps(), gap_names(steps), strict=True):
             _note(gaps, name, load.sizes(), spent)
     return Costs(
-        seconds={label: fitted(own, SECONDS[label]) for label, own in seconds.items()},
-        arguments=_each(arguments, BYTES),
-        results=_each(results, BYTES),
-        shared=_each(shared, BYTES),
-        gaps=_each(gaps, GAPS),
+        seconds=_each(seconds, SECONDS),
+        arguments=_each(arguments, ARGUMENTS),
+        results=_each(results, RESULTS),
+        shared=_each(shared, SHARED),
+        gaps={name: fitted(own, GAPS) for name, own in gaps.items()},
     )
 
 
@@ -173,8 +182,9 @@ def _note(points: Points, label: str, sizes: dict[str, float], value: float) -> 
     points.setdefault(label, []).append((sizes, value))
 
 
-def _each(points: Points, names: Sequence[str]) -> dict[str, Cost]:
-    return {label: fitted(own, names) for label, own in points.items()}
+def _each(points: Points, names: Mapping[str, Sequence[str]]) -> dict[str, Cost]:
+    """Costs by label; those that depend on no size are the same everywhere."""
+    return {label: fitted(own, names.get(label, ("one",))) for label, own in points.items()}
 
 
 def _mean(call: Call, value: Callable[..., float]) -> float:

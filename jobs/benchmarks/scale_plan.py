@@ -21,7 +21,7 @@ _FEW_ROWS = 500_000
 _SAMPLED_ROWS, _SAMPLED_LOCATIONS = 80_000, 512
 _ROWS_PER_BLOCK, _LOCATIONS_PER_BLOCK = 262_144, 2_048
 _FOLDS, _MANY_SEASONS = 5, 50
-_SMOOTHINGS, _RANKS = 4, 3
+_SMOOTHINGS, _RANKS = 4, (12, 24, 48)
 _STEPS_PER_DAY = 288
 
 # What the seconds of a task of a label depend on.
@@ -39,7 +39,34 @@ SECONDS: dict[str, tuple[str, ...]] = {
     "shard": ("one", "shard"),
     REFINE: ("one", "shard"),
 }
-BYTES = ("one", "steps", "locations", "scope", "synthetic", "shard", "cluster_readings")
+# What messages depend on. Few sizes each, as a fit far beyond the measured ones has to be right
+# about which they are.
+ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "passes": ("one", "locations"),
+    "start": ("one", "locations"),
+    "targets": ("one", "synthetic"),
+    "evaluator": ("one", "synthetic"),
+    "shard": ("one", "shard"),
+    REFINE: ("one", "shard"),
+}
+RESULTS: dict[str, tuple[str, ...]] = {
+    "groups": ("one", "steps", "locations"),
+    "profiles": ("one", "profiles"),
+    "passes": ("one", "steps", "locations"),
+    "clustering": ("one", "locations"),
+    "start": ("one", "cluster_readings", "synthetic"),
+    "targets": ("one", "synthetic"),
+    "shard": ("one", "shard"),
+    REFINE: ("one", "shard"),
+}
+SHARED: dict[str, tuple[str, ...]] = {
+    "share source": ("one", "scope"),
+    "share sample": ("one", "scope"),
+    "share trials": ("one", "scope", "steps"),
+    "share material": ("one", "scope", "steps"),
+    "share real": ("one", "scope"),
+    "share clustered": ("one", "scope", "cluster_readings", "synthetic"),
+}
 GAPS = ("one", "readings", "synthetic")
 
 
@@ -185,16 +212,23 @@ def _base(load: Workload) -> Iterator[Step]:
     stage, everyone = "base", load.sizes()
     yield _share("source", everyone, stage)
     yield Step("run_groups", "groups", ((1, everyone),), stage)
-    folds = min(_FOLDS, math.ceil(0.6 * load.steps / load.steps_per_day))
-    if 0.6 * load.steps / load.steps_per_day < _MANY_SEASONS:
-        crossed = _SMOOTHINGS if folds > 1 else 0
-        yield from _choice(load, _SMOOTHINGS, crossed, folds)
-    yield from _choice(load, _RANKS + 1, 0, folds)
+    seasons = math.ceil(load.config.data.split[0] * load.steps / load.steps_per_day)
+    folds = min(_FOLDS, seasons)
+    # With few seasons validation mostly finds it better to leave out the windows' own days.
+    few = seasons < _MANY_SEASONS
+    crossed = few and folds > 1
+    if few:
+        yield from _choice(load, _SMOOTHINGS, _SMOOTHINGS if crossed else 0, folds)
+    most = min(load.locations, _SAMPLED_LOCATIONS)
+    ranks = len({min(rank, most) for rank in _RANKS})
+    yield from _choice(load, 1 if crossed else 1 + ranks, ranks if crossed else 0, folds)
     yield _share("source", everyone, stage)
-    own = load.sizes(profiles=float(load.locations))
+    own = load.sizes(profiles=float(load.locations * (1 + folds * crossed)))
     yield Step("run_profiles", "profiles", ((1, own),), stage)
     yield _share("material", everyone, stage)
-    blocks = (*_blocks(load, 0), *_blocks(load, 1))
+    parts = folds if crossed else 1
+    train = ((parts * count, sizes) for count, sizes in _blocks(load, load.windows(0) / parts))
+    blocks = (*train, *_blocks(load, load.windows(1)))
     yield Step("block_sums", "sums", blocks, stage)
 
 
@@ -220,17 +254,17 @@ def _choice(load: Workload, plain: int, crossed: int, folds: int) -> Iterator[St
     yield Step("block_sums", "sums", tuple(blocks), "base")
 
 
-def _blocks(load: Workload, split: int) -> Iterator[tuple[int, Sizes]]:
-    """Blocks of a split: rows of as many windows as fit, per piece of the locations."""
-    windows = load.windows(split)
+def _blocks(load: Workload, windows: float) -> Iterator[tuple[int, Sizes]]:
+    """Blocks of some windows of all locations: as many as fit, per piece of the locations."""
     for pieces, width in _pieces(load.locations, _LOCATIONS_PER_BLOCK):
-        for blocks, height in _pieces(windows, max(1, _ROWS_PER_BLOCK // width)):
-            yield pieces * blocks, load.sizes(rows=float(width * height))
+        for blocks, height in _pieces(windows, max(1, _ROWS_PER_BLOCK // int(width))):
+            yield pieces * blocks, load.sizes(rows=width * height)
 
 
-def _pieces(whole: int, most: int) -> Iterator[tuple[int, int]]:
+def _pieces(whole: float, most: int) -> Iterator[tuple[int, float]]:
     """How many pieces of which size a whole is cut into."""
-    if whole // most:
-        yield whole // most, most
-    if whole % most:
-        yield 1, whole % most
+    count = int(whole // most)
+    if count:
+        yield count, float(most)
+    if whole > count * most:
+        yield 1, float(whole - count * most)

@@ -133,7 +133,7 @@ def predict(
     outcomes = simulate(machines, todo)
     first = next((i for i, s in enumerate(steps) if s.stage == "rounds"), len(steps))
     own, own_todo = outcomes[first:], todo[first:]
-    refined_whole = simulate(machines, _whole_refine(load, costs, todo))[first:]
+    refined_whole = simulate(machines, _whole_refine(load, costs, own_todo))
     return Prediction(
         scenario=scenario.name,
         gpus=gpus,
