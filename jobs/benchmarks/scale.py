@@ -54,7 +54,7 @@ class ScaleCase:
     machines: tuple[int, ...] = (2, 4)
     whole: Point | None = _WHOLE
     empty_tasks: int = 200
-    message_mib: int = 64
+    message_mib: int = 32
     rounds: int = 10
     network_bytes_per_second: float = 12.5e9
     losses_per_hour: float = 0.02

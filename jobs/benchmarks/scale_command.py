@@ -76,8 +76,8 @@ def run_shards_command(
             "--shards and --workers take numbers from 2 here, --rounds from 1; found "
             f"{shards}, {workers} and {rounds}"
         )
-    layer = {**LAYER, "rounds": rounds, "spatial_ratio": 0.4}
-    matching = {"matching": {"steps": 5, "oldest": 50, "learning_rate": 1e-3}}
+    layer = {**LAYER, "rounds": rounds, "spatial_ratio": 0.4, "refine": {"steps": 2}}
+    matching = {"matching": {"steps": 5, "unroll_steps": 8, "oldest": 20, "learning_rate": 1e-3}}
     config, console = build_config("standard", layer, matching), output_console()
     with console_reporter(console) as reporter, workers_of(workers, 1) as (executor, _):
         results = run_shards(source or SOURCE, config, shards, executor, reporter)

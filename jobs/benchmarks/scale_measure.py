@@ -33,9 +33,10 @@ LAYER: dict[str, Any] = {
     "num_shards": 8,
     "spatial_ratio": 0.2,
     "temporal_ratio": 0.02,
-    "matching": {"steps": 3, "oldest": 20, "real_batch": 32},
-    "teacher": {"members": 2, "epochs": 20},
-    "validation": {"repeats": 2, "epochs": 10, "every": 1},
+    "matching": {"steps": 2, "unroll_steps": 4, "oldest": 8, "real_batch": 32},
+    "refine": {"steps": 1},
+    "teacher": {"members": 2, "epochs": 10},
+    "validation": {"repeats": 2, "epochs": 5, "every": 1},
     # One thread per task: the seconds of a core are what the model is made of.
     "worker": {"threads": 1, "coordinator_threads": 1},
     "tracking": {"enabled": False},
