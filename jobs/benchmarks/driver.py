@@ -186,6 +186,7 @@ def cluster_without_head(num_cpus: int, nodes: int = 1) -> Iterator[None]:
     from stemdist_ray.execution.session import use_private_token
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # as in a local Ray of a run
     use_private_token()
     cluster = _started(num_cpus, nodes)
     try:

@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from jobs.benchmarks.scale import STAGES, Checked, ScaleCase, ScaleResult, run_scale
-from jobs.benchmarks.scale_measure import LAYER, Measured, workers_of
+from jobs.benchmarks.scale import Checked, ScaleCase, ScaleResult, run_scale
+from jobs.benchmarks.scale_measure import LAYER, Measured, physical_cores, workers_of
 from jobs.benchmarks.scale_predict import GPU_SECONDS, Prediction, largest
 from jobs.benchmarks.scale_shards import SHARDS, SOURCE, ShardsResult, run_shards
 from stemdist_ray.config import build_config
@@ -122,19 +122,21 @@ def _print(console: Console, result: ScaleResult) -> None:
 def checked_table(checked: Sequence[Checked]) -> Table:
     """Lay out how far off the model is where it was not fitted."""
     table = Table(title="held-out runs: wall seconds measured / predicted")
-    table.add_column("workers")
-    table.add_column("nodes")
+    table.add_column("workers", justify="right")
+    table.add_column("nodes", justify="right")
     table.add_column("locations x steps", no_wrap=True)
-    for name in ("busy elsewhere", *STAGES[1:], "whole run", "error"):
-        table.add_column(name, justify="right")
+    for name in ("busy elsewhere", "before rounds", "rounds", "whole run", "error"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in checked:
-        stages = (*STAGES[1:], "all")
+        both = row.measured, row.predicted
+        before = (f"{found['all'] - found['rounds']:.1f}" for found in both)
         table.add_row(
             str(row.point.workers),
             str(row.point.machines),
             f"{row.point.locations} x {row.point.steps}",
             f"{row.busy_elsewhere:.2f}",
-            *(f"{row.measured[s]:.1f} / {row.predicted[s]:.1f}" for s in stages),
+            " / ".join(before),
+            *(" / ".join(f"{found[s]:.1f}" for found in both) for s in ("rounds", "all")),
             f"{row.error():+.0%}",
         )
     table.caption = (
@@ -151,6 +153,8 @@ def whole_table(run: Measured, start_seconds: float) -> Table:
     for name in ("wall, s", "tasks, CPU s", "driver, CPU s", "efficiency", "with their start"):
         table.add_column(name, justify="right")
     table.add_column("busy elsewhere, cores", justify="right")
+    table.add_column("of the cores left", justify="right")
+    left = min(workers, max(0.25, physical_cores() - run.busy_elsewhere))
     table.add_row(
         f"{trace.seconds:.1f}",
         f"{trace.busy():.1f}",
@@ -158,6 +162,7 @@ def whole_table(run: Measured, start_seconds: float) -> Table:
         f"{run.efficiency:.2f}",
         f"{trace.busy() / (workers * (trace.seconds + start_seconds)):.2f}",
         f"{run.busy_elsewhere:.2f}",
+        f"{trace.busy() / (left * trace.seconds):.2f}",
     )
     table.caption = "efficiency: CPU time of the tasks / (workers x wall time), reading included"
     return table
@@ -166,25 +171,21 @@ def whole_table(run: Measured, start_seconds: float) -> Table:
 def predictions_table(rows: Sequence[Prediction]) -> Table:
     """Lay out what the model says of clusters."""
     table = Table(title="predicted: workers with a GPU each, 8 to a machine")
-    table.add_column("data", no_wrap=True)
-    for name in ("GPUs", "shards", "round, s", "refine by one task, s", "whole run, s"):
-        table.add_column(name, justify="right")
-    for name in ("driver, s", "messages, GiB", "shared, GiB", "efficiency, rounds", "whole"):
+    table.add_column("locations x steps", no_wrap=True)
+    names = ("GPUs", "shards", "round, s", "one refine task, s", "run, s", "driver, s")
+    for name in (*names, "messages, GiB", "shared, GiB", "efficiency, rounds", "run"):
         table.add_column(name, justify="right")
     for row in rows:
+        sizes = (row.round_seconds, row.whole_refine_seconds, row.seconds, row.driver_seconds)
         table.add_row(
             row.scenario,
             str(row.gpus),
             str(row.shards),
-            f"{row.round_seconds:.0f}",
-            f"{row.whole_refine_seconds:.0f}",
-            f"{row.seconds:.0f}",
-            f"{row.driver_seconds:.0f}",
-            f"{row.message_gib:.0f}",
-            f"{row.shared_gib:.0f}",
+            *(f"{size:,.0f}" for size in (*sizes, row.message_gib, row.shared_gib)),
             f"{row.round_efficiency:.2f}",
             f"{row.efficiency:.3f}",
         )
+    table.caption = "one refine task: a round if one task refined everything"
     return table
 
 

@@ -54,8 +54,8 @@ class Scenario:
 
 
 SCENARIOS = (
-    Scenario("8,600 locations x a year of 5 minutes", 8_600, 105_120, 288),
-    Scenario("1,000,000 locations x a year of hours", 1_000_000, 8_760, 24),
+    Scenario("8,600 x 105,120", 8_600, 105_120, 288),
+    Scenario("1,000,000 x 8,760", 1_000_000, 8_760, 24),
 )
 GPUS = (8, 64, 512)
 

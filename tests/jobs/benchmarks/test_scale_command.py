@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from jobs.benchmarks import scale_command
-from jobs.benchmarks.scale import Checked, ScaleCase, ScaleResult, machines_of, predictions
+from jobs.benchmarks.scale import STAGES, Checked, ScaleCase, ScaleResult, machines_of, predictions
 from jobs.benchmarks.scale_fit import fit
 from jobs.benchmarks.scale_measure import Point
 from jobs.benchmarks.scale_shards import ShardsResult
@@ -18,7 +18,7 @@ CASE = ScaleCase(rounds=1)
 def result():
     runs = [measured(p) for p in CASE.fitted() if p.workers == 1]
     costs = fit((run.point.workload(), run.trace) for run in runs)
-    stages = dict.fromkeys((*scale_command.STAGES, "all"), 2.0)
+    stages = dict.fromkeys((*STAGES, "all"), 2.0)
     return ScaleResult(
         overheads=FREE,
         costs=costs,
@@ -41,7 +41,7 @@ def test_all_is_told_and_written(tmp_path, monkeypatch, capsys, result):
         "held-out runs",
         "+25%",
         "whole distill",
-        "512 GPUs, 1,000,000 locations",
+        "512 GPUs, 1,000,000 x 8,760",
         "GB/s",
     ):
         assert words in told
