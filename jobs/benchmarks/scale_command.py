@@ -141,7 +141,7 @@ def checked_table(checked: Sequence[Checked]) -> Table:
         )
     table.caption = (
         "nodes are simulated, on this machine; the model is told how many cores other programs "
-        "kept busy meanwhile"
+        "and Ray's own kept busy meanwhile"
     )
     return table
 

@@ -86,7 +86,8 @@ class Measured:
     Args:
         point: Which run.
         trace: What it asked for.
-        busy_elsewhere: Cores that other programs of the machine kept busy meanwhile, on average.
+        busy_elsewhere: Cores that other programs kept busy meanwhile, on average; daemons of Ray
+            are among them.
         driver_seconds: CPU time of the driver.
     """
 
@@ -184,22 +185,17 @@ def load_watched(workers: Sequence[int]) -> Iterator[dict[str, float]]:
     """Fills in, at the end of the block, CPU time of the driver and cores busy elsewhere.
 
     Args:
-        workers: Ids of processes that are not children of this one.
+        workers: Ids of their processes.
     """
     found: dict[str, float] = {}
     driver = psutil.Process()
-    ours = [driver, *driver.children(recursive=True), *map(psutil.Process, workers)]
-    ours = list({process.pid: process for process in ours}.values())
-    before = time.perf_counter(), _machine_busy(), cpu_seconds(_alive(ours)), cpu_seconds([driver])
+    ours = [psutil.Process(pid) for pid in {driver.pid, *workers}]
+    before = time.perf_counter(), _machine_busy(), cpu_seconds(ours), cpu_seconds([driver])
     yield found
     seconds = time.perf_counter() - before[0]
-    own = cpu_seconds(_alive(ours)) - before[2]
+    own = cpu_seconds(ours) - before[2]
     found["driver"] = cpu_seconds([driver]) - before[3]
     found["elsewhere"] = max(0.0, (_machine_busy() - before[1] - own) / seconds)
-
-
-def _alive(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
-    return [process for process in processes if process.is_running()]
 
 
 def _machine_busy() -> float:

@@ -15,18 +15,21 @@ from stemdist_ray.distillation.run_state import is_due
 
 Sizes = Mapping[str, float]
 
-# As in the base's fit: below so many windows x locations it is no task; the map is chosen on a
-# sample; blocks have so many rows; so many neighbouring seasons are left out at a time.
-_FEW_ROWS = 500_000
+# As in the base's fit: below so many windows x locations it is no task; more are not looked at; the
+# map is chosen on a sample; blocks have so many rows; train is cut into so many parts that are left
+# out one at a time.
+_FEW_ROWS, _MOST_ROWS = 500_000, 100_000_000
 _SAMPLED_ROWS, _SAMPLED_LOCATIONS = 80_000, 512
 _ROWS_PER_BLOCK, _LOCATIONS_PER_BLOCK = 262_144, 2_048
 _FOLDS, _MANY_SEASONS = 5, 50
 _SMOOTHINGS, _RANKS = 4, (12, 24, 48)
+_STARTS = 4  # of k-means on projections, at least
 _STEPS_PER_DAY = 288
 
 # What the seconds of a task of a label depend on.
 SECONDS: dict[str, tuple[str, ...]] = {
     "groups": ("one", "readings"),
+    "sample": ("one", "readings"),
     "profiles": ("one", "scope", "profiles"),
     "sums": ("one", "rows"),
     "passes": ("one", "readings"),
@@ -51,6 +54,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 }
 RESULTS: dict[str, tuple[str, ...]] = {
     "groups": ("one", "steps", "locations"),
+    "sample": ("one", "scope"),
     "profiles": ("one", "profiles"),
     "passes": ("one", "steps", "locations"),
     "clustering": ("one", "locations"),
@@ -126,8 +130,15 @@ class Workload:
             "synthetic": synthetic,
             "shard": synthetic / shards,
             "cluster_readings": float(self.steps) * self.clusters,
-            "distances": float(self.windows(0)) * self.locations * self.clusters,
+            "distances": self._length() * self.locations * self.clusters,
         } | more
+
+    def _length(self) -> float:
+        """Of the vectors that locations are clustered by, times the starts of k-means."""
+        config, train = self.config.clustering, self.windows(0) + self.config.data.lookback - 1
+        if 4 * self.locations * train <= config.memory_budget:
+            return float(train * config.restarts)
+        return float(config.projections * max(config.restarts, _STARTS))
 
 
 @dataclass(frozen=True)
@@ -159,12 +170,13 @@ class Step:
 def plan(load: Workload) -> list[Step]:
     """All steps of a distillation from its start to its end."""
     sizes, members = load.sizes(), load.config.teacher.members
+    shared = _travelling(load)
     nothing = Step("share", "share nothing", ((1, sizes),), "start")
     steps = [nothing, *_base(load)]
     steps += [
-        _share("source", sizes, "base"),
+        _share("source", shared, "base"),
         Step("run_pass", "passes", ((2, sizes),), "base"),
-        _share("real", sizes, "teacher"),
+        _share("real", shared, "teacher"),
     ]
     if load.config.teacher.epochs:
         steps += [
@@ -173,8 +185,8 @@ def plan(load: Workload) -> list[Step]:
         ]
     steps += [
         Step("run_clustering", "clustering", ((1, sizes),), "cluster"),
-        Step("run_start", "start", ((1, sizes),), "cluster"),
-        _share("clustered", sizes, "cluster"),
+        Step("run_start", "start", ((1, shared),), "cluster"),
+        _share("clustered", shared, "cluster"),
     ]
     if load.config.teacher.epochs:
         steps.append(Step("run_targets", "targets", ((1, sizes),), "cluster"))
@@ -205,13 +217,23 @@ def _share(label: str, sizes: Sizes, stage: str) -> Step:
     return Step("share", f"share {label}", ((1, sizes),), stage)
 
 
+def _travelling(load: Workload, **more: float) -> Sizes:
+    """Sizes of what travels: the names of files where the series is streamed."""
+    files = {"scope": 0.0, "cluster_readings": 0.0} if load.config.streaming else {}
+    return load.sizes(**more | files)
+
+
 def _base(load: Workload) -> Iterator[Step]:
     """The steps that fit the base; none where that is left to the driver."""
     if load.config.base == "none" or load.windows(0) * load.locations < _FEW_ROWS:
         return
-    stage, everyone = "base", load.sizes()
-    yield _share("source", everyone, stage)
+    stage, everyone, shared = "base", load.sizes(), _travelling(load)
+    yield _share("source", shared, stage)
     yield Step("run_groups", "groups", ((1, everyone),), stage)
+    most = min(load.locations, _SAMPLED_LOCATIONS)
+    if most < load.locations:
+        sample = _travelling(load, scope=float(load.steps * most))
+        yield Step("run_sample", "sample", ((1, sample),), stage)
     seasons = math.ceil(load.config.data.split[0] * load.steps / load.steps_per_day)
     folds = min(_FOLDS, seasons)
     # With few seasons validation mostly finds it better to leave out the windows' own days.
@@ -219,16 +241,16 @@ def _base(load: Workload) -> Iterator[Step]:
     crossed = few and folds > 1
     if few:
         yield from _choice(load, _SMOOTHINGS, _SMOOTHINGS if crossed else 0, folds)
-    most = min(load.locations, _SAMPLED_LOCATIONS)
     ranks = len({min(rank, most) for rank in _RANKS})
     yield from _choice(load, 1 if crossed else 1 + ranks, ranks if crossed else 0, folds)
-    yield _share("source", everyone, stage)
+    yield _share("source", shared, stage)
     own = load.sizes(profiles=float(load.locations * (1 + folds * crossed)))
     yield Step("run_profiles", "profiles", ((1, own),), stage)
-    yield _share("material", everyone, stage)
-    parts = folds if crossed else 1
-    train = ((parts * count, sizes) for count, sizes in _blocks(load, load.windows(0) / parts))
-    blocks = (*train, *_blocks(load, load.windows(1)))
+    yield _share("material", shared, stage)
+    parts, wanted = folds if crossed else 1, max(1, _MOST_ROWS // load.locations)
+    train, held_out = (min(load.windows(split), wanted) for split in (0, 1))
+    own_blocks = ((parts * count, sizes) for count, sizes in _blocks(load, train / parts))
+    blocks = (*own_blocks, *_blocks(load, held_out))
     yield Step("block_sums", "sums", blocks, stage)
 
 
@@ -237,7 +259,7 @@ def _choice(load: Workload, plain: int, crossed: int, folds: int) -> Iterator[St
     locations = min(load.locations, _SAMPLED_LOCATIONS)
     wanted = max(1, _SAMPLED_ROWS // locations)
     scope = float(load.steps * locations)
-    sample = load.sizes(scope=scope)
+    sample = _travelling(load, scope=scope)
     yield _share("sample", sample, "base")
     tasks = [(plain, load.sizes(scope=scope, profiles=float(locations)))]
     if crossed:

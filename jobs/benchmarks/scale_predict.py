@@ -45,17 +45,20 @@ class Scenario:
         locations: N.
         steps: T.
         steps_per_day: Of a season.
+        streaming: Whether the series stays in a file that all machines see; how fast they read it
+            is not modelled.
     """
 
     name: str
     locations: int
     steps: int
     steps_per_day: int
+    streaming: bool = False
 
 
 SCENARIOS = (
     Scenario("8,600 x 105,120", 8_600, 105_120, 288),
-    Scenario("1,000,000 x 8,760", 1_000_000, 8_760, 24),
+    Scenario("1,000,000 x 8,760", 1_000_000, 8_760, 24, streaming=True),
 )
 GPUS = (8, 64, 512)
 
@@ -106,7 +109,8 @@ def shards_for(workers: int, clusters: int) -> int:
 def workload(scenario: Scenario, workers: int, rounds: int) -> Workload:
     """A scenario under the preset ``standard`` with rounds, cut for some workers."""
     plain = Workload(scenario.locations, scenario.steps, build_config(), scenario.steps_per_day)
-    layer = {"rounds": rounds, "num_shards": shards_for(workers, plain.clusters)}
+    shards = shards_for(workers, plain.clusters)
+    layer = {"rounds": rounds, "num_shards": shards, "streaming": scenario.streaming}
     return replace(plain, config=build_config("standard", layer))
 
 

@@ -30,6 +30,9 @@ def traced(load, folder):
 def test_the_plan_is_what_a_run_asks_for(tmp_path, monkeypatch, few_rows, layer):
     monkeypatch.setattr(scale_plan, "_FEW_ROWS", few_rows)
     monkeypatch.setattr(fit_base, "_FEW_ROWS", few_rows)
+    if layer:  # the map is chosen on some of the locations
+        monkeypatch.setattr(scale_plan, "_SAMPLED_LOCATIONS", 16)
+        monkeypatch.setattr(fit_base, "_SAMPLED_LOCATIONS", 16)
     load = workload(**layer)
     trace = traced(load, tmp_path / "run")
     steps = planned(load, trace)
@@ -55,9 +58,21 @@ def test_sizes():
     assert sizes["synthetic"] == 600
     assert sizes["shard"] == 150
     assert sizes["readings"] == 100_000
-    assert sizes["distances"] == 591 * 100 * 20
+    assert sizes["distances"] == (591 + 6 - 1) * 100 * 20
     assert sizes["rows"] == 7
     assert load.state_bytes == 3 * 4 * 600 * 10
+
+
+def test_vectors_that_do_not_fit_are_projected():
+    load = workload(100, 1000, clustering={"memory_budget": 1000, "projections": 10})
+    assert load.sizes()["distances"] == 4 * 10 * 100 * load.clusters
+
+
+def test_streamed_series_are_not_shared():
+    load = Workload(5000, 3000, build_config("standard", {"streaming": True}))
+    shared = [s for s in plan(load) if s.kind == "share" and s.label != "share nothing"]
+    assert {s.mean("scope") + s.mean("cluster_readings") for s in shared} == {0.0}
+    assert next(s for s in plan(load) if s.label == "clustering").mean("readings") == 5000 * 3000
 
 
 def test_rounds_are_refined_and_validated_when_due():
@@ -77,6 +92,9 @@ def test_all_rows_are_in_blocks():
     rows = sum(count * sizes["rows"] for count, sizes in last.tasks)
     assert rows == pytest.approx(5000 * (load.windows(0) + load.windows(1)))
     assert max(sizes["rows"] for _, sizes in last.tasks) <= 262_144
+    large = Workload(10**6, 8760, build_config(), 24)
+    last = next(step for step in reversed(plan(large)) if step.kind == "block_sums")
+    assert sum(count * sizes["rows"] for count, sizes in last.tasks) <= 2 * 10**8
     year = Workload(5000, 105_120, build_config())
     assert sum(s.kind == "run_profiles" for s in plan(year)) == 2  # of many days none are left out
     assert sum(s.kind == "run_profiles" for s in plan(load)) == 3
