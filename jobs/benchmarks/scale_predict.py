@@ -136,7 +136,7 @@ def predict(
     steps, todo = plan(load), phases(load, costs)
     outcomes = simulate(machines, todo)
     first = next((i for i, s in enumerate(steps) if s.stage == "rounds"), len(steps))
-    own, own_todo = outcomes[first:], todo[first:]
+    own, own_todo = outcomes[first:-1], todo[first:-1]  # the last writes the result
     refined_whole = simulate(machines, _whole_refine(load, costs, own_todo))
     return Prediction(
         scenario=scenario.name,
