@@ -51,7 +51,9 @@ def test_more_gpus_are_faster_until_the_driver_binds():
     free, busy = Machines(1), Machines(1, send_seconds=0.5, receive_seconds=0.5)
     few, more, most = (predict(SCENARIOS[1], g, 1, CPU, free).round_parts for g in (8, 64, 512))
     assert few["shard"] > 5 * more["shard"] > 5 * 4 * most["shard"]
-    assert few["evaluator"] == most["evaluator"]  # two of them, however many GPUs there are
+    assert few["evaluator"] == pytest.approx(
+        most["evaluator"]
+    )  # two of them, however many GPUs there are
     bound = predict(SCENARIOS[1], 512, 1, CPU, busy)
     assert bound.round_seconds > 2000  # 1,024 shard and 1,024 refine tasks, a second each
     assert next(iter(bound.round_parts)) == "messages"
