@@ -6,6 +6,7 @@ python jobs/benchmark.py step --windows 60 --windows 960 --json step.json
 python jobs/benchmark.py clustering --year --json clustering.json
 python jobs/benchmark.py base --json base.json
 python jobs/benchmark.py driver --json driver.json
+python jobs/benchmark.py scale --json scale.json
 python jobs/benchmark.py tracking --json tracking.json
 python jobs/benchmark.py datasets --data DIR
 python jobs/benchmark.py variants ablation --data DIR --only metr_la
@@ -83,6 +84,7 @@ def _parse() -> argparse.Namespace:
     driver.add_argument(
         "--all", action="store_true", dest="all_forecasters", help="also evaluate all forecasters"
     )
+    _add_scale(commands)
     tracking = commands.add_parser("tracking", help="what a tracking server that is away costs")
     tracking.set_defaults(run=_tracking)
     tracking.add_argument("--source", help="distil this instead of 120 simulated locations")
@@ -109,6 +111,25 @@ def _parse() -> argparse.Namespace:
     for command in (kernels, one_round, step, clustering, base, driver, tracking):
         command.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
+
+
+def _add_scale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    scale = commands.add_parser("scale", help="a model of runs on more workers than there are")
+    scale.set_defaults(run=_scale)
+    scale.add_argument("--locations", type=int, default=300, help="of the smallest run (300)")
+    scale.add_argument("--steps", type=int, default=3000, help="of the shortest run (3000)")
+    scale.add_argument("--workers", type=int, nargs="+", help="held out (default 1 2 4 8)")
+    scale.add_argument("--machines", type=int, nargs="*", help="simulated nodes (default 2 4)")
+    scale.add_argument("--no-whole", action="store_true", help="leave out the whole distill")
+    scale.add_argument("--rounds", type=int, help="predicted (default 10), or measured (3)")
+    scale.add_argument(
+        "--network", type=float, default=100.0, help="of a predicted machine, Gbit/s (default 100)"
+    )
+    scale.add_argument(
+        "--shards", type=int, nargs="*", help="measure rounds by shards instead (4 16 64)"
+    )
+    scale.add_argument("--source", help="with --shards: distil this instead of simulated traffic")
+    scale.add_argument("--json", type=Path, help="also write the figures to this file")
 
 
 def _kernels(args: argparse.Namespace) -> None:
@@ -175,6 +196,33 @@ def _driver(args: argparse.Namespace) -> None:
         json_file=args.json,
         command=_command_line(),
     )
+
+
+def _scale(args: argparse.Namespace) -> None:
+    from jobs.benchmarks.scale import ScaleCase
+    from jobs.benchmarks.scale_command import run_scale_command, run_shards_command
+
+    if args.shards is not None:
+        run_shards_command(
+            source=args.source,
+            shards=args.shards,
+            workers=max(args.workers or [2]),
+            rounds=3 if args.rounds is None else args.rounds,
+            json_file=args.json,
+            command=_command_line(),
+        )
+        return
+    usual = ScaleCase()
+    case = ScaleCase(
+        locations=args.locations,
+        steps=args.steps,
+        workers=tuple(args.workers or usual.workers),
+        machines=usual.machines if args.machines is None else tuple(args.machines),
+        whole=None if args.no_whole else usual.whole,
+        rounds=usual.rounds if args.rounds is None else args.rounds,
+        network_bytes_per_second=args.network * 1e9 / 8,
+    )
+    run_scale_command(case, json_file=args.json, command=_command_line())
 
 
 def _tracking(args: argparse.Namespace) -> None:

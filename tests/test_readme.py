@@ -465,6 +465,9 @@ SMALLER_BENCHMARKS = {
     "clustering": [],
     "base": ["--source", "sim:traffic?locations=60,steps=400"],
     "driver": ["--source", "sim:traffic?locations=40,steps=400", "--rounds", "0"],
+    "scale": [
+        *("--locations", "24", "--steps", "400", "--workers", "2", "--machines", "--no-whole"),
+    ],
     "tracking": ["--source", "sim:traffic?locations=24,steps=400", "--repeats", "1"],
 }
 

@@ -177,8 +177,8 @@ def cpu_seconds(processes: Sequence[psutil.Process]) -> float:
 
 
 @contextmanager
-def cluster_without_head(num_cpus: int) -> Iterator[None]:
-    """A cluster of a head without CPUs and a node with some, joined by this process."""
+def cluster_without_head(num_cpus: int, nodes: int = 1) -> Iterator[None]:
+    """A cluster of a head without CPUs and nodes with some each, joined by this process."""
     import logging
 
     import ray
@@ -186,8 +186,9 @@ def cluster_without_head(num_cpus: int) -> Iterator[None]:
     from stemdist_ray.execution.session import use_private_token
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # as in a local Ray of a run
     use_private_token()
-    cluster = _started(num_cpus)
+    cluster = _started(num_cpus, nodes)
     try:
         ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
         try:
@@ -198,7 +199,7 @@ def cluster_without_head(num_cpus: int) -> Iterator[None]:
         cluster.shutdown()
 
 
-def _started(num_cpus: int) -> Any:
+def _started(num_cpus: int, nodes: int) -> Any:
     from ray.cluster_utils import Cluster
 
     from stemdist_ray.execution.session import patiently
@@ -207,7 +208,8 @@ def _started(num_cpus: int) -> Any:
 
     def start() -> Any:
         cluster = Cluster(initialize_head=True, head_node_args=head)
-        cluster.add_node(num_cpus=num_cpus)
+        for _ in range(nodes):
+            cluster.add_node(num_cpus=num_cpus)
         return cluster
 
     return patiently(start)
