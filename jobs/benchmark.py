@@ -7,6 +7,7 @@ python jobs/benchmark.py clustering --year --json clustering.json
 python jobs/benchmark.py base --json base.json
 python jobs/benchmark.py driver --json driver.json
 python jobs/benchmark.py scale --json scale.json
+python jobs/benchmark.py stream --json stream.json
 python jobs/benchmark.py tracking --json tracking.json
 python jobs/benchmark.py datasets --data DIR
 python jobs/benchmark.py variants ablation --data DIR --only metr_la
@@ -85,6 +86,14 @@ def _parse() -> argparse.Namespace:
         "--all", action="store_true", dest="all_forecasters", help="also evaluate all forecasters"
     )
     _add_scale(commands)
+    stream = commands.add_parser("stream", help="a series of 4 GB, read block by block")
+    stream.set_defaults(run=_stream)
+    stream.add_argument("--locations", type=int, default=10_000, help="(default 10000)")
+    stream.add_argument("--steps", type=int, default=100_000, help="(default 100000)")
+    stream.add_argument("--workers", type=int, default=2, help="workers (default 2)")
+    stream.add_argument(
+        "--set", action="append", default=[], dest="settings", help="NAME=VALUE, may be repeated"
+    )
     tracking = commands.add_parser("tracking", help="what a tracking server that is away costs")
     tracking.set_defaults(run=_tracking)
     tracking.add_argument("--source", help="distil this instead of 120 simulated locations")
@@ -108,7 +117,7 @@ def _parse() -> argparse.Namespace:
     variants.add_argument("--out", type=Path, default=RESULTS, help=f"folder (default {RESULTS})")
     tables = commands.add_parser("tables", help="make the tables of jobs/README.md anew")
     tables.set_defaults(run=_tables)
-    for command in (kernels, one_round, step, clustering, base, driver, tracking):
+    for command in (kernels, one_round, step, clustering, base, driver, stream, tracking):
         command.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
@@ -223,6 +232,13 @@ def _scale(args: argparse.Namespace) -> None:
         network_bytes_per_second=args.network * 1e9 / 8,
     )
     run_scale_command(case, json_file=args.json, command=_command_line())
+
+
+def _stream(args: argparse.Namespace) -> None:
+    from jobs.benchmarks.stream import StreamCase, run_stream_command
+
+    case = StreamCase(args.locations, args.steps, args.workers, tuple(args.settings))
+    run_stream_command(case, json_file=args.json, command=_command_line())
 
 
 def _tracking(args: argparse.Namespace) -> None:
