@@ -18,7 +18,7 @@ Sizes = Mapping[str, float]
 # As in the base's fit: below so many windows x locations it is no task; more are not looked at; the
 # map is chosen on a sample; blocks have so many rows; train is cut into so many parts that are left
 # out one at a time.
-_FEW_ROWS, _MOST_ROWS = 500_000, 100_000_000
+_FEW_ROWS, _MOST_ROWS, _ENOUGH_WINDOWS = 500_000, 20_000_000, 4096
 _SAMPLED_ROWS, _SAMPLED_LOCATIONS = 80_000, 512
 _ROWS_PER_BLOCK, _LOCATIONS_PER_BLOCK = 262_144, 2_048
 _FOLDS, _MANY_SEASONS = 5, 50
@@ -247,10 +247,11 @@ def _base(load: Workload) -> Iterator[Step]:
     own = load.sizes(profiles=float(load.locations * (1 + folds * crossed)))
     yield Step("run_profiles", "profiles", ((1, own),), stage)
     yield _share("material", shared, stage)
-    parts, wanted = folds if crossed else 1, max(1, _MOST_ROWS // load.locations)
+    parts, wanted = folds if crossed else 1, max(_ENOUGH_WINDOWS, _MOST_ROWS // load.locations)
     train, held_out = (min(load.windows(split), wanted) for split in (0, 1))
-    own_blocks = ((parts * count, sizes) for count, sizes in _blocks(load, train / parts))
-    blocks = (*own_blocks, *_blocks(load, held_out))
+    some = min(load.locations, max(1, int(_MOST_ROWS // train)))
+    own_blocks = ((parts * count, sizes) for count, sizes in _blocks(load, train / parts, some))
+    blocks = (*own_blocks, *_blocks(load, held_out, some))
     yield Step("block_sums", "sums", blocks, stage)
 
 
@@ -276,9 +277,9 @@ def _choice(load: Workload, plain: int, crossed: int, folds: int) -> Iterator[St
     yield Step("block_sums", "sums", tuple(blocks), "base")
 
 
-def _blocks(load: Workload, windows: float) -> Iterator[tuple[int, Sizes]]:
-    """Blocks of some windows of all locations: as many as fit, per piece of the locations."""
-    for pieces, width in _pieces(load.locations, _LOCATIONS_PER_BLOCK):
+def _blocks(load: Workload, windows: float, locations: int) -> Iterator[tuple[int, Sizes]]:
+    """Blocks of some windows of some locations: as many as fit, per piece of the locations."""
+    for pieces, width in _pieces(locations, _LOCATIONS_PER_BLOCK):
         for blocks, height in _pieces(windows, max(1, _ROWS_PER_BLOCK // int(width))):
             yield pieces * blocks, load.sizes(rows=width * height)
 
