@@ -23,7 +23,7 @@ from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.pipeline.folders import RunFolder
 from stemdist_ray.pipeline.report_job import need_report_packages
 from stemdist_ray.pipeline.track import ended
-from stemdist_ray.progress import Reporter, SilentReporter
+from stemdist_ray.progress import Reporter, SilentReporter, kept_up, stage_from_now
 from stemdist_ray.sweeps.config import SearchConfig
 from stemdist_ray.sweeps.finish import SweepResult, finish_sweep
 from stemdist_ray.sweeps.monitor import SweepMonitor
@@ -90,7 +90,8 @@ def search(
     folder, reporter = Path(out).absolute(), reporter or SilentReporter()
     with RunFolder(folder, SETTINGS, is_sweep, resume=resume, overwrite=overwrite) as run:
         run.say_if_anew(reporter)
-        return _search(source, run, sweep, reporter)
+        with kept_up(reporter, stage_from_now("sweep")) as pulse:
+            return _search(source, run, sweep, pulse)
 
 
 def _search(
