@@ -217,7 +217,7 @@ def kept_up(
             with suppress(OSError, ValueError):  # nobody reads any more; the work finds out
                 pulse.tick()
 
-    if not isinstance(reporter, LineReporter | SilentReporter):
+    if type(reporter) not in (LineReporter, SilentReporter):
         yield pulse
         return
     thread = threading.Thread(target=beat, name="progress", daemon=True)
@@ -232,4 +232,4 @@ def kept_up(
 def warnings_to(reporter: Reporter) -> Callable[[str], None] | None:
     """Who is told what would be a warning of the log: a reporter that people see, else None."""
     inner = reporter.inner if isinstance(reporter, Pulse) else reporter
-    return None if isinstance(inner, SilentReporter) else reporter.say
+    return None if type(inner) is SilentReporter else reporter.say

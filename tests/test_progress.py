@@ -49,6 +49,8 @@ def test_silent_reporter_logs(caplog):
 
 
 class Said(SilentReporter):
+    """A reporter of a user's own."""
+
     def __init__(self):
         self.lines, self.units = [], 0
 
@@ -132,11 +134,12 @@ def test_without_tasks_units_are_told_and_without_a_stage_nothing(clock, said):
     assert (said.lines, said.units) == (["sweep: 3 of 20, 0 s"], 3)
 
 
-def test_a_thread_keeps_a_log_going_and_ends_with_the_work(monkeypatch, said):
+def test_a_thread_keeps_a_log_going_and_ends_with_the_work(monkeypatch):
     monkeypatch.setattr(Pulse.__init__, "__defaults__", (lambda: None, 0.01, time.monotonic))
     heard = threading.Event()
-    said.say = lambda text: heard.set()
-    with kept_up(said, stage_from_now("training")):
+    monkeypatch.setattr(LineReporter, "say", lambda self, text: heard.set())
+    line = LineReporter(Console(file=io.StringIO()))
+    with kept_up(line, stage_from_now("training")):
         assert heard.wait(60)
     assert "progress" not in {thread.name for thread in threading.enumerate()}
 
@@ -146,7 +149,7 @@ def test_a_bar_and_a_reporter_of_the_users_need_no_thread():
         """Not a reporter of ours."""
 
     bar = BarReporter(Console(file=io.StringIO(), force_terminal=True))
-    for reporter in (bar, Own()):
+    for reporter in (bar, Own(), Said()):
         with kept_up(reporter) as pulse:
             assert pulse.inner is reporter
             assert "progress" not in {thread.name for thread in threading.enumerate()}
@@ -157,5 +160,6 @@ def test_who_is_warned(said):
     assert warnings_to(SilentReporter()) is None
     assert warnings_to(Pulse(SilentReporter())) is None
     assert warnings_to(line) == line.say
+    assert warnings_to(said) == said.say
     pulse = Pulse(line)
     assert warnings_to(pulse) == pulse.say

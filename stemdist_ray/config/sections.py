@@ -166,6 +166,7 @@ class TrackingConfig(Section):
         description="tracking URI; null = MLFLOW_TRACKING_URI, else mlflow.db beside the run",
     )
     experiment: str = Field("stemdist", description="MLflow experiment name")
+    system_metrics: bool = Field(True, description="CPU, memory, disk, network of the driver")
 
     @field_validator("uri")
     @classmethod
