@@ -122,6 +122,7 @@ def main(folder):
         end = time.monotonic() + 60
         while scraper.missing() and time.monotonic() < end:
             time.sleep(0.5)
+        time.sleep(5.0)  # the last values are on their way for some report intervals
         scraper.over.set()
         scraper.join()
         tasks = [task.name for task in list_tasks(limit=5000)]
