@@ -163,6 +163,8 @@ class RayExecutor:
         return self
 
     def __exit__(self, *unused: object) -> None:
+        for metric in (metering.WORKERS_LIVE, metering.WORKERS_WANTED):
+            self.meter.set(metric, 0)  # the process may live on, and would go on showing them
         self._stack.close()
         self._arguments, self._shared, self._staffing = (), None, None
 
