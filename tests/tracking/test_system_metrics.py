@@ -31,7 +31,7 @@ def test_samples_come_until_it_is_stopped(logged):
     one.stop()
     count = len(logged)
     assert [number for number, _ in logged] == list(range(count))
-    assert "system metrics" not in {thread.name for thread in threading.enumerate()}
+    assert not one._thread.is_alive()
     assert {"system/network_receive_megabytes", *sample()} == set(logged[0][1]) - {
         "system/network_transmit_megabytes"
     }
