@@ -13,6 +13,7 @@ import torch
 # A cluster whose machines come and go may have many; a manifest stays a file that people read.
 _MOST_PLACES, _MOST_KINDS = 32, 64
 _OTHERS = "others"
+UNKNOWN_GPU = "unknown GPU"  # one that did not say its name
 
 
 @dataclass(frozen=True)
@@ -155,8 +156,19 @@ def devices(executions: Iterable[Execution]) -> set[str]:
         place.device
         for record in executions
         for place in record.workers
-        if place.tasks and place.device not in ("cpu", _OTHERS)
+        if place.tasks and place.device not in ("cpu", UNKNOWN_GPU, _OTHERS)
     }
+
+
+def mixture(executions: Iterable[Execution]) -> str | None:
+    """What to say of a run that GPUs of several kinds have computed, None of others."""
+    kinds = devices(executions)
+    if len(kinds) < 2:
+        return None
+    return (
+        f"GPUs of several kinds computed this run ({', '.join(sorted(kinds))}); one kind alone "
+        "would have given other bits"
+    )
 
 
 def _execution(kind: str, losses: dict[str, int], workers: Iterable[PlaceRecord]) -> Execution:

@@ -17,7 +17,7 @@ from stemdist_ray.config import WorkerConfig
 from stemdist_ray.errors import ExecutionError
 from stemdist_ray.execution import metering
 from stemdist_ray.execution.executor import R, Standing, T
-from stemdist_ray.execution.ledger import Ledger, Place, function_name
+from stemdist_ray.execution.ledger import UNKNOWN_GPU, Ledger, Place, function_name
 from stemdist_ray.execution.losses import Loss, in_a_line, loss_of_raised, loss_of_worker
 from stemdist_ray.execution.policy import (
     Decision,
@@ -34,14 +34,7 @@ from stemdist_ray.execution.ray_meter import RayMeter
 from stemdist_ray.execution.session import ray_session, registered_by_user
 from stemdist_ray.execution.staffing import Staffing
 from stemdist_ray.execution.words import level_here
-from stemdist_ray.execution.workers import (
-    UNKNOWN_GPU,
-    Job,
-    Member,
-    Outcome,
-    Setup,
-    actor_class,
-)
+from stemdist_ray.execution.workers import Job, Member, Outcome, Setup, actor_class
 
 logger = logging.getLogger(__name__)
 

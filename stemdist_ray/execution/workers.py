@@ -16,7 +16,7 @@ import torch
 from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError
 
 from stemdist_ray.execution.executor import R, T
-from stemdist_ray.execution.ledger import Place, here
+from stemdist_ray.execution.ledger import UNKNOWN_GPU, Place, here
 from stemdist_ray.execution.metering import GPU_MEMORY, GPU_MEMORY_PEAK, WORKER_MEMORY
 from stemdist_ray.execution.ray_meter import RayMeter
 from stemdist_ray.execution.session import register_all
@@ -27,9 +27,6 @@ from stemdist_ray.forecasters import Forecaster
 _HEALTH = "health"
 
 _SETTLED_AFTER = 10.0  # seconds in which a cluster finds out that a process is dead
-
-
-UNKNOWN_GPU = "unknown GPU"
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from stemdist_ray.distillation.teacher import TargetsTask, run_targets
 from stemdist_ray.distillation.validation import Validator
 from stemdist_ray.execution.devices import worker_device
 from stemdist_ray.execution.executor import Executor
-from stemdist_ray.execution.ledger import Execution, devices, merged
+from stemdist_ray.execution.ledger import Execution, merged, mixture
 from stemdist_ray.execution.select import open_executor
 from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.pipeline.folders import RunFolder
-from stemdist_ray.pipeline.observe import MeterObserver, ProgressObserver, TrackingObserver
+from stemdist_ray.pipeline.observe import run_observers
 from stemdist_ray.pipeline.track import describe_run, ended, remember_run, remembered_run
 from stemdist_ray.pipeline.work import Clusterer, Work, prepare_work
 from stemdist_ray.pipeline.write_artifact import finished_artifact, write_artifact
@@ -203,15 +203,11 @@ class _DistillJob:
         with ExitStack() as stack:
             # First of all: a cluster without room for the workers fails here.
             with self.clock.stage("start workers"):
+                worker, most = self.config.worker, _tasks_at_a_time(self.config)
+                given, name = self.options.executor, self.folder.name
+                say = warnings_to(self.reporter)
                 executor = stack.enter_context(
-                    open_executor(
-                        None,
-                        self.config.worker,
-                        _tasks_at_a_time(self.config),
-                        self.options.executor,
-                        name=self.folder.name,
-                        say=warnings_to(self.reporter),
-                    )
+                    open_executor(None, worker, most, given, name=name, say=say)
                 )
             self._look_at(executor, () if earlier is None else earlier.executions)
             work, teachers = prepare_work(
@@ -267,9 +263,7 @@ class _DistillJob:
             save=lambda state: self.store.save(self._checkpoint(work, state)),
             device=self.device,
             observers=[
-                ProgressObserver(self.reporter, config.rounds),
-                TrackingObserver(tracker),
-                MeterObserver(executor.meter),
+                *run_observers(self.reporter, config.rounds, tracker, executor.meter),
                 *self.options.observers,
             ],
         )
@@ -293,11 +287,8 @@ class _DistillJob:
         reached("rounds done")
         checkpoint, peak = self._checkpoint(work, state), memory.so_far()
         run, kept = tracker.run_id or tracker.reference, state.kept()
-        if len(kinds := devices(checkpoint.executions)) > 1:
-            self.reporter.say(
-                f"GPUs of several kinds computed this run ({', '.join(sorted(kinds))}); one kind "
-                "alone would have given other bits"
-            )
+        if (note := mixture(checkpoint.executions)) is not None:
+            self.reporter.say(note)
         dataset = finished_artifact(self.folder, checkpoint)
         if dataset is None:
             mean_window = work.real.mean_window

@@ -87,3 +87,17 @@ class MeterObserver(RunObserver):
             set_(metering.VALIDATION_SECONDS, record.validation_seconds)
             set_(metering.ERROR, record.validation)
         set_(metering.BEST_ERROR, state.kept().error)
+
+
+def run_observers(
+    reporter: Reporter, rounds: int, tracker: Tracker, meter: Meter
+) -> list[RunObserver]:
+    """All of them.
+
+    Args:
+        reporter: Where to say what happens.
+        rounds: Rounds in all.
+        tracker: Where to log it.
+        meter: Where to show it.
+    """
+    return [ProgressObserver(reporter, rounds), TrackingObserver(tracker), MeterObserver(meter)]

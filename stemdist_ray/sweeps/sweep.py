@@ -23,7 +23,13 @@ from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.pipeline.folders import RunFolder
 from stemdist_ray.pipeline.report_job import need_report_packages
 from stemdist_ray.pipeline.track import ended
-from stemdist_ray.progress import Reporter, SilentReporter, kept_up, stage_from_now
+from stemdist_ray.progress import (
+    Reporter,
+    SilentReporter,
+    kept_up,
+    stage_from_now,
+    warnings_to,
+)
 from stemdist_ray.sweeps.config import SearchConfig
 from stemdist_ray.sweeps.finish import SweepResult, finish_sweep
 from stemdist_ray.sweeps.monitor import SweepMonitor
@@ -170,6 +176,7 @@ class _Sweep:
         """On workers of its own: trials are over, so what they reserved is free."""
         own = self.base.worker.num_workers or None  # workers even where trials had none
         worker = self.base.worker.model_copy(update={"num_workers": own})
+        name, say = self.store.folder.name, warnings_to(self.reporter)
         return finish_sweep(
             self.store,
             self.prepared,
@@ -177,7 +184,7 @@ class _Sweep:
             self._settings,
             tracker,
             self.reporter,
-            lambda: open_executor(self.prepared, worker, _MANY),
+            lambda: open_executor(self.prepared, worker, _MANY, name=name, say=say),
         )
 
     def _points(self) -> list[Point] | None:

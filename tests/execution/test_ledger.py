@@ -4,6 +4,7 @@ import json
 import pytest
 
 from stemdist_ray.execution.ledger import (
+    UNKNOWN_GPU,
     Execution,
     Ledger,
     Place,
@@ -12,6 +13,7 @@ from stemdist_ray.execution.ledger import (
     function_name,
     here,
     merged,
+    mixture,
 )
 from stemdist_ray.execution.policy import kind_of
 
@@ -81,6 +83,18 @@ def test_many_places_and_kinds_stay_few():
     assert sum(place.tasks for place in again[0].workers) == 600
     assert sum(record.tasks for record in again) == 2 * 399
     assert devices(records) == set()
+
+
+def test_gpus_of_several_kinds_are_told():
+    ledger = Ledger()
+    for device in ("cpu", "H100", UNKNOWN_GPU):
+        ledger.done("shard", Place("a", device), 1.0)
+    one = ledger.since(Ledger())
+    assert mixture(one) is None
+    ledger.lost("shard", Place("a", "A100"), "device error")
+    assert mixture(ledger.since(Ledger())) is None
+    ledger.done("shard", Place("b", "A100"), 1.0)
+    assert "several kinds computed this run (A100, H100)" in mixture(ledger.since(Ledger()))
 
 
 def test_a_kind_is_the_function_that_is_called():

@@ -9,10 +9,10 @@ import torch
 from stemdist_ray.config import ForecasterConfig, WorkerConfig
 from stemdist_ray.distillation.shard import run_shard
 from stemdist_ray.errors import DivergenceError, ExecutionError
-from stemdist_ray.execution.ledger import Ledger, Place
+from stemdist_ray.execution.ledger import UNKNOWN_GPU, Ledger, Place
 from stemdist_ray.execution.ray_workers import RayExecutor
 from stemdist_ray.execution.serial import SerialExecutor
-from stemdist_ray.execution.workers import UNKNOWN_GPU, Member, Sign
+from stemdist_ray.execution.workers import Member, Sign
 from stemdist_ray.forecasters import FORECASTERS, Forecaster
 from stemdist_ray.forecasters.closed_form import fit_base as module
 

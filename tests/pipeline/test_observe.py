@@ -1,7 +1,12 @@
 from stemdist_ray.distillation.coordinator import RoundRecord, RunState
 from stemdist_ray.execution import metering
 from stemdist_ray.execution.metering import NullMeter
-from stemdist_ray.pipeline.observe import MeterObserver, ProgressObserver, TrackingObserver
+from stemdist_ray.pipeline.observe import (
+    MeterObserver,
+    ProgressObserver,
+    TrackingObserver,
+    run_observers,
+)
 
 RECORD = RoundRecord(2, 0.5, 3.0, 6.0, 1.0, 200.0, 0.75)
 
@@ -82,3 +87,9 @@ def test_a_monitor_sees_every_round():
     assert shown.values[metering.OBJECTIVE] == 0.4
     assert shown.values[metering.ROUND_SECONDS] == 5.0
     assert shown.values[metering.ERROR] == 0.75
+
+
+def test_all_of_them():
+    observers = run_observers(Said(), 10, Logged(), NullMeter())
+    kinds = [ProgressObserver, TrackingObserver, MeterObserver]
+    assert [type(observer) for observer in observers] == kinds
