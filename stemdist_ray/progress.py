@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from rich.console import Console
@@ -114,3 +116,120 @@ def console_reporter(console: Console) -> Iterator[Reporter]:
     reporter = BarReporter(console)
     with reporter.progress:
         yield reporter
+
+
+class Standing(Protocol):
+    """How far some tasks are."""
+
+    @property
+    def done(self) -> int:
+        """Tasks finished."""
+        ...
+
+    @property
+    def running(self) -> int:
+        """Tasks that somebody has."""
+        ...
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        ...
+
+
+class Pulse:
+    """A reporter in a log that also says what is going on where nothing else was said for long.
+
+    Args:
+        inner: The reporter.
+        stage: The stage that runs and its seconds, None between stages.
+        every: Seconds without a line after which one is due.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(
+        self,
+        inner: Reporter,
+        stage: Callable[[], tuple[str, float] | None] = lambda: None,
+        every: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.inner, self.stage, self.every, self.clock = inner, stage, every, clock
+        self.standing: Callable[[], Standing | None] = lambda: None
+        self._spoken = clock()
+        self._work: tuple[str, float] | None = None  # what was begun, and when
+        self._units = self._of = 0
+
+    def begin(self, what: str, total: int) -> None:
+        """See :class:`Reporter`."""
+        self._work, self._units, self._of = (what, self.clock()), 0, total
+        self.inner.begin(what, total)
+
+    def advance(self, units: int = 1) -> None:
+        """See :class:`Reporter`."""
+        self._units += units
+        self.inner.advance(units)
+
+    def say(self, text: str) -> None:
+        """See :class:`Reporter`."""
+        self._spoken = self.clock()
+        self.inner.say(text)
+
+    def tick(self) -> None:
+        """Say what is going on, if a line is due."""
+        line = self._line()
+        if line is not None and self.clock() - self._spoken >= self.every:
+            self.say(line)
+
+    def _line(self) -> str | None:
+        stage, work, standing, how_far = self.stage(), self._work, self.standing(), ""
+        # What was begun in the stage tells more than its name; what was begun before it is over.
+        if work is not None and (stage is None or self.clock() - work[1] <= stage[1]):
+            stage, how_far = (work[0], self.clock() - work[1]), f" {self._units} of {self._of},"
+        if stage is None:
+            return None
+        if standing is not None:
+            how_far = f" {standing.done} of {standing.total} tasks, {standing.running} running,"
+        return f"{stage[0]}:{how_far} {stage[1]:.0f} s"
+
+
+def stage_from_now(
+    name: str, clock: Callable[[], float] = time.monotonic
+) -> Callable[[], tuple[str, float]]:
+    """The one stage of a job that has no others, for :class:`Pulse`."""
+    begun = clock()
+    return lambda: (name, clock() - begun)
+
+
+@contextmanager
+def kept_up(
+    reporter: Reporter, stage: Callable[[], tuple[str, float] | None] = lambda: None
+) -> Iterator[Pulse]:
+    """Yield a reporter that a thread keeps speaking, where its lines go to a log.
+
+    A bar shows by itself that work goes on, and a reporter of the user's own is not called from
+    another thread.
+    """
+    pulse, over = Pulse(reporter, stage), threading.Event()
+
+    def beat() -> None:
+        while not over.wait(pulse.every / 12):
+            with suppress(OSError, ValueError):  # nobody reads any more; the work finds out
+                pulse.tick()
+
+    if type(reporter) not in (LineReporter, SilentReporter):
+        yield pulse
+        return
+    thread = threading.Thread(target=beat, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield pulse
+    finally:
+        over.set()
+        thread.join()
+
+
+def warnings_to(reporter: Reporter) -> Callable[[str], None] | None:
+    """Who is told what would be a warning of the log: a reporter that people see, else None."""
+    inner = reporter.inner if isinstance(reporter, Pulse) else reporter
+    return None if type(inner) is SilentReporter else reporter.say

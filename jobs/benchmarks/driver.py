@@ -18,7 +18,9 @@ import psutil
 from ray import cloudpickle
 
 from stemdist_ray.config import DistillConfig, build_config
-from stemdist_ray.execution.executor import Executor, R, T
+from stemdist_ray.execution.executor import Executor, R, Standing, T
+from stemdist_ray.execution.ledger import Ledger
+from stemdist_ray.execution.metering import Meter
 from stemdist_ray.pipeline import distill, evaluate, evaluate_forecasters
 from stemdist_ray.progress import Reporter
 
@@ -78,6 +80,21 @@ class Weighing:
     def __init__(self, inner: Executor) -> None:
         self.inner = inner
         self.shared, self.tasks, self.results = 0, 0, 0
+
+    @property
+    def meter(self) -> Meter:
+        """See :class:`Executor`."""
+        return self.inner.meter
+
+    @property
+    def ledger(self) -> Ledger:
+        """See :class:`Executor`."""
+        return self.inner.ledger
+
+    @property
+    def standing(self) -> Standing | None:
+        """See :class:`Executor`."""
+        return self.inner.standing
 
     def share(self, data: object) -> None:
         """See :class:`Executor`."""

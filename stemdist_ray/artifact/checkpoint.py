@@ -31,6 +31,7 @@ from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.distillation.run_state import RoundRecord, RunState, resumed
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.errors import ArtifactError, ConfigError
+from stemdist_ray.execution.ledger import Execution
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
 from stemdist_ray.system.points import reached
 from stemdist_ray.system.seal import read_sealed, write_sealed
@@ -64,6 +65,7 @@ class Checkpoint:
         fitted_base: The base, None without one.
         teacher: Who gave the first targets, None without a teacher.
         balances: Ways to spend the budget that were tried, best first.
+        executions: Who ran what where so far.
     """
 
     state: RunState
@@ -74,6 +76,7 @@ class Checkpoint:
     fitted_base: FittedBase | None = None
     teacher: Teacher | None = None
     balances: tuple[Balance, ...] = ()
+    executions: tuple[Execution, ...] = ()
 
 
 class _State(BaseModel):
@@ -90,6 +93,7 @@ class _State(BaseModel):
     history: tuple[RoundRecord, ...]
     source: SourceDescription
     stages: dict[str, StageRecord] = {}
+    executions: tuple[Execution, ...] = ()
     config: dict[str, Any]
 
     def settings(self) -> DistillConfig:
@@ -131,6 +135,7 @@ class CheckpointStore:
             "config": config.model_dump(mode="json"),
             "digest": config.algorithm_digest(),
             "stages": {name: asdict(record) for name, record in checkpoint.stages.items()},
+            "executions": [asdict(record) for record in checkpoint.executions],
         }
 
         def write_seal(aside: Path) -> None:
@@ -225,6 +230,7 @@ class CheckpointStore:
                 fitted_base=load_base(folder),
                 teacher=load_teacher(folder),
                 balances=state.balances,
+                executions=state.executions,
             )
         except (OSError, EOFError, LookupError, TypeError, ValueError, BadZipFile) as error:
             raise ArtifactError(f"checkpoint {folder} is damaged: {error!r}") from error

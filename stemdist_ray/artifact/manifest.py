@@ -23,6 +23,7 @@ from stemdist_ray.distillation.budget import Balance
 from stemdist_ray.distillation.run_state import RoundRecord, RunState
 from stemdist_ray.distillation.state import KnownParts
 from stemdist_ray.errors import ArtifactError
+from stemdist_ray.execution.ledger import Execution
 from stemdist_ray.forecasters.closed_form.fit_base import BaseChoice, FittedBase
 from stemdist_ray.system.environment import hardware, package_versions
 from stemdist_ray.system.seal import read_sealed
@@ -178,6 +179,7 @@ class Manifest(_Part):
         base: What was chosen for the base on validation, None without one.
         balances: Ways to spend the budget that were tried, best first; empty where the ratios were
             given.
+        executions: Who ran what where, and how often, by kind of task; resumed runs add up.
     """
 
     schema_version: int
@@ -200,6 +202,7 @@ class Manifest(_Part):
     calendar: tuple[str, ...] = ()
     base: BaseChoice | None = None
     balances: tuple[Balance, ...] = ()
+    executions: tuple[Execution, ...] = ()
 
     def distill_seconds(self) -> float:
         """What distilling took: base, teacher, clusters, rounds; not reading, nor starting Ray."""
@@ -285,6 +288,7 @@ def build_manifest(
         calendar=source.calendar.columns,
         base=None if fitted is None else fitted.choice,
         balances=checkpoint.balances,
+        executions=checkpoint.executions,
     )
 
 

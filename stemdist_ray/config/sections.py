@@ -122,6 +122,7 @@ class WorkerConfig(Section):
     )
     num_cpus: Annotated[float, Field(gt=0.0)] = Field(1.0, description="CPUs Ray reserves each")
     num_gpus: Annotated[float, Field(ge=0.0)] = Field(0.0, description="GPU share of each worker")
+    mixed_gpus: bool = Field(False, description="take GPUs of several kinds; their bits differ")
     threads: Threads = Field(1, description="torch threads per task, serial or not")
     coordinator_threads: Threads = Field(
         2,
@@ -165,6 +166,7 @@ class TrackingConfig(Section):
         description="tracking URI; null = MLFLOW_TRACKING_URI, else mlflow.db beside the run",
     )
     experiment: str = Field("stemdist", description="MLflow experiment name")
+    system_metrics: bool = Field(True, description="CPU, memory, disk, network of the driver")
 
     @field_validator("uri")
     @classmethod
@@ -190,6 +192,7 @@ _NOT_DECIDING = (
     "worker.num_workers",
     "worker.num_cpus",
     "worker.num_gpus",
+    "worker.mixed_gpus",
     "worker.memory",
     "worker.max_attempts",
     "worker.start_timeout",

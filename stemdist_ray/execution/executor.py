@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+
+from stemdist_ray.execution.ledger import Ledger
+from stemdist_ray.execution.metering import Meter
 
 
 class Task(Protocol):
@@ -19,8 +23,38 @@ T = TypeVar("T", bound=Task)
 R = TypeVar("R")
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How far a call of :meth:`Executor.run` has come.
+
+    Args:
+        done: Tasks finished.
+        running: Tasks that somebody has.
+        total: All of them.
+    """
+
+    done: int
+    running: int
+    total: int
+
+
 class Executor(Protocol):
     """Runs tasks somewhere; the answer depends on the task and the shared data alone."""
+
+    @property
+    def meter(self) -> Meter:
+        """Takes numbers for a monitor."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """Who ran what where, since it was opened."""
+        ...
+
+    @property
+    def standing(self) -> Standing | None:
+        """How far it is, None between two runs; any thread may ask."""
+        ...
 
     def share(self, data: object) -> None:
         """Let all tasks that follow read an object; it takes the place of the one before."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import Enum
 
 from stemdist_ray.config import WorkerConfig
@@ -118,6 +118,21 @@ def needs(config: WorkerConfig) -> dict[str, float]:
     if config.memory is not None:
         each["memory"] = float(config.memory)
     return each
+
+
+def mixed_gpus(names: Collection[str]) -> str | None:
+    """What is wrong with the devices of workers that have GPUs, None where nothing is.
+
+    Args:
+        names: Of the devices, each once.
+    """
+    if len(names) < 2:
+        return None
+    return (
+        f"workers have GPUs of several kinds ({', '.join(sorted(names))}), and the result would "
+        "depend on which of them ran what; give the run machines of one kind and go on with "
+        "resume=True, or, where it need not be repeated, set worker.mixed_gpus to true"
+    )
 
 
 def room(free: Mapping[str, float], each: Mapping[str, float]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,8 @@ from ray.exceptions import RayError
 
 from stemdist_ray.execution.losses import Loss, in_a_line, loss_of_worker
 from stemdist_ray.execution.policy import watched
-from stemdist_ray.execution.workers import Job, Member
+from stemdist_ray.execution.words import Repeater, Word
+from stemdist_ray.execution.workers import Job, Member, Sign
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Pool:
         self.longest: dict[str, float] = {}  # seconds of the longest task of each kind
         self.joined = 0  # members that have been heard, ever
         self._count = 0
+        self._repeater = Repeater()
         # Often enough that a silent worker is found in time, seldom enough to cost nothing.
         self._tick = min(1.0, heartbeat_timeout / 8)
 
@@ -90,6 +92,10 @@ class Pool:
         seconds = self.clock() - job.begun
         self.longest[job.kind] = max(seconds, self.longest.get(job.kind, 0.0))
         return job, result
+
+    def repeat(self, member: Member, words: Sequence[Word]) -> None:
+        """Log what a member has logged, where that was not done yet."""
+        self._repeater.repeat(member.who, member.unread(words))
 
     def remove(self, member: Member) -> None:
         """Kill a member and forget it."""
@@ -147,8 +153,10 @@ class Pool:
         """Hear a member; why it is lost where it died instead."""
         try:
             starting = member.starting
-            member.heard(ray.get(member.asked))
+            sign: Sign = ray.get(member.asked)
+            member.heard(sign)
             self.joined += starting
+            self.repeat(member, sign.words)
         except RayError as first:
             error = member.last_word(first)
             return loss_of_worker(error, member.sure) or Loss.CRASHED, in_a_line(error)

@@ -15,23 +15,30 @@ from ray.exceptions import RayError, RayTaskError
 
 from stemdist_ray.config import WorkerConfig
 from stemdist_ray.errors import ExecutionError
-from stemdist_ray.execution.executor import R, T
+from stemdist_ray.execution import metering
+from stemdist_ray.execution.executor import R, Standing, T
+from stemdist_ray.execution.ledger import UNKNOWN_GPU, Ledger, Place, function_name
 from stemdist_ray.execution.losses import Loss, in_a_line, loss_of_raised, loss_of_worker
 from stemdist_ray.execution.policy import (
     Decision,
     after_lost_worker,
     give_up_message,
     kind_of,
+    mixed_gpus,
     needs,
     start_timeout,
     time_limit,
 )
 from stemdist_ray.execution.pool import Finished, Pool
+from stemdist_ray.execution.ray_meter import RayMeter
 from stemdist_ray.execution.session import ray_session, registered_by_user
 from stemdist_ray.execution.staffing import Staffing
-from stemdist_ray.execution.workers import Job, Member, actor_class
+from stemdist_ray.execution.words import level_here
+from stemdist_ray.execution.workers import Job, Member, Outcome, Setup, actor_class
 
 logger = logging.getLogger(__name__)
+
+_NOWHERE = Place("unknown", "unknown")  # of a worker that was never heard
 
 
 @dataclass
@@ -42,6 +49,12 @@ class _Progress:
     pending: deque[int]
     losses: list[Counter[Loss]]
     done: dict[int, Any] = field(default_factory=dict)
+
+    @property
+    def standing(self) -> Standing:
+        """The same in numbers."""
+        total, done = len(self.losses), len(self.done)
+        return Standing(done, total - done - len(self.pending), total)
 
 
 class _TaskLostError(Exception):
@@ -57,7 +70,7 @@ class _TaskLostError(Exception):
         self.loss, self.reason = loss, reason
 
 
-def _fetch(reference: Any, member: Member) -> Any:
+def _fetch(reference: Any, member: Member) -> Outcome:
     """What a task returned.
 
     Args:
@@ -69,7 +82,8 @@ def _fetch(reference: Any, member: Member) -> Any:
         Exception: What the task raised.
     """
     try:
-        return ray.get(reference)
+        outcome: Outcome = ray.get(reference)
+        return outcome
     except RayTaskError as error:
         cause = error.cause if isinstance(error.cause, Exception) else error
         loss = loss_of_raised(cause)
@@ -92,12 +106,25 @@ class RayExecutor:
         data: Shared by all tasks until :meth:`share`; put into the object store once.
         config: Number and size of workers, attempts, time-outs.
         most: Bounds the number of workers when the configuration leaves it open.
+        name: Of the run, for monitors; may be empty.
+        say: Told of workers that are missing or lost; None = the log is.
     """
 
-    def __init__(self, data: object, config: WorkerConfig, most: int) -> None:
+    def __init__(
+        self,
+        data: object,
+        config: WorkerConfig,
+        most: int,
+        name: str = "",
+        say: Callable[[str], None] | None = None,
+    ) -> None:
         self.data, self.config, self.most = data, config, most
         self.pool = Pool(self._spawn, config.heartbeat_timeout)
-        self._token = secrets.token_hex(4)
+        self.run_label = metering.run_label(name, secrets.token_hex(4))
+        self.meter: metering.Meter = RayMeter(self.run_label)
+        self.ledger = Ledger()
+        self.standing: Standing | None = None
+        self._say = say or logger.warning
         self._stack = contextlib.ExitStack()
         self._arguments: tuple[Any, ...] = ()
         self._shared: Any = None  # reference; tasks that run keep the one they were given
@@ -117,7 +144,9 @@ class RayExecutor:
             self._stack.callback(self.pool.clear)
             patience = start_timeout(config.start_timeout, joined)
             self._staffing = self._stack.enter_context(
-                Staffing(self.pool, each, config.num_workers, self.most, patience, joined)
+                Staffing(
+                    self.pool, each, config.num_workers, self.most, patience, joined, self._say
+                )
             )
             while not self.pool.placed():
                 self._step(None)
@@ -127,6 +156,8 @@ class RayExecutor:
         return self
 
     def __exit__(self, *unused: object) -> None:
+        for metric in (metering.WORKERS_LIVE, metering.WORKERS_WANTED):
+            self.meter.set(metric, 0)  # the process may live on, and would go on showing them
         self._stack.close()
         self._arguments, self._shared, self._staffing = (), None, None
 
@@ -157,8 +188,10 @@ class RayExecutor:
         try:
             while len(progress.done) < count:
                 self._hand_out(function, tasks, progress)
+                self._show(progress)
                 self._step(progress)
         finally:
+            self._show(None)
             # After an error or an interruption tasks may still be running; a later run must not
             # take their results for its own.
             self.pool.abandon()
@@ -170,7 +203,7 @@ class RayExecutor:
         while progress.pending and (member := self.pool.free()) is not None:
             index = progress.pending.popleft()
             name = tasks[index].name
-            kind = kind_of(f"{function.__module__}.{function.__qualname__}", name)
+            kind = kind_of(function_name(function), name)
             limit = time_limit(
                 self.config.task_timeout,
                 self.pool.longest.get(kind),
@@ -193,23 +226,60 @@ class RayExecutor:
             elif event.starting:
                 self._staffing.failed_to_start(event)
             else:
+                self._note_lost(event.member, event.member.job, event.loss)
                 self._lost(event.member.job, event.loss, event.reason, progress)
+        self._check_devices()
+
+    def _check_devices(self) -> None:
+        """Make sure that all GPUs are of one kind.
+
+        Raises:
+            ExecutionError: They are not.
+        """
+        if self.config.num_gpus == 0 or self.config.mixed_gpus:
+            return
+        names = {m.place.device for m in self.pool.members if m.place is not None} - {UNKNOWN_GPU}
+        if (wrong := mixed_gpus(names)) is not None:
+            raise ExecutionError(wrong)
+
+    def _show(self, progress: _Progress | None) -> None:
+        """Let others know how far it is."""
+        assert self._staffing is not None
+        self.standing = None if progress is None else progress.standing
+        meter, pending = self.meter, 0 if progress is None else len(progress.pending)
+        meter.set(metering.TASKS_PENDING, pending)
+        meter.set(metering.TASKS_RUNNING, sum(m.job is not None for m in self.pool.members))
+        meter.set(metering.WORKERS_LIVE, len(self.pool.placed()))
+        meter.set(metering.WORKERS_WANTED, self._staffing.wanted)
 
     def _finish(self, member: Member, progress: _Progress | None) -> None:
         """Fetch what a finished task returned or raised; its worker is idle again."""
         job, reference = self.pool.take(member)
         try:
-            value = _fetch(reference, member)
+            outcome = _fetch(reference, member)
         except _TaskLostError as error:
             self.pool.remove(member)
+            self._note_lost(member, job, error.loss)
             self._lost(job, error.loss, error.reason, progress)
         except Exception:
             if not job.abandoned:
                 raise
         else:
+            self.pool.repeat(member, outcome.words)
             if progress is not None and not job.abandoned:
-                progress.done[job.index] = value
-                progress.on_done(value)
+                self._note_done(member, job, outcome.seconds)
+                progress.done[job.index] = outcome.value
+                progress.on_done(outcome.value)
+
+    def _note_done(self, member: Member, job: Job, seconds: float) -> None:
+        self.ledger.done(job.function, member.place or _NOWHERE, seconds)
+        self.meter.set(metering.TASK_SECONDS, seconds, job.function)
+        self.meter.count(metering.TASKS_DONE, job.function)
+
+    def _note_lost(self, member: Member, job: Job | None, loss: Loss) -> None:
+        if job is not None and not job.abandoned:
+            self.ledger.lost(job.function, member.place or _NOWHERE, loss.value)
+            self.meter.count(metering.TASKS_LOST, loss.name.lower())
 
     def _lost(self, job: Job | None, loss: Loss, reason: str, progress: _Progress | None) -> None:
         """Run the task of a lost worker again, or give up; another worker takes its place."""
@@ -217,15 +287,17 @@ class RayExecutor:
         self._staffing.lost(loss)
         self.pool.doubt_idle()  # what took one may have taken others
         if job is None or job.abandoned or progress is None:
-            logger.warning("an idle worker was lost (%s: %s)", loss.value, reason)
+            self._say(f"an idle worker was lost ({loss.value}: {reason})")
             return
         losses = progress.losses[job.index]
         losses[loss] += 1
         if after_lost_worker(loss, losses, self.config.max_attempts) is Decision.GIVE_UP:
             raise ExecutionError(give_up_message(job.name, loss, losses, reason))
-        logger.warning("%s: worker lost (%s: %s), running it again", job.name, loss.value, reason)
+        self._say(f"{job.name}: worker lost ({loss.value}: {reason}), running it again")
         progress.pending.appendleft(job.index)
 
     def _spawn(self, name: str) -> Any:
+        setup = Setup(self.run_label, name, self.config.num_gpus > 0, level_here())
         # Names are unique in a cluster; another run has another token.
-        return self._actor.options(name=f"stemdist {self._token} {name}").remote(*self._arguments)
+        named = self._actor.options(name=f"stemdist {self.run_label} {name}")
+        return named.remote(*self._arguments, setup)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from stemdist_ray.execution.executor import R, T
+from stemdist_ray.execution.executor import R, Standing, T
+from stemdist_ray.execution.ledger import Ledger, function_name, here
+from stemdist_ray.execution.metering import Meter, NullMeter
 
 
 class SerialExecutor:
@@ -17,6 +20,9 @@ class SerialExecutor:
 
     def __init__(self, data: object = None) -> None:
         self.data = data
+        self.meter: Meter = NullMeter()
+        self.ledger = Ledger()
+        self.standing: Standing | None = None
 
     def __enter__(self) -> SerialExecutor:
         return self
@@ -35,8 +41,14 @@ class SerialExecutor:
         on_done: Callable[[R], None],
     ) -> list[R]:
         """See :class:`stemdist_ray.execution.executor.Executor`."""
-        results = []
-        for task in tasks:
-            results.append(function(self.data, task))
-            on_done(results[-1])
+        results: list[R] = []
+        kind = function_name(function)
+        try:
+            for task in tasks:
+                self.standing, begun = Standing(len(results), 1, len(tasks)), time.perf_counter()
+                results.append(function(self.data, task))
+                self.ledger.done(kind, here(), time.perf_counter() - begun)
+                on_done(results[-1])
+        finally:
+            self.standing = None
         return results

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
@@ -39,6 +39,7 @@ class Staffing:
         most: Bounds an open number.
         patience: Seconds to wait while there is no worker at all.
         joined: Whether more machines may come.
+        say: Told of what is missing; None = the log is.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class Staffing:
         most: int,
         patience: float,
         joined: bool,
+        say: Callable[[str], None] | None = None,
     ) -> None:
         self.pool, self.each, self.number, self.most = pool, each, number, most
+        self._tell = say or logger.warning
         self.patience, self.joined = patience, joined
         self.wanted = number or 1
         self._failures = self._joined_before = 0  # starts in a row that failed, joined before them
@@ -115,8 +118,8 @@ class Staffing:
             )
         delay = policy.start_delay(self._failures)
         self._start_after = self.pool.clock() + delay
-        logger.warning(
-            "a worker died while starting (%s), starting another one in %g s", event.reason, delay
+        self._tell(
+            f"a worker died while starting ({event.reason}), starting another one in {delay:g} s"
         )
 
     def lost(self, loss: Loss) -> None:
@@ -144,14 +147,14 @@ class Staffing:
     def _say(self, placed: int) -> None:
         if placed >= self.wanted:
             if self._said is not None:
-                logger.warning("all %d workers placed", placed)
+                self._tell(f"all {placed} workers placed")
             self._said = None
             return
         since = None if self._said is None else self._short - self._said
         if policy.is_status_due(self._short, since, placed, self._placed_then):
             self._said, self._placed_then = self._short, placed
             line = policy.status(placed, self.wanted, self._short)
-            logger.warning("%s: %s", line, self._why() if not placed else "going on with these")
+            self._tell(f"{line}: {'going on with these' if placed else self._why()}")
 
     def _why(self) -> str:
         always, have = ("CPU", "GPU"), _all()

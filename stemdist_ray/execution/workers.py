@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import ray
+import torch
 from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError
 
 from stemdist_ray.execution.executor import R, T
+from stemdist_ray.execution.ledger import UNKNOWN_GPU, Place, here
+from stemdist_ray.execution.metering import GPU_MEMORY, GPU_MEMORY_PEAK, WORKER_MEMORY
+from stemdist_ray.execution.ray_meter import RayMeter
 from stemdist_ray.execution.session import register_all
+from stemdist_ray.execution.words import Notebook, Word, take_notes
 from stemdist_ray.forecasters import Forecaster
 
 # Signs of life have a thread of their own: a worker gives them while it runs a task.
@@ -22,23 +29,111 @@ _HEALTH = "health"
 _SETTLED_AFTER = 10.0  # seconds in which a cluster finds out that a process is dead
 
 
+@dataclass(frozen=True)
+class Setup:
+    """What a worker is told at its start.
+
+    Args:
+        run: Tells the run apart in a monitor.
+        name: Of the worker.
+        gpu: Whether it has a share of a GPU.
+        level: From which on it keeps what this package logs.
+    """
+
+    run: str
+    name: str
+    gpu: bool = False
+    level: int = logging.WARNING
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A sign of life.
+
+    Args:
+        pid: The process.
+        place: Where it computes.
+        words: What it has logged that the driver has not read.
+    """
+
+    pid: int
+    place: Place
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a task returned.
+
+    Args:
+        value: Its result.
+        seconds: That it computed.
+        words: What the worker has logged that the driver had not read when it was handed out.
+    """
+
+    value: Any
+    seconds: float
+    words: tuple[Word, ...] = ()
+
+
 class TaskWorker:
-    """Runs tasks. It keeps nothing from one task to the next.
+    """Runs tasks. Of one it keeps nothing for the next, but for what was logged.
 
     Args:
         forecasters: Forecasters that the user registered in the driver, by name.
+        setup: None = it keeps no log and shows nothing to a monitor.
     """
 
-    def __init__(self, forecasters: dict[str, type[Forecaster]]) -> None:
+    def __init__(
+        self, forecasters: dict[str, type[Forecaster]], setup: Setup | None = None
+    ) -> None:
+        self._setup, self._notebook = setup, Notebook()
+        self._meter = None if setup is None else RayMeter(setup.run)
+        self._place: Place | None = None
+        if setup is not None:
+            self._notebook = take_notes(setup.level)
         register_all(forecasters)
 
-    def ping(self) -> int:
-        """Return the process id: a sign of life."""
-        return os.getpid()
+    def ping(self, read: int = 0) -> Sign:
+        """Return a sign of life.
 
-    def run(self, function: Callable[[Any, T], R], data: Any, task: T) -> R:
+        Args:
+            read: Records of its log that the driver has read.
+        """
+        self._show()
+        return Sign(os.getpid(), self._where(), self._notebook.after(read))
+
+    def run(self, function: Callable[[Any, T], R], data: Any, task: T, read: int = 0) -> Outcome:
         """Run one task on the shared data, which come from the object store (read only)."""
-        return function(data, task)
+        begun = time.perf_counter()
+        value = function(data, task)
+        seconds = time.perf_counter() - begun
+        self._show()
+        return Outcome(value, seconds, self._notebook.after(read))
+
+    def _where(self) -> Place:
+        if self._place is None:
+            gpu = self._setup is not None and self._setup.gpu
+            self._place = here(_gpu_name() if gpu else None)
+        return self._place
+
+    def _show(self) -> None:
+        """Show its memory to a monitor."""
+        if self._meter is None or self._setup is None:
+            return
+        name = self._setup.name
+        self._meter.set(WORKER_MEMORY, psutil.Process().memory_info().rss, name)
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            self._meter.set(GPU_MEMORY, torch.cuda.memory_allocated(), name)
+            self._meter.set(GPU_MEMORY_PEAK, torch.cuda.max_memory_allocated(), name)
+
+
+def _gpu_name() -> str:
+    # A device that is out of order is found out, and said, by the first task that uses it.
+    try:
+        return torch.cuda.get_device_name()
+    except (RuntimeError, AssertionError):
+        return UNKNOWN_GPU
 
 
 def actor_class(needs: dict[str, float]) -> Any:
@@ -73,6 +168,11 @@ class Job:
     limit: float | None
     abandoned: bool = False
 
+    @property
+    def function(self) -> str:
+        """The function that it calls, see :func:`stemdist_ray.execution.policy.kind_of`."""
+        return self.kind.partition(": ")[0]
+
 
 @dataclass(eq=False)
 class Member:
@@ -83,6 +183,8 @@ class Member:
         name: Of the actor.
         asked: Reference of the sign of life that is waited for, None = none is.
         pid: Its process, None until its first sign of life: it is starting, or has no place.
+        place: Where it computes, None until then.
+        read: Records of its log that were read.
         silence: Seconds that ``asked`` has been waited for.
         quiet: Seconds since the last sign of life was asked for.
         sure: Whether it was heard since it was last doubted; the others are given no task.
@@ -95,6 +197,8 @@ class Member:
     name: str
     asked: Any = None
     pid: int | None = None
+    place: Place | None = None
+    read: int = 0
     silence: float = 0.0
     quiet: float = 0.0
     sure: bool = False
@@ -114,7 +218,7 @@ class Member:
 
     def ask(self) -> None:
         """Ask for a sign of life; one that was asked for before no longer counts."""
-        self.asked = self.handle.ping.options(concurrency_group=_HEALTH).remote()
+        self.asked = self.handle.ping.options(concurrency_group=_HEALTH).remote(self.read)
         self.silence = self.quiet = 0.0
 
     def doubt(self) -> None:
@@ -122,14 +226,28 @@ class Member:
         self.sure = False
         self.ask()
 
-    def heard(self, pid: int) -> None:
+    def heard(self, sign: Sign) -> None:
         """Note the sign of life that was asked for."""
-        self.pid, self.asked, self.sure, self.silence = pid, None, True, 0.0
+        self.pid, self.place = sign.pid, sign.place
+        self.asked, self.sure, self.silence = None, True, 0.0
+
+    def unread(self, words: Sequence[Word]) -> tuple[Word, ...]:
+        """Those of some records that were not read yet; from now on they are."""
+        fresh = tuple(word for word in words if word.number >= self.read)
+        if fresh:
+            self.read = fresh[-1].number + 1
+        return fresh
+
+    @property
+    def who(self) -> str:
+        """Its name and machine, for people."""
+        return self.name if self.place is None else f"{self.name} on {self.place.host}"
 
     def give(self, job: Job, function: Callable[[Any, T], R], data: Any, task: T) -> None:
         """Hand out a task; whether it is begun follows from the next sign of life."""
         self.job, self.worked = job, 0.0
-        self.result = self.handle.run.options(name=job.name).remote(function, data, task)
+        call = self.handle.run.options(name=job.name)
+        self.result = call.remote(function, data, task, self.read)
         self.doubt()
 
     def take(self) -> tuple[Job, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +24,15 @@ from stemdist_ray.distillation.teacher import TargetsTask, run_targets
 from stemdist_ray.distillation.validation import Validator
 from stemdist_ray.execution.devices import worker_device
 from stemdist_ray.execution.executor import Executor
+from stemdist_ray.execution.ledger import Execution, merged, mixture
 from stemdist_ray.execution.select import open_executor
 from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.pipeline.folders import RunFolder
-from stemdist_ray.pipeline.observe import ProgressObserver, TrackingObserver
+from stemdist_ray.pipeline.observe import run_observers
 from stemdist_ray.pipeline.track import describe_run, ended, remember_run, remembered_run
 from stemdist_ray.pipeline.work import Clusterer, Work, prepare_work
 from stemdist_ray.pipeline.write_artifact import finished_artifact, write_artifact
-from stemdist_ray.progress import Reporter, SilentReporter
+from stemdist_ray.progress import Pulse, Reporter, SilentReporter, kept_up, warnings_to
 from stemdist_ray.system.memory import PeakMemory
 from stemdist_ray.system.outputs import check_local
 from stemdist_ray.system.points import reached
@@ -111,8 +112,9 @@ def distill(
         check_forecaster(config.forecaster)
         check_method(config)
         worker_device(config)
-        options = _Options(observers, cluster, executor, teachers)
-        return _DistillJob(source, run, config, reporter, options).run()
+        options, clock = _Options(observers, cluster, executor, teachers), StageClock()
+        with kept_up(reporter, clock.running) as pulse:
+            return _DistillJob(source, run, config, pulse, clock, options).run()
 
 
 def _with_picked_ratios(config: DistillConfig, begun: DistillConfig) -> DistillConfig:
@@ -141,13 +143,15 @@ class _DistillJob:
         source: Source | PreparedSource,
         out: RunFolder,
         config: DistillConfig,
-        reporter: Reporter,
+        reporter: Pulse,
+        clock: StageClock,
         options: _Options,
     ) -> None:
         self.source, self.out, self.config, self.reporter = source, out, config, reporter
-        self.options, self.folder = options, out.folder
-        self.store, self.clock = CheckpointStore(self.folder), StageClock()
+        self.options, self.folder, self.clock = options, out.folder, clock
+        self.store = CheckpointStore(self.folder)
         self.device = worker_device(config)
+        self.executed: Callable[[], tuple[Execution, ...]] = tuple  # who ran what where so far
 
     def run(self) -> DistillResult:
         # A fixed number of threads makes what the driver computes repeatable.
@@ -201,10 +205,13 @@ class _DistillJob:
         with ExitStack() as stack:
             # First of all: a cluster without room for the workers fails here.
             with self.clock.stage("start workers"):
-                most = _tasks_at_a_time(self.config)
+                worker, most = self.config.worker, _tasks_at_a_time(self.config)
+                given, name = self.options.executor, self.folder.name
+                say = warnings_to(self.reporter)
                 executor = stack.enter_context(
-                    open_executor(None, self.config.worker, most, self.options.executor)
+                    open_executor(None, worker, most, given, name=name, say=say)
                 )
+            self._look_at(executor, () if earlier is None else earlier.executions)
             work, teachers = prepare_work(
                 source,
                 self.config,
@@ -223,6 +230,12 @@ class _DistillJob:
                 first = self._taught(work, executor)
                 reached("start taught")
                 return work, coordinator.run(coordinator.start(first, teachers))
+
+    def _look_at(self, executor: Executor, before: Sequence[Execution]) -> None:
+        """Know from now on how far an executor is, and who ran what where."""
+        ledger, begun = executor.ledger, executor.ledger.copy()
+        self.reporter.standing = lambda: executor.standing
+        self.executed = lambda: merged(before, ledger.since(begun))
 
     def _members(self, source: PreparedSource) -> MemberStore:
         """Where members of the teacher are kept as soon as they are trained."""
@@ -252,8 +265,7 @@ class _DistillJob:
             save=lambda state: self.store.save(self._checkpoint(work, state)),
             device=self.device,
             observers=[
-                ProgressObserver(self.reporter, config.rounds),
-                TrackingObserver(tracker),
+                *run_observers(self.reporter, config.rounds, tracker, executor.meter),
                 *self.options.observers,
             ],
         )
@@ -268,6 +280,7 @@ class _DistillJob:
             fitted_base=work.fitted_base,
             teacher=work.teacher,
             balances=work.balances,
+            executions=self.executed(),
         )
 
     def _finish(
@@ -276,6 +289,8 @@ class _DistillJob:
         reached("rounds done")
         checkpoint, peak = self._checkpoint(work, state), memory.so_far()
         run, kept = tracker.run_id or tracker.reference, state.kept()
+        if (note := mixture(checkpoint.executions)) is not None:
+            self.reporter.say(note)
         dataset = finished_artifact(self.folder, checkpoint)
         if dataset is None:
             mean_window = work.real.mean_window

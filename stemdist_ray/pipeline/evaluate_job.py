@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,12 +25,13 @@ from stemdist_ray.errors import ConfigError
 from stemdist_ray.evaluation.metrics import METRIC_NAMES
 from stemdist_ray.execution.devices import worker_device
 from stemdist_ray.execution.executor import Executor
+from stemdist_ray.execution.ledger import Execution
 from stemdist_ray.execution.select import open_executor
 from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.pipeline.folders import owned
 from stemdist_ray.pipeline.given_graph import check_graph, with_given_graph
 from stemdist_ray.pipeline.track import ended
-from stemdist_ray.progress import Reporter, SilentReporter
+from stemdist_ray.progress import Reporter, SilentReporter, kept_up, stage_from_now, warnings_to
 from stemdist_ray.system.memory import PeakMemory
 from stemdist_ray.system.outputs import why_not_writable
 from stemdist_ray.system.points import reached
@@ -116,6 +117,7 @@ class EvaluationWork:
         comparison: Trains the rows.
         tracks: That are compared, the default one first.
         judged: Which data set it is: the sha256 of its manifest.
+        executed: Tells who ran what where so far.
     """
 
     folder: Path | None
@@ -124,12 +126,14 @@ class EvaluationWork:
     comparison: Comparison
     tracks: tuple[str, ...]
     judged: str | None = None
+    executed: Callable[[], tuple[Execution, ...]] = tuple
 
     def write(self, name: str, tree: Mapping[str, Any]) -> Path:
         """Write a table beside the data set; returns where."""
         assert self.folder is not None
         reached("evaluation computed")
-        write_judged(self.folder / name, tree, self.judged)
+        executions = [asdict(record) for record in self.executed()]
+        write_judged(self.folder / name, {**tree, "executions": executions}, self.judged)
         reached("evaluation written")
         return self.folder / name
 
@@ -193,15 +197,22 @@ def _opened(
     # Coordinates play no part here, and their file may be elsewhere by now.
     data_config = dataset.config.data.model_copy(update={"locations_file": None})
     threads = config.worker.coordinator_threads
+    name = "" if folder is None else folder.name
     with (
         torch_threads(threads),
+        kept_up(reporter, stage_from_now("evaluating")) as pulse,
         _opened_source(source, data_config, config.streaming, folder, reporter) as whole,
         ExitStack() as stack,
     ):
         check_fits(dataset, whole, reporter)
         prepared = whole.with_rules(dataset.rule.calendar, dataset.rule.season)
         prepared = with_given_graph(prepared, config.evaluation, reporter)
-        executor = stack.enter_context(open_executor(prepared, config.worker, _MANY, executor))
+        say = warnings_to(reporter)
+        executor = stack.enter_context(
+            open_executor(prepared, config.worker, _MANY, executor, name=name, say=say)
+        )
+        ledger, begun = executor.ledger, executor.ledger.copy()
+        pulse.standing = lambda: executor.standing
         scored = scored_starts(prepared, config.evaluation)
         parts = series_parts(dataset.fitted_base, threads, executor, scored)
         material = Material(
@@ -219,9 +230,11 @@ def _opened(
         )
         data = ComparisonData.of(material, parts.statistics)
         executor.share(data)
-        comparison = Comparison(data, executor, config.seed, config.worker.threads, reporter)
+        comparison = Comparison(data, executor, config.seed, config.worker.threads, pulse)
         tracks = _tracks(parts.base is not None, config.evaluation.tracks)
-        yield EvaluationWork(folder, dataset, config, comparison, tracks, judged)
+        yield EvaluationWork(
+            folder, dataset, config, comparison, tracks, judged, lambda: ledger.since(begun)
+        )
 
 
 @contextmanager

@@ -1,9 +1,11 @@
-"""Observers of a run: progress for people, metrics for the tracker."""
+"""Observers of a run: progress for people, metrics for the tracker and for a monitor."""
 
 from __future__ import annotations
 
 from stemdist_ray.distillation.run_state import RoundRecord, RunObserver, RunState
 from stemdist_ray.distillation.task import ShardUpdate
+from stemdist_ray.execution import metering
+from stemdist_ray.execution.metering import Meter
 from stemdist_ray.progress import Reporter
 from stemdist_ray.tracking.base_class import Tracker
 
@@ -62,3 +64,40 @@ class TrackingObserver(RunObserver):
         }
         known = {name: value for name, value in metrics.items() if value is not None}
         self.tracker.log_metrics(known, record.round)
+
+
+class MeterObserver(RunObserver):
+    """Shows a monitor how far the rounds are.
+
+    Args:
+        meter: Where to show it.
+    """
+
+    def __init__(self, meter: Meter) -> None:
+        self.meter = meter
+
+    def round_done(self, record: RoundRecord, state: RunState) -> None:
+        """Show the record."""
+        set_ = self.meter.set
+        set_(metering.ROUNDS, record.round)
+        if record.round:
+            set_(metering.ROUND_SECONDS, record.seconds)
+            set_(metering.OBJECTIVE, record.objective)
+        if record.validation is not None:
+            set_(metering.VALIDATION_SECONDS, record.validation_seconds)
+            set_(metering.ERROR, record.validation)
+        set_(metering.BEST_ERROR, state.kept().error)
+
+
+def run_observers(
+    reporter: Reporter, rounds: int, tracker: Tracker, meter: Meter
+) -> list[RunObserver]:
+    """All of them.
+
+    Args:
+        reporter: Where to say what happens.
+        rounds: Rounds in all.
+        tracker: Where to log it.
+        meter: Where to show it.
+    """
+    return [ProgressObserver(reporter, rounds), TrackingObserver(tracker), MeterObserver(meter)]

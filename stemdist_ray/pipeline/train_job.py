@@ -26,7 +26,7 @@ from stemdist_ray.pipeline.given_graph import check_graph, with_given_graph
 from stemdist_ray.pipeline.register import check_register, register
 from stemdist_ray.pipeline.track import dataset_of, ended, job_tags, remember_run, remembered_run
 from stemdist_ray.pipeline.write_artifact import with_fitted_base
-from stemdist_ray.progress import Reporter, SilentReporter
+from stemdist_ray.progress import Reporter, SilentReporter, kept_up, stage_from_now
 from stemdist_ray.system.environment import hardware, package_versions
 from stemdist_ray.system.files import sweep
 from stemdist_ray.system.outputs import check_local
@@ -118,7 +118,8 @@ def train_forecaster(
             check_fits(dataset, prepared, reporter)
             prepared = prepared.with_rules(dataset.rule.calendar, dataset.rule.season)
         prepared = with_given_graph(prepared, config.training, reporter)
-        return _train(prepared, run, config, dataset, distilled, register_as, reporter)
+        with kept_up(reporter, stage_from_now("training")) as pulse:
+            return _train(prepared, run, config, dataset, distilled, register_as, pulse)
 
 
 def training_folder(folder: Path, *, resume: bool, overwrite: bool) -> RunFolder:

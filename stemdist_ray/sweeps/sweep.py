@@ -23,7 +23,13 @@ from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.pipeline.folders import RunFolder
 from stemdist_ray.pipeline.report_job import need_report_packages
 from stemdist_ray.pipeline.track import ended
-from stemdist_ray.progress import Reporter, SilentReporter
+from stemdist_ray.progress import (
+    Reporter,
+    SilentReporter,
+    kept_up,
+    stage_from_now,
+    warnings_to,
+)
 from stemdist_ray.sweeps.config import SearchConfig
 from stemdist_ray.sweeps.finish import SweepResult, finish_sweep
 from stemdist_ray.sweeps.monitor import SweepMonitor
@@ -90,7 +96,8 @@ def search(
     folder, reporter = Path(out).absolute(), reporter or SilentReporter()
     with RunFolder(folder, SETTINGS, is_sweep, resume=resume, overwrite=overwrite) as run:
         run.say_if_anew(reporter)
-        return _search(source, run, sweep, reporter)
+        with kept_up(reporter, stage_from_now("sweep")) as pulse:
+            return _search(source, run, sweep, pulse)
 
 
 def _search(
@@ -169,6 +176,7 @@ class _Sweep:
         """On workers of its own: trials are over, so what they reserved is free."""
         own = self.base.worker.num_workers or None  # workers even where trials had none
         worker = self.base.worker.model_copy(update={"num_workers": own})
+        name, say = self.store.folder.name, warnings_to(self.reporter)
         return finish_sweep(
             self.store,
             self.prepared,
@@ -176,7 +184,7 @@ class _Sweep:
             self._settings,
             tracker,
             self.reporter,
-            lambda: open_executor(self.prepared, worker, _MANY),
+            lambda: open_executor(self.prepared, worker, _MANY, name=name, say=say),
         )
 
     def _points(self) -> list[Point] | None:

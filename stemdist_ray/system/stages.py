@@ -41,6 +41,14 @@ class StageClock:
                 self._done[name] = self._record(name)
                 del self._running[name]
 
+    def running(self) -> tuple[str, float] | None:
+        """The stage that runs, the innermost of them, and its seconds; None between stages."""
+        stages = list(self._running.items())  # another thread may ask
+        if not stages:
+            return None
+        name, (begun, _) = stages[-1]
+        return name, time.perf_counter() - begun
+
     def add_earlier(self, records: Mapping[str, StageRecord]) -> None:
         """Add what the same work had cost before it was interrupted."""
         own, self._done = self._done, dict(records)

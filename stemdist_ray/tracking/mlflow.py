@@ -64,7 +64,7 @@ def create_tracker(
     # One for all runs of a process: a child comes after its parent.
     if address not in _couriers:
         _couriers[address] = Courier(MlflowStore(address))
-    return QueuedTracker(_couriers[address], address, folder)
+    return QueuedTracker(_couriers[address], address, folder, config.system_metrics)
 
 
 def run_tracker(config: TrackingConfig, folder: Path) -> Tracker:

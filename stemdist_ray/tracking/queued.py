@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from stemdist_ray.errors import ArtifactError
 from stemdist_ray.tracking.base_class import RunDescription
 from stemdist_ray.tracking.delivery import Courier
 from stemdist_ray.tracking.journal import UNDELIVERED, Address, Journal, Leftover, Record, leftovers
+from stemdist_ray.tracking.system_metrics import SystemSampler
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +29,12 @@ class QueuedTracker:
         courier: Delivers to the store.
         address: Of the store.
         folder: Of the run: what is not delivered lies there. None = in memory only.
+        sampled: Whether the machine's load is recorded while the run goes on.
     """
 
-    def __init__(self, courier: Courier, address: Address, folder: Path | None) -> None:
+    def __init__(
+        self, courier: Courier, address: Address, folder: Path | None, sampled: bool = False
+    ) -> None:
         self._courier, self._folder = courier, folder
         # The time comes first, so that names are in the order in which runs began.
         name = f"{time.time_ns() // 1000:017d}-{uuid.uuid4().hex[:8]}.jsonl"
@@ -37,6 +42,8 @@ class QueuedTracker:
         self._journal = Journal(path, address)
         self._reference: str | None = None
         self._left_out = 0
+        self._lock = threading.Lock()  # samples come from another thread
+        self._sampler = SystemSampler(self.log_metrics) if sampled else None
 
     @property
     def reference(self) -> str | None:
@@ -61,6 +68,8 @@ class QueuedTracker:
         params = {name: str(value) for name, value in run.params.items()}
         self._submit("start", {**asdict(run), "params": params, "when": _now()})
         self._courier.load()
+        if self._sampler is not None:
+            self._sampler.start()
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """See :class:`stemdist_ray.tracking.base_class.Tracker`; leaves out what is not finite."""
@@ -73,6 +82,8 @@ class QueuedTracker:
 
     def finish(self, status: str) -> None:
         """See :class:`stemdist_ray.tracking.base_class.Tracker`."""
+        if self._sampler is not None:
+            self._sampler.stop()
         self._submit("finish", {"status": status, "when": _now()})
         journal = self._journal
         self._courier.wait(self._is_delivered)
@@ -94,9 +105,10 @@ class QueuedTracker:
         if self._reference is None:
             return
         record = Record(self._reference, call, data)
-        number = self._journal.append(record)
-        if self._left_out or not self._courier.submit(record, number, self._journal):
-            self._left_out += 1  # in order: what comes after it waits for sync, too
+        with self._lock:
+            number = self._journal.append(record)
+            if self._left_out or not self._courier.submit(record, number, self._journal):
+                self._left_out += 1  # in order: what comes after it waits for sync, too
 
     def _deliver_leftovers(self) -> None:
         """Send on ahead what earlier processes left in the folder for the same store."""

@@ -39,6 +39,8 @@ def test_round_trip(artifact, tiny_config, tmp_path):
     assert (again.config, again.source, again.stages) == (
         *(checkpoint.config, checkpoint.source, checkpoint.stages),
     )
+    assert again.executions == checkpoint.executions
+    assert len(again.executions) > 5
     clusters = checkpoint.clustering.assignment
     np.testing.assert_array_equal(again.clustering.assignment, clusters)
 

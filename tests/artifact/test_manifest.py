@@ -23,6 +23,11 @@ def test_manifest_of_a_run(artifact):
     assert manifest["result"]["start_validation"] == manifest["history"][0]["validation"]
     assert len(manifest["scaler"]["mean"]) == len(manifest["scaler"]["features"]) == 1
     assert DistillConfig.model_validate(manifest["config"]).num_shards == 3
+    kinds = {record["kind"]: record for record in manifest["executions"]}
+    shards = kinds["distillation.shard.run_shard"]
+    assert shards["tasks"] == shards["attempts"] == sum(w["tasks"] for w in shards["workers"])
+    assert kinds["distillation.teacher.train_member"]["tasks"] == 1
+    assert {w["device"] for record in kinds.values() for w in record["workers"]} == {"cpu"}
 
 
 def test_round_trip(artifact):
@@ -31,6 +36,12 @@ def test_round_trip(artifact):
     assert (len(written.pop("files")) > 8, len(written.pop("sha256"))) == (True, 64)
     assert written == manifest.to_json()
     assert Manifest.from_json(json.loads(json.dumps(manifest.to_json()))) == manifest
+
+
+def test_a_manifest_of_an_earlier_release_does_not_say_who_ran_what(artifact):
+    tree = json.loads((artifact / "manifest.json").read_text())
+    del tree["executions"]
+    assert Manifest.from_json(tree).executions == ()
 
 
 def test_what_is_missing_is_named(artifact):

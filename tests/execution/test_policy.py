@@ -119,3 +119,11 @@ def test_missing_workers_are_said_once_and_again_only_where_nothing_goes_on():
     assert policy.is_status_due(400.0, 390.0, 0, 0)
     assert policy.is_status_due(40.0, 20.0, 1, 0)  # the first has come
     assert policy.status(3, 8, 40.2) == "3 of 8 workers placed; 5 pending, 40 s"
+
+
+def test_gpus_of_one_kind():
+    assert policy.mixed_gpus(set()) is None
+    assert policy.mixed_gpus({"H100"}) is None
+    told = policy.mixed_gpus({"H100", "A100"})
+    assert "several kinds (A100, H100)" in told
+    assert "worker.mixed_gpus" in told

@@ -157,7 +157,7 @@ def test_those_that_cannot_start_are_lost():
         def __init__(self):
             raise ValueError("as asked")
 
-        def ping(self):
+        def ping(self, read=0):
             return 1
 
     actor = ray.remote(concurrency_groups={"health": 1}, num_cpus=0.5)(Broken)

@@ -1,14 +1,18 @@
 import dataclasses
+import logging
 
 import numpy as np
 import pytest
+import ray
 import torch
 
 from stemdist_ray.config import ForecasterConfig, WorkerConfig
 from stemdist_ray.distillation.shard import run_shard
 from stemdist_ray.errors import DivergenceError, ExecutionError
+from stemdist_ray.execution.ledger import UNKNOWN_GPU, Ledger, Place
 from stemdist_ray.execution.ray_workers import RayExecutor
 from stemdist_ray.execution.serial import SerialExecutor
+from stemdist_ray.execution.workers import Member, Sign
 from stemdist_ray.forecasters import FORECASTERS, Forecaster
 from stemdist_ray.forecasters.closed_form import fit_base as module
 
@@ -33,7 +37,12 @@ def test_one_and_three_workers_equal_serial(clustered, make_task):
         told = []
         with RayExecutor(clustered, WorkerConfig(num_workers=workers), 5) as executor:
             assert_equal(executor.run(run_shard, tasks, told.append), serial)
+            assert executor.standing is None
+            (record,) = executor.ledger.since(Ledger())
         assert len(told) == 5
+        assert (record.kind, record.tasks) == ("distillation.shard.run_shard", 5)
+        assert (record.attempts, [p.tasks for p in record.workers]) == (5, [5])
+        assert 0 < record.seconds < 60
 
 
 def test_errors_of_a_task_keep_their_type_and_the_pool_its_workers(clustered, make_task):
@@ -122,6 +131,50 @@ def test_tasks_read_what_was_shared_last(make_task):
         assert executor.run(shared_sum, tasks, lambda result: None) == [2.0] * 3
         executor.share(np.ones(5))
         assert executor.run(shared_sum, tasks, lambda result: None) == [5.0] * 3
+
+
+def test_what_workers_log_is_said_here_and_once(caplog):
+    def complain(data, task):
+        import logging
+        import warnings
+
+        logging.getLogger("stemdist_ray.anywhere").info("%s was begun", task.name)
+        logging.getLogger("another").info("not of interest")
+        warnings.warn("beware of this", RuntimeWarning, stacklevel=1)
+        return task.name
+
+    with (
+        caplog.at_level(logging.INFO, logger="stemdist_ray"),
+        RayExecutor(None, WorkerConfig(num_workers=1), 1, "mine") as executor,
+    ):
+        executor.run(complain, [Say("a"), Say("b")], lambda result: None)
+        assert executor.run_label.startswith("mine-")
+        actor = f"stemdist {executor.run_label} worker 1"
+        assert ray.get_actor(actor) is not None
+    told = [record for record in caplog.record_tuples if "worker 1 on " in record[2]]
+    assert [(name, level) for name, level, _ in told] == [
+        ("stemdist_ray.anywhere", logging.INFO),
+        ("py.warnings", logging.WARNING),
+        ("stemdist_ray.anywhere", logging.INFO),
+    ]
+    assert told[0][2].endswith(": a was begun")
+    assert told[1][2].endswith("RuntimeWarning: beware of this")
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_gpus_of_several_kinds_are_refused(mixed):
+    executor = RayExecutor(None, WorkerConfig(num_gpus=1.0, mixed_gpus=mixed), 3)
+    for number, device in enumerate(["H100", "H100", UNKNOWN_GPU]):
+        member = Member(None, f"worker {number}")
+        member.heard(Sign(number, Place("a", device)))
+        executor.pool.members.append(member)
+    executor._check_devices()
+    member.heard(Sign(2, Place("b", "A100")))
+    if mixed:
+        executor._check_devices()
+        return
+    with pytest.raises(ExecutionError, match=r"several kinds \(A100, H100\)"):
+        executor._check_devices()
 
 
 def test_a_base_fitted_on_workers_is_that_of_one_process(seasonal, fitted, monkeypatch):

@@ -191,3 +191,20 @@ def test_one_that_started_ends_the_row(cluster):
             pass_time(staffing, 60)
             staffing.pool.members.pop()
             staffing.failed_to_start(lost())
+
+
+def test_what_is_missing_is_told_to_whom_one_likes(cluster, caplog):
+    told = []
+    with Staffing(Pool(), {"CPU": 1.0}, 2, 8, 1800.0, True, told.append) as staffing:
+        pass_time(staffing, 1)
+        staffing.pool.place(1)
+        pass_time(staffing, 30)
+        staffing.pool.place(1)
+        pass_time(staffing, 1)
+        staffing.failed_to_start(lost())
+    assert told == [
+        "1 of 2 workers placed; 1 pending, 20 s: going on with these",
+        "all 2 workers placed",
+        "a worker died while starting (the reason), starting another one in 1 s",
+    ]
+    assert caplog.messages == []

@@ -263,8 +263,8 @@ def test_a_worker_that_dies_while_it_starts_is_started_again(tmp_path, monkeypat
     class Frail(TaskWorker):
         """The first two that start die of it."""
 
-        def __init__(self, forecasters):
-            super().__init__(forecasters)
+        def __init__(self, forecasters, setup):
+            super().__init__(forecasters, setup)
             if Step("start", tmp_path).attempts() < 2:
                 (tmp_path / f"start {os.getpid()}").touch()
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -287,7 +287,7 @@ def test_a_worker_that_dies_while_it_starts_is_started_again(tmp_path, monkeypat
 @pytest.mark.slow
 def test_workers_that_never_start_end_the_run(monkeypatch):
     class Broken(TaskWorker):
-        def __init__(self, forecasters):
+        def __init__(self, forecasters, setup):
             raise ValueError("as asked")
 
     monkeypatch.setattr("stemdist_ray.execution.policy._LONGEST_DELAY", 0.1)

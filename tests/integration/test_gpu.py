@@ -6,6 +6,7 @@ import torch
 
 from stemdist_ray import distill, train_forecaster
 from stemdist_ray.config import BudgetConfig, ForecasterConfig
+from stemdist_ray.execution.ledger import devices
 from stemdist_ray.forecasters import FORECASTERS
 from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
@@ -47,6 +48,7 @@ def test_run_repeats_to_the_bit(traffic, tiny_config, tmp_path, precision):
     np.testing.assert_array_equal(one.dataset.y, two.dataset.y)
     assert [r.objective for r in one.history] == [r.objective for r in two.history]
     assert [r.validation for r in one.history] == [r.validation for r in two.history]
+    assert devices(one.dataset.manifest.executions) == {torch.cuda.get_device_name()}
 
 
 def test_training(traffic, train_config, tmp_path):

@@ -92,6 +92,11 @@ def test_interrupted_and_resumed_equals_undisturbed(
     undisturbed = SyntheticDataset.load(artifact)
     np.testing.assert_array_equal(result.dataset.x, undisturbed.x)
     np.testing.assert_array_equal(result.dataset.y, undisturbed.y)
+    counted, whole = (
+        {r.kind: r.tasks for r in d.manifest.executions} for d in (result.dataset, undisturbed)
+    )
+    assert counted["distillation.teacher.train_member"] == 1  # not again
+    assert counted["distillation.shard.run_shard"] == whole["distillation.shard.run_shard"]
 
 
 def test_a_finished_run_can_get_more_rounds(traffic, tiny_config, tmp_path):

@@ -45,6 +45,8 @@ def test_typed_result(result):
 def test_json_is_kept_beside_the_artifact(result, artifact):
     tree = json.loads((artifact / "evaluation.json").read_text())
     assert set(tree) >= EVALUATION_KEYS
+    kinds = {record["kind"]: record for record in tree["executions"]}
+    assert kinds["comparison.train_row.run_task"]["tasks"] > 10
     for name in METRICS:
         assert tree[name]["mean"] == pytest.approx(result.distilled.test.values[name]["mean"])
 

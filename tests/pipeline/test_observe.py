@@ -1,5 +1,12 @@
 from stemdist_ray.distillation.coordinator import RoundRecord, RunState
-from stemdist_ray.pipeline.observe import ProgressObserver, TrackingObserver
+from stemdist_ray.execution import metering
+from stemdist_ray.execution.metering import NullMeter
+from stemdist_ray.pipeline.observe import (
+    MeterObserver,
+    ProgressObserver,
+    TrackingObserver,
+    run_observers,
+)
 
 RECORD = RoundRecord(2, 0.5, 3.0, 6.0, 1.0, 200.0, 0.75)
 
@@ -54,3 +61,35 @@ def test_metrics_per_round():
     assert logged.metrics[2]["validation_relative_rmse"] == 0.75
     assert logged.metrics[2]["best_validation_relative_rmse"] == 0.7
     assert "validation_relative_rmse" not in logged.metrics[3]
+
+
+class Shown(NullMeter):
+    def __init__(self):
+        self.values = {}
+
+    def set(self, metric, value, label=""):
+        self.values[metric] = value
+
+
+def test_a_monitor_sees_every_round():
+    shown = Shown()
+    observer = MeterObserver(shown)
+    observer.round_done(RoundRecord(0, None, 0.0, 0.0, 2.0, 0.0, 0.8), state(best=0))
+    assert shown.values == {
+        metering.ROUNDS: 0,
+        metering.VALIDATION_SECONDS: 2.0,
+        metering.ERROR: 0.8,
+        metering.BEST_ERROR: 0.7,
+    }
+    observer.round_done(RECORD, state(best=2))
+    observer.round_done(RoundRecord(3, 0.4, 5.0, 6.0, 0.0, 200.0, None), state(best=2))
+    assert shown.values[metering.ROUNDS] == 3
+    assert shown.values[metering.OBJECTIVE] == 0.4
+    assert shown.values[metering.ROUND_SECONDS] == 5.0
+    assert shown.values[metering.ERROR] == 0.75
+
+
+def test_all_of_them():
+    observers = run_observers(Said(), 10, Logged(), NullMeter())
+    kinds = [ProgressObserver, TrackingObserver, MeterObserver]
+    assert [type(observer) for observer in observers] == kinds

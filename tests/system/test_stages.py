@@ -39,3 +39,11 @@ def test_what_came_before_an_interruption_is_added(clock):
     with clock.stage("teacher"):
         pass
     assert clock.records()["teacher"].seconds >= 5.0
+
+
+def test_the_stage_that_runs_is_known(clock):
+    assert clock.running() is None
+    with clock.stage("teacher"), clock.stage("inner"):
+        name, seconds = clock.running()
+        assert (name, 0 <= seconds < 10) == ("inner", True)
+    assert clock.running() is None

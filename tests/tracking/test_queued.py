@@ -1,3 +1,4 @@
+import json
 import math
 import time
 
@@ -8,6 +9,7 @@ from stemdist_ray.tracking.base_class import RunDescription
 from stemdist_ray.tracking.delivery import Courier
 from stemdist_ray.tracking.journal import UNDELIVERED, Address, Leftover, leftovers
 from stemdist_ray.tracking.queued import QueuedTracker, same_store
+from stemdist_ray.tracking.system_metrics import SystemSampler
 
 HIDDEN, WHOLE = "http://me:***@host", "http://me:Hunter2Hunter2@host"
 
@@ -135,3 +137,27 @@ def test_what_does_not_fit_in_memory_waits_in_order(store, tmp_path, monkeypatch
 def test_same_store():
     assert same_store(Address(HIDDEN, "a"), Address(WHOLE, "a"))
     assert not same_store(Address(HIDDEN, "a"), Address(WHOLE, "b"))
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_the_load_of_the_machine_goes_the_same_way(store, tmp_path, monkeypatch, down):
+    monkeypatch.setattr(SystemSampler.__init__, "__defaults__", (0.001,))
+    store.down = down
+    one = QueuedTracker(Courier(store), Address(store.uri, "stemdist"), tmp_path, sampled=True)
+    one.start(RunDescription("mine"))
+    end = time.monotonic() + 60
+    while one._journal._count < 4 and time.monotonic() < end:
+        time.sleep(0.001)
+    one.finish("FINISHED")
+    if down:
+        (path,) = (tmp_path / UNDELIVERED).iterdir()
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        taken = [(line["call"], line) for line in lines if "call" in line]
+    else:
+        taken = store.taken
+    assert [call for call, _ in taken][:2] == ["start", "metrics"]
+    assert taken[-1][0] == "finish"
+    samples = [data for call, data in taken if call == "metrics"]
+    assert [data["step"] for data in samples] == list(range(len(samples)))
+    assert len(samples) >= 3
+    assert samples[0]["values"]["system/system_memory_usage_megabytes"] > 0
