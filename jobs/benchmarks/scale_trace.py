@@ -13,7 +13,9 @@ from itertools import pairwise
 from typing import Any, Generic
 
 from jobs.benchmarks.driver import pickled_bytes
-from stemdist_ray.execution.executor import Executor, R, T
+from stemdist_ray.execution.executor import Executor, R, Standing, T
+from stemdist_ray.execution.ledger import Ledger
+from stemdist_ray.execution.metering import Meter
 
 BEGIN, END = "begin", "end"
 REFINE = "refine"
@@ -212,6 +214,21 @@ class Tracing:
 
     inner: Executor
     _events: list[_Noted | tuple[float, float, Any]] = field(default_factory=list)
+
+    @property
+    def meter(self) -> Meter:
+        """See :class:`Executor`."""
+        return self.inner.meter
+
+    @property
+    def ledger(self) -> Ledger:
+        """See :class:`Executor`."""
+        return self.inner.ledger
+
+    @property
+    def standing(self) -> Standing | None:
+        """See :class:`Executor`."""
+        return self.inner.standing
 
     def share(self, data: object) -> None:
         """See :class:`Executor`."""
