@@ -11,13 +11,13 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 out=${1:-runs/gpu-check} python=${PYTHON:-python3} device=${DEVICE:-cuda}
-mkdir -p "$out"
+mkdir -p "$out" && out=$(cd "$out" && pwd)
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" STEMDIST_TEST_DATA=/nowhere
 
 if [ -n "${WHEELS:-}" ]; then
   "$python" -m pip install --quiet --no-index --no-deps --no-compile --upgrade \
     --target "$out/site" "$WHEELS"/*.whl || exit 2
-  export PYTHONPATH="$PWD/$out/site:$PYTHONPATH"
+  export PYTHONPATH="$out/site:$PYTHONPATH"
 fi
 "$python" - "$device" <<'PYTHON' || exit 2
 import importlib.util, sys
