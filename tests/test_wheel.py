@@ -55,7 +55,7 @@ def test_what_is_in_the_wheel(wheel):
     tops = {name.split("/")[0] for name in names}
     version = stemdist_ray.__version__
     assert tops == {"stemdist_ray", f"stemdist_ray-{version}.dist-info"}
-    for name in ("py.typed", "report/report.html.j2", "cli/app.py", "baselines/ridge.py"):
+    for name in ("py.typed", "report/report.html.j2", "cli/app.py", "baselines/rows/ridge.py"):
         assert f"stemdist_ray/{name}" in names
     assert not [name for name in names if "benchmark" in name]
 

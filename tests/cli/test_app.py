@@ -14,7 +14,7 @@ from tests.cli.conftest import SOURCE, TINY_RUN, check_refused, run, stemdist, w
 
 COMMANDS = (
     *("demo", "describe", "convert", "distill", "evaluate", "report"),
-    *("train", "tune", "forecasters", "ui", "sync"),
+    *("train", "tune", "forecasters", "methods", "ui", "sync"),
 )
 
 

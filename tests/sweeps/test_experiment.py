@@ -41,7 +41,8 @@ def plant(folder, trials, payload):
         (folder / name).write_text(state)
 
 
-@pytest.mark.parametrize("searcher", ["grid", pytest.param("tpe", marks=pytest.mark.slow)])
+@pytest.mark.slow  # three sweeps
+@pytest.mark.parametrize("searcher", ["grid", "tpe"])
 def test_planted_pickles_stay_bytes(local_ray, tmp_path, monkeypatch, searcher):
     space = {"spatial_ratio": {"log": [0.1, 0.5], "points": 2}}
     changes = {"searcher": searcher, "space": space, "trials": 2}

@@ -29,7 +29,8 @@ def test_a_sweep_with_trials_that_fail(sweep):
     assert sum("failed: " in line for line in reporter.lines) == 2
     assert reporter.bar == [4, 4]
     assert result.best in result.front
-    assert "test" not in " ".join(reporter.lines[:-2])  # the test split comes last
+    first = next(i for i, line in enumerate(reporter.lines) if "test split" in line)
+    assert "test" not in " ".join(reporter.lines[:first])  # the test split comes last
 
 
 def test_the_test_split_is_read_for_chosen_points_only(sweep):
