@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig, describe_validation_error
-from stemdist_ray.distillation.start import num_clusters, num_synthetic_windows
+from stemdist_ray.distillation.start import Start, num_clusters, num_synthetic_windows
 from stemdist_ray.distillation.state import KnownParts, SyntheticState
-from stemdist_ray.distillation.task import RealData
+from stemdist_ray.distillation.task import ClusteredData, RealData
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.registry import Registry
 from stemdist_ray.system.threads import torch_threads
@@ -73,6 +73,10 @@ class Made:
     clustering: Clustering
     state: SyntheticState
     known: KnownParts
+
+    def begun(self, clustered: ClusteredData) -> Start:
+        """The same as what a run begins with."""
+        return Start(clustered, self.state, self.known)
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def _begun(
     start = StartTask("start", config, clustering)
     begun = executor.run(run_start, [start], lambda done: None)[0]
     if made is not None:
-        begun = Start(begun.clustered, made.state, made.known)
+        begun = made.begun(begun.clustered)
     return begun, clustering
 
 

@@ -25,7 +25,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1200)]
 
 BIN = Path(sys.executable).parent
 # Exported by an autoscaler, by machines with GPUs, or only once something has gone wrong.
-ELSEWHERE = re.compile(r"autoscaler_.+|ray_node_gpus_.+|ray_.+_(eviction|failure)_total")
+ELSEWHERE = re.compile(
+    r"autoscaler_.+|ray_node_gpus_.+|ray_.+_(eviction|failure)_total"
+    r"|ray_stemdist_.*"  # looked for while a run goes on, by tests/integration/test_outside.py
+)
 
 
 def block():

@@ -3,12 +3,14 @@ import shutil
 import numpy as np
 import pytest
 
-from stemdist_ray import SyntheticDataset
+from stemdist_ray import SyntheticDataset, distill
 from stemdist_ray.artifact.checkpoint import CheckpointStore
+from stemdist_ray.config import build_config
 from stemdist_ray.data.prepared import prepare
 from stemdist_ray.distillation.start import cluster_source, clustered_data, initial_state
 from stemdist_ray.errors import ArtifactError, ConfigError
 from stemdist_ray.pipeline.write_artifact import save_examples, write_artifact_of_checkpoint
+from tests.conftest import TINY
 
 
 @pytest.fixture
@@ -31,6 +33,16 @@ def test_a_checkpoint_is_enough(artifact, source, tmp_path):
     assert loaded.fitted_base.choice == whole.fitted_base.choice
     assert len(loaded.teacher.members) == len(whole.teacher.members)
     assert CheckpointStore(tmp_path).exists()
+
+
+def test_so_it_is_where_another_method_made_the_data(source, tmp_path):
+    config = build_config("demo", TINY, {"method": "random", "rounds": 0})
+    whole = distill(source, tmp_path / "whole", config).dataset
+    shutil.copytree(tmp_path / "whole" / "checkpoint", tmp_path / "copy" / "checkpoint")
+    written = write_artifact_of_checkpoint(tmp_path / "copy", source)
+    np.testing.assert_array_equal(written.x, whole.x)
+    np.testing.assert_array_equal(written.residual(), whole.residual())
+    np.testing.assert_array_equal(written.weights, whole.weights)
 
 
 def test_other_readings_are_refused(artifact, traffic, tiny_config, tmp_path):
