@@ -111,7 +111,8 @@ def stream_source(source: str | Path, config: DataConfig, folder: Path) -> Prepa
         known = ", ".join(sorted(r.name for r in READERS.values() if r.stream is not None))
         raise DataError(
             f"{path}: {reader.name} cannot be read in blocks; formats that can: {known}. Leave "
-            "streaming out to read it into memory"
+            "streaming out, or set streaming=false where a data set brings it, to read it into "
+            "memory"
         )
     reader.check(path, config.read)
     if config.read.resample is not None:
