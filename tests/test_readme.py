@@ -180,6 +180,7 @@ def test_what_the_commands_are():
     assert {"make demo", "make test"} <= {command for page, command in SHELL if page == README}
 
 
+@pytest.mark.slow
 def test_sweep(workplace):
     (command,) = [c for page, c in STEMDIST if page == README and c.startswith("stemdist tune")]
     workplace.run(command)

@@ -97,7 +97,9 @@ def test_help_shows_the_defaults_of_the_configuration(command, words):
     assert words in help_of(command)
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "signum", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_interrupted_run_tells_how_to_go_on(tmp_path, folder, signum):
     out = tmp_path / "it's here"
     options = [*TINY_RUN, "--rounds", "2", "--set", "rounds=500"]

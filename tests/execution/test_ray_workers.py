@@ -30,6 +30,7 @@ def assert_equal(ours, theirs):
             np.testing.assert_array_equal(array, getattr(other.state, name))
 
 
+@pytest.mark.slow  # whole distillations and evaluations show the same
 def test_one_and_three_workers_equal_serial(clustered, make_task):
     tasks = tasks_of(make_task)
     serial = SerialExecutor(clustered).run(run_shard, tasks, lambda update: None)
@@ -63,6 +64,7 @@ class Say:
     seconds: float = 0.0
 
 
+@pytest.mark.slow
 def test_after_an_error_no_task_takes_the_result_of_another(local_ray):
     """A task that was running when another one failed ends during the next run."""
 

@@ -169,6 +169,7 @@ def test_a_task_that_kills_every_worker_ends_the_run(tmp_path):
         assert run(executor, good) == ["good"]
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_is_replaced_and_its_task_run_again(tmp_path, caplog):
     with (
         caplog.at_level(logging.WARNING),

@@ -118,6 +118,7 @@ def test_by_other_ways(place, uri, tmp_path, way):
         assert any("session_" in str(path) and path.suffix in (".log", ".out") for path in files)
 
 
+@pytest.mark.slow  # a process per setting
 def test_in_refused_settings(place, uri):
     for wrong in (f"tracking.uri.x={uri}", f"tracking={uri}", f"tracking.url={uri}", f"{uri}"):
         command = ("distill", SOURCE, "--out", "run", "--tracking-uri", uri, "--set", wrong)

@@ -38,6 +38,7 @@ def test_both_ways_agree():
     assert min(result.peak_mib, result.flat_peak_mib) >= result.idle_mib > 50
 
 
+@pytest.mark.slow
 def test_one_way_alone():
     case = dataclasses.replace(SMALL, compare=False)
     result = run_clustering(case, SilentReporter())

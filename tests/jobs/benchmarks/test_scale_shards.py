@@ -8,6 +8,7 @@ from stemdist_ray.progress import SilentReporter
 from tests.conftest import TINY
 
 
+@pytest.mark.slow
 def test_rounds_of_both_ways_from_one_start():
     config = build_config("demo", TINY, {"rounds": 2, "refine": {"steps": 2}})
     source = "sim:traffic?locations=30,steps=400"

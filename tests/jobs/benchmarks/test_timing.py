@@ -84,6 +84,7 @@ def test_gemm_peak_is_positive():
     assert gemm_peak(size=64, repeats=2) > 0
 
 
+@pytest.mark.slow  # fresh processes
 def test_peak_is_that_of_the_work_alone():
     ballast = np.ones(40 * 2**20, np.uint8)  # must not be counted
     small = peak_in_fresh_process(allocate, 1)
