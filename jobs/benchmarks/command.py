@@ -11,6 +11,7 @@ import torch
 from rich.table import Table
 
 from jobs.benchmarks.clustering import COMPARED, YEAR, ClusteringResult, run_clustering
+from jobs.benchmarks.figures import write_figures
 from jobs.benchmarks.kernels import (
     CASES,
     KernelResult,
@@ -22,8 +23,6 @@ from jobs.benchmarks.rounds import GBA, RoundResult, run_round
 from jobs.benchmarks.shares import GROUPS, REST, time_shares
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.progress import console_reporter, output_console
-from stemdist_ray.system.environment import hardware, package_versions
-from stemdist_ray.system.files import write_json
 from stemdist_ray.system.threads import torch_threads
 
 
@@ -74,13 +73,9 @@ def run_kernels_command(
     console.print(kernels_table(results, peak, threads, device))
     if profile:
         console.print(shares_table(shares))
-    if json_file is not None:
-        tree = {**kernels_json(results, peak), "time_shares": shares}
-        about = {"command": command, "threads": threads, "device": device, "repeats": repeats}
-        write_json(
-            json_file, {**about, **tree, "hardware": hardware(), "versions": package_versions()}
-        )
-        console.print(f"wrote {json_file}")
+    about = {"threads": threads, "device": device, "repeats": repeats}
+    tree = {**kernels_json(results, peak), "time_shares": shares}
+    write_figures(json_file, command, {**about, **tree}, console)
 
 
 def run_clustering_command(year: bool, json_file: Path | None, command: str) -> None:
@@ -96,11 +91,7 @@ def run_clustering_command(year: bool, json_file: Path | None, command: str) -> 
         cases = (COMPARED, YEAR) if year else (COMPARED,)
         results = [run_clustering(case, reporter) for case in cases]
     console.print(clustering_table(results))
-    if json_file is not None:
-        tree = clustering_json(results)
-        about = {"command": command, "hardware": hardware(), "versions": package_versions()}
-        write_json(json_file, {**about, **tree})
-        console.print(f"wrote {json_file}")
+    write_figures(json_file, command, clustering_json(results), console)
 
 
 def run_round_command(
@@ -126,11 +117,8 @@ def run_round_command(
         case = GBA if source is None else replace(GBA, source=source)
         result = run_round(case, reference, repeats, reporter)
     console.print(round_table(result))
-    if json_file is not None:
-        about = {"command": command, "hardware": hardware(), "versions": package_versions()}
-        tree = {"ratios": {"shard_task": result.task.ratio}, "rows": [asdict(result)]}
-        write_json(json_file, {**about, **tree})
-        console.print(f"wrote {json_file}")
+    tree = {"ratios": {"shard_task": result.task.ratio}, "rows": [asdict(result)]}
+    write_figures(json_file, command, tree, console)
 
 
 def clustering_table(results: Sequence[ClusteringResult]) -> Table:

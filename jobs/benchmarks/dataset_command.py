@@ -11,12 +11,12 @@ from rich.table import Table
 from jobs.benchmarks.base import LARGE, run_base
 from jobs.benchmarks.datasets import CASES, Case, run_case, write_result
 from jobs.benchmarks.driver import SOURCE, DriverCase, DriverResult, run_driver
+from jobs.benchmarks.figures import write_figures
 from jobs.benchmarks.result_tables import filled, tables
 from jobs.benchmarks.variants import SETS, run_variants
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.progress import console_reporter, output_console
-from stemdist_ray.system.environment import hardware, package_versions
-from stemdist_ray.system.files import write_json, write_text
+from stemdist_ray.system.files import write_text
 from stemdist_ray.system.threads import torch_threads
 
 
@@ -35,16 +35,7 @@ def run_base_command(source: str | None, json_file: Path | None, command: str) -
         f"{result.source}: {result.seconds:.1f} s, {result.beyond_mib:.0f} MiB beyond the series "
         f"({result.series_mib:.0f} MiB), the base {result.base_kib:.0f} KiB"
     )
-    if json_file is not None:
-        write_json(
-            json_file,
-            {
-                **asdict(result),
-                "command": command,
-                "versions": package_versions(),
-                "hardware": hardware(),
-            },
-        )
+    write_figures(json_file, command, asdict(result), console)
 
 
 def run_driver_command(
@@ -76,12 +67,9 @@ def run_driver_command(
     with console_reporter(console) as reporter:
         results = run_driver(case, all_forecasters, reporter)
     console.print(driver_table(results))
-    if json_file is not None:
-        about = {"command": command, "versions": package_versions(), "hardware": hardware()}
-        ratios = {result.job: result.share for result in results}
-        rows = [asdict(result) for result in results]
-        write_json(json_file, {**asdict(case), **about, "ratios": ratios, "rows": rows})
-        console.print(f"wrote {json_file}")
+    ratios = {result.job: result.share for result in results}
+    rows = [asdict(result) for result in results]
+    write_figures(json_file, command, {**asdict(case), "ratios": ratios, "rows": rows}, console)
 
 
 def driver_table(results: Sequence[DriverResult]) -> Table:

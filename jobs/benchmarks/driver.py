@@ -18,11 +18,11 @@ import psutil
 from ray import cloudpickle
 
 from stemdist_ray.config import DistillConfig, build_config
-from stemdist_ray.execution.executor import Executor, R, Standing, T
+from stemdist_ray.execution.executor import Executor, R, T
 from stemdist_ray.execution.ledger import Ledger
 from stemdist_ray.execution.metering import Meter
 from stemdist_ray.pipeline import distill, evaluate, evaluate_forecasters
-from stemdist_ray.progress import Reporter
+from stemdist_ray.progress import Reporter, Standing
 
 # One training per row says as much of the driver's share as several, in a fraction of the time.
 _EVALUATION = {"repeats": 1, "rate_factors": (1.0,)}
@@ -70,16 +70,15 @@ class DriverResult:
         return self.driver_seconds / (self.driver_seconds + self.worker_seconds)
 
 
-class Weighing:
-    """An executor that notes what passes through it.
+class Around:
+    """An executor around another one, which runs the tasks.
 
     Args:
-        inner: Runs the tasks.
+        inner: The other one.
     """
 
     def __init__(self, inner: Executor) -> None:
         self.inner = inner
-        self.shared, self.tasks, self.results = 0, 0, 0
 
     @property
     def meter(self) -> Meter:
@@ -95,6 +94,14 @@ class Weighing:
     def standing(self) -> Standing | None:
         """See :class:`Executor`."""
         return self.inner.standing
+
+
+class Weighing(Around):
+    """Notes what passes through it."""
+
+    def __init__(self, inner: Executor) -> None:
+        super().__init__(inner)
+        self.shared, self.tasks, self.results = 0, 0, 0
 
     def share(self, data: object) -> None:
         """See :class:`Executor`."""

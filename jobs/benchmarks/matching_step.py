@@ -19,6 +19,7 @@ import torch
 from rich.table import Table
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from jobs.benchmarks.figures import write_figures
 from jobs.benchmarks.timing import peak_in_fresh_process, synchronizer, time_alone
 from stemdist_ray.config import DistillConfig, build_config
 from stemdist_ray.config.layers import parse_assignments
@@ -32,8 +33,6 @@ from stemdist_ray.distillation.workspace import Workspace
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.execution.serial import SerialExecutor
 from stemdist_ray.progress import console_reporter, output_console
-from stemdist_ray.system.environment import hardware, package_versions
-from stemdist_ray.system.files import write_json
 from stemdist_ray.system.threads import torch_threads
 
 # Operators that make the host wait for what a GPU has computed.
@@ -239,10 +238,8 @@ def run_step_command(
             results.append(run_step(StepCase(count, locations, layer), device, repeats))
             reporter.advance()
     console.print(step_table(results))
-    if json_file is not None:
-        about = {"command": command, "hardware": hardware(), "versions": package_versions()}
-        write_json(json_file, {**about, "rows": [asdict(result) for result in results]})
-        console.print(f"wrote {json_file}")
+    rows = [asdict(result) for result in results]
+    write_figures(json_file, command, {"rows": rows}, console)
 
 
 def count_kernels(run: Workspace) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from jobs.benchmarks.figures import write_figures
 from jobs.benchmarks.scale import Checked, ScaleCase, ScaleResult, run_scale
 from jobs.benchmarks.scale_measure import LAYER, Measured, physical_cores, workers_of
 from jobs.benchmarks.scale_predict import GPU_SECONDS, Prediction, largest
@@ -17,8 +18,6 @@ from jobs.benchmarks.scale_shards import SHARDS, SOURCE, ShardsResult, run_shard
 from stemdist_ray.config import build_config
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.progress import console_reporter, output_console
-from stemdist_ray.system.environment import hardware, package_versions
-from stemdist_ray.system.files import write_json
 
 
 def run_scale_command(case: ScaleCase, json_file: Path | None, command: str) -> None:
@@ -43,10 +42,7 @@ def run_scale_command(case: ScaleCase, json_file: Path | None, command: str) -> 
     with console_reporter(console) as reporter:
         result = run_scale(case, reporter)
     _print(console, result)
-    if json_file is not None:
-        about = {"command": command, "hardware": hardware(), "versions": package_versions()}
-        write_json(json_file, {**about, "case": asdict(case), **scale_json(result)})
-        console.print(f"wrote {json_file}")
+    write_figures(json_file, command, {"case": asdict(case), **scale_json(result)}, console)
 
 
 def run_shards_command(
@@ -82,12 +78,9 @@ def run_shards_command(
     with console_reporter(console) as reporter, workers_of(workers, 1) as (executor, _):
         results = run_shards(source or SOURCE, config, shards, executor, reporter)
     console.print(shards_table(results, workers))
-    if json_file is not None:
-        about = {"command": command, "hardware": hardware(), "versions": package_versions()}
-        rows = [asdict(result) for result in results]
-        tree = {"source": source or SOURCE, "workers": workers, "rounds": rounds, "rows": rows}
-        write_json(json_file, {**about, **tree})
-        console.print(f"wrote {json_file}")
+    rows = [asdict(result) for result in results]
+    tree = {"source": source or SOURCE, "workers": workers, "rounds": rounds, "rows": rows}
+    write_figures(json_file, command, tree, console)
 
 
 def _print(console: Console, result: ScaleResult) -> None:

@@ -8,14 +8,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Generic
 
-from jobs.benchmarks.driver import pickled_bytes
-from stemdist_ray.execution.executor import Executor, R, Standing, T
-from stemdist_ray.execution.ledger import Ledger
-from stemdist_ray.execution.metering import Meter
+from jobs.benchmarks.driver import Around, pickled_bytes
+from stemdist_ray.execution.executor import Executor, R, T
 
 BEGIN, END = "begin", "end"
 REFINE = "refine"
@@ -204,31 +202,12 @@ def _record(task: Any, result: _Timed[Any]) -> TaskRecord:
     )
 
 
-@dataclass
-class Tracing:
-    """An executor that notes when its tasks ran.
+class Tracing(Around):
+    """Notes when its tasks ran."""
 
-    Args:
-        inner: Runs them.
-    """
-
-    inner: Executor
-    _events: list[_Noted | tuple[float, float, Any]] = field(default_factory=list)
-
-    @property
-    def meter(self) -> Meter:
-        """See :class:`Executor`."""
-        return self.inner.meter
-
-    @property
-    def ledger(self) -> Ledger:
-        """See :class:`Executor`."""
-        return self.inner.ledger
-
-    @property
-    def standing(self) -> Standing | None:
-        """See :class:`Executor`."""
-        return self.inner.standing
+    def __init__(self, inner: Executor) -> None:
+        super().__init__(inner)
+        self._events: list[_Noted | tuple[float, float, Any]] = []
 
     def share(self, data: object) -> None:
         """See :class:`Executor`."""

@@ -18,13 +18,12 @@ import psutil
 from rich.table import Table
 
 from jobs.benchmarks.driver import Weighing, cpu_seconds
+from jobs.benchmarks.figures import write_figures
 from stemdist_ray.config import DistillConfig, build_config, parse_assignments
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.pipeline import distill
 from stemdist_ray.progress import Reporter, console_reporter, output_console
 from stemdist_ray.system.dependencies import need
-from stemdist_ray.system.environment import hardware, package_versions
-from stemdist_ray.system.files import write_json
 
 _STEPS_PER_BLOCK, _LOOK_EVERY = 2048, 0.2
 _DAY, _FACTORS, _KINDS = 288, 12, 40
@@ -198,11 +197,9 @@ def run_stream_command(case: StreamCase, json_file: Path | None, command: str) -
     with console_reporter(console) as reporter, tempfile.TemporaryDirectory() as folder:
         result = run_stream(case, Path(folder), reporter)
     console.print(stream_table(result))
-    if json_file is not None:
-        about = {"command": command, "versions": package_versions(), "hardware": hardware()}
-        ratios = {"driver's peak / series": result.driver_peak_mib / result.series_mib}
-        write_json(json_file, {**asdict(case), **about, "ratios": ratios, **asdict(result)})
-        console.print(f"wrote {json_file}")
+    ratios = {"driver's peak / series": result.driver_peak_mib / result.series_mib}
+    tree = {**asdict(case), "ratios": ratios, **asdict(result)}
+    write_figures(json_file, command, tree, console)
 
 
 def stream_table(result: StreamResult) -> Table:

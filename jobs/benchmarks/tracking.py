@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from jobs.benchmarks.figures import write_figures
 from jobs.benchmarks.timing import seconds
 from stemdist_ray.config import DistillConfig, build_config
 from stemdist_ray.data.prepared import PreparedSource, prepare_source
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.pipeline import distill
 from stemdist_ray.progress import Reporter, console_reporter, output_console
-from stemdist_ray.system.environment import hardware, package_versions
-from stemdist_ray.system.files import write_json
 
 SOURCE = "sim:traffic?locations=120,steps=2000"
 
@@ -126,7 +125,4 @@ def run_tracking_command(
         f"server {result.dead:.2f} s (ratio {result.dead_ratio:.3f}), with a silent one "
         f"{result.silent:.2f} s (ratio {result.silent_ratio:.3f})"
     )
-    if json_file is not None:
-        about = {"command": command, "hardware": hardware(), "versions": package_versions()}
-        write_json(json_file, {**about, **asdict(result)})
-        console.print(f"wrote {json_file}")
+    write_figures(json_file, command, asdict(result), console)

@@ -1,13 +1,9 @@
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from jobs.benchmarks.driver import Weighing, pickled_bytes
 from stemdist_ray.execution.serial import SerialExecutor
-from tests.conftest import ROOT
+from tests.jobs.benchmarks.fresh import printed
 
 
 def double(data, task):
@@ -40,11 +36,7 @@ if __name__ == "__main__":
 @pytest.mark.ray
 @pytest.mark.slow  # a cluster of its own, in a process of its own
 def test_a_small_run():
-    done = subprocess.run(
-        [sys.executable, "-c", SMALL], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    rows = json.loads(done.stdout.splitlines()[-1])
+    rows = printed(SMALL)
     assert [row[0] for row in rows] == ["distill", "evaluate"]
     for _, share, *others in rows:
         assert 0 < share < 1

@@ -1,7 +1,4 @@
-import json
 import os
-import subprocess
-import sys
 import time
 
 import pytest
@@ -19,7 +16,7 @@ from jobs.benchmarks.scale_measure import (
 from jobs.benchmarks.scale_trace import Call, TaskRecord, Trace
 from stemdist_ray.execution.serial import SerialExecutor
 from stemdist_ray.progress import SilentReporter
-from tests.conftest import ROOT
+from tests.jobs.benchmarks.fresh import printed
 
 SHORT = (
     ("rounds", 1),
@@ -90,11 +87,7 @@ if __name__ == "__main__":
 @pytest.mark.ray
 @pytest.mark.slow  # a cluster of its own, in a process of its own
 def test_two_simulated_machines():
-    done = subprocess.run(
-        [sys.executable, "-c", SMALL], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    processes, rate, efficiency = json.loads(done.stdout.splitlines()[-1])
+    processes, rate, efficiency = printed(SMALL)
     assert processes == 2
     assert rate > 0
     assert 0 < efficiency < 1.1

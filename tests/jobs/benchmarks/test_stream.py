@@ -1,13 +1,9 @@
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from jobs.benchmarks.stream import StreamCase, StreamResult, stream_table, write_store
 from stemdist_ray.data.source import read_series
-from tests.conftest import ROOT
+from tests.jobs.benchmarks.fresh import printed
 
 
 def test_the_store_is_a_series_with_a_daily_season(tmp_path):
@@ -44,11 +40,7 @@ if __name__ == "__main__":
 @pytest.mark.ray
 @pytest.mark.slow  # a Ray of its own, in a process of its own
 def test_a_small_run():
-    done = subprocess.run(
-        [sys.executable, "-c", SMALL], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = printed(SMALL)
     assert found["series_mib"] == pytest.approx(40 * 1500 * 4 / 2**20)
     assert {"read", "base", "teacher", "cluster"} <= set(found["seconds"])
     assert min(found["driver_peak_mib"], found["worker_peak_mib"], found["tasks_mib"]) > 0
