@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 from rich.console import Console
@@ -118,23 +119,19 @@ def console_reporter(console: Console) -> Iterator[Reporter]:
         yield reporter
 
 
-class Standing(Protocol):
-    """How far some tasks are."""
+@dataclass(frozen=True)
+class Standing:
+    """How far some tasks are.
 
-    @property
-    def done(self) -> int:
-        """Tasks finished."""
-        ...
+    Args:
+        done: Tasks finished.
+        running: Tasks that somebody has.
+        total: All of them.
+    """
 
-    @property
-    def running(self) -> int:
-        """Tasks that somebody has."""
-        ...
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        ...
+    done: int
+    running: int
+    total: int
 
 
 class Pulse:

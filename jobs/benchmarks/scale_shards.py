@@ -20,10 +20,9 @@ from stemdist_ray.distillation.refine import refine_matching
 from stemdist_ray.distillation.start import cluster_by_task
 from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.distillation.task import ShardTask
-from stemdist_ray.distillation.teacher import TargetsTask, run_targets
 from stemdist_ray.distillation.validation import Validator
 from stemdist_ray.execution.executor import Executor
-from stemdist_ray.pipeline.work import Work, prepare_work
+from stemdist_ray.pipeline.work import Work, prepare_work, taught_start
 from stemdist_ray.progress import Reporter
 from stemdist_ray.seeding import derive_seed
 from stemdist_ray.system.stages import StageClock
@@ -98,7 +97,7 @@ def run_shards(
     clock = StageClock()
     work, _ = prepare_work(prepared, config, None, tracing, clock, reporter, cluster_by_task)
     tracing.share(work.begun.clustered)
-    start = _taught(work, tracing)
+    start = taught_start(work, tracing)
     results = []
     for count in shards:
         for kind, name in ((Coordinator, "parts"), (OneRefineTask, "one task")):
@@ -106,15 +105,6 @@ def run_shards(
             results.append(_rounds(kind, name, own, work, start, tracing))
             reporter.say(f"{count} shards, refine by {name}: {results[-1]}")
     return results
-
-
-def _taught(work: Work, executor: Executor) -> SyntheticState:
-    """The start with the teacher's targets."""
-    state = work.begun.state
-    if work.teacher is None:
-        return state
-    task = TargetsTask("targets", work.teacher, work.begun.known, state.x, "cpu", 1)
-    return SyntheticState.fresh(state.x, executor.run(run_targets, [task], lambda done: None)[0])
 
 
 def _rounds(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from stemdist_ray.baselines.method import Made, Method, MethodWork, register_method
-from stemdist_ray.clustering.aggregate import cluster_series, interpolated
-from stemdist_ray.data.mapped import discard
+from stemdist_ray.clustering.aggregate import cluster_series
 from stemdist_ray.data.windows import evenly_spaced
-from stemdist_ray.distillation.start import cluster_source, known_parts
-from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.start import cluster_source, unlearned
 
 
 def centroid_windows(work: MethodWork) -> Made:
@@ -18,10 +14,8 @@ def centroid_windows(work: MethodWork) -> Made:
     clustering = cluster_source(work.config, real)
     series = cluster_series(real.windows, clustering)
     starts = real.starts[evenly_spaced(len(real.starts), work.num_windows)]
-    batch = replace(interpolated(series), calendar=None, base=None).batch(starts)
-    state = SyntheticState.fresh(batch.x.numpy(), batch.y.numpy())
-    made = Made(clustering, state, known_parts(series, starts))
-    discard(series.inputs, series.input_mask)
+    made = Made(clustering, *unlearned(series, starts))
+    series.discard()
     return made
 
 

@@ -6,12 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stemdist_ray.baselines.method import Made, Method, MethodWork, register_method
-from stemdist_ray.baselines.selection import (
-    location_features,
-    nearest,
-    selected,
-    window_features,
-)
+from stemdist_ray.baselines.selection import chosen_by
 
 
 def herded(features: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.int64]:
@@ -41,11 +36,7 @@ def herded(features: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.int6
 
 def herded_windows(work: MethodWork) -> Made:
     """Herd locations by their train split, then windows by what these show."""
-    features = location_features(work)
-    locations = np.sort(herded(features, work.num_locations))
-    windows = np.sort(herded(window_features(work, locations), work.num_windows))
-    assignment = nearest(features, locations)
-    return selected(work, work.real.starts[windows], locations, assignment, even=True)
+    return chosen_by(work, herded)
 
 
 register_method(

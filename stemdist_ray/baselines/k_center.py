@@ -6,12 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stemdist_ray.baselines.method import Made, Method, MethodWork, register_method
-from stemdist_ray.baselines.selection import (
-    location_features,
-    nearest,
-    selected,
-    window_features,
-)
+from stemdist_ray.baselines.selection import chosen_by
 
 
 def k_centers(features: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.int64]:
@@ -38,11 +33,7 @@ def k_centers(features: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.i
 
 def central_windows(work: MethodWork) -> Made:
     """Cover the locations by their train split, then the windows by what these show."""
-    features = location_features(work)
-    locations = np.sort(k_centers(features, work.num_locations))
-    windows = np.sort(k_centers(window_features(work, locations), work.num_windows))
-    assignment = nearest(features, locations)
-    return selected(work, work.real.starts[windows], locations, assignment, even=True)
+    return chosen_by(work, k_centers)
 
 
 register_method(

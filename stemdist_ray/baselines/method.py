@@ -16,9 +16,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig, describe_validation_error
-from stemdist_ray.distillation.start import Start, num_clusters, num_synthetic_windows
+from stemdist_ray.distillation.start import (
+    Start,
+    clustered_data,
+    num_clusters,
+    num_synthetic_windows,
+)
 from stemdist_ray.distillation.state import KnownParts, SyntheticState
-from stemdist_ray.distillation.task import ClusteredData, RealData
+from stemdist_ray.distillation.task import RealData
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.registry import Registry
 from stemdist_ray.system.threads import torch_threads
@@ -73,10 +78,6 @@ class Made:
     clustering: Clustering
     state: SyntheticState
     known: KnownParts
-
-    def begun(self, clustered: ClusteredData) -> Start:
-        """The same as what a run begins with."""
-        return Start(clustered, self.state, self.known)
 
 
 @dataclass(frozen=True)
@@ -195,3 +196,11 @@ def run_method(real: RealData, task: MethodTask) -> Made:
     options = method.read_options(task.config.method_options)
     with torch_threads(task.config.worker.coordinator_threads):
         return method.make(MethodWork(real, task.config, options, task.device))
+
+
+def run_begun(real: RealData, task: MethodTask) -> tuple[Start, Clustering]:
+    """What a method makes, as what a run begins with."""
+    made = run_method(real, task)
+    with torch_threads(task.config.worker.coordinator_threads):
+        clustered = clustered_data(real, made.clustering)
+    return Start(clustered, made.state, made.known), made.clustering

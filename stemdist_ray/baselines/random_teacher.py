@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from stemdist_ray.baselines.method import Made, Method, MethodWork, register_method
+from stemdist_ray.baselines.method import Method, register_method
 from stemdist_ray.baselines.random import random_windows
 
-
-def labelled_at_random(work: MethodWork) -> Made:
-    """The windows of method ``random``; the run gives them the teacher's targets."""
-    return random_windows(work)
-
-
+# The run gives the windows of method ``random`` the teacher's targets.
 register_method(
     Method(
         name="random_teacher",
@@ -18,6 +13,6 @@ register_method(
         source="Qin et al., A Label is Worth a Thousand Images, NeurIPS 2024, arXiv:2406.10485",
         deviations="one set of targets per window, not one per epoch",
         uses_teacher=True,
-        make=labelled_at_random,
+        make=random_windows,
     )
 )

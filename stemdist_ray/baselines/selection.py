@@ -8,6 +8,7 @@ W windows, L lookback, H horizon, N locations, K synthetic locations, F features
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -15,16 +16,14 @@ import numpy.typing as npt
 import torch
 
 from stemdist_ray.baselines.method import Made, MethodWork
-from stemdist_ray.clustering.aggregate import interpolated
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.clustering.vectors import (
     distances_to_centroids,
     location_vectors,
     projected_vectors,
-    vector_bytes,
+    vector_width,
 )
-from stemdist_ray.distillation.start import known_parts
-from stemdist_ray.distillation.state import SyntheticState
+from stemdist_ray.distillation.start import unlearned
 from stemdist_ray.distillation.task import RealData
 from stemdist_ray.evaluation.predict import batches
 from stemdist_ray.seeding import numpy_generator
@@ -32,17 +31,18 @@ from stemdist_ray.seeding import numpy_generator
 Array = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
 
+Chooser = Callable[[Array, int], Positions]
+"""(n, D) points and a count to so many distinct positions."""
+
 DIRECTIONS = 256
 _AT_A_TIME = 2**22  # readings of windows that are gathered together
 
 
 def location_features(work: MethodWork) -> Array:
     """What locations are told apart by: (N, D) float32."""
-    real, clustering = work.real, work.config.clustering
-    if vector_bytes(real.windows, real.starts) <= clustering.memory_budget // 8:
-        vectors = location_vectors(real.windows, real.starts)
-        if vectors.shape[1] <= DIRECTIONS:
-            return vectors
+    real = work.real
+    if vector_width(real.windows, real.starts) <= DIRECTIONS:
+        return location_vectors(real.windows, real.starts)
     return projected_vectors(real.windows, real.starts, DIRECTIONS, work.config.seed)
 
 
@@ -81,6 +81,20 @@ def nearest(features: Array, chosen: Positions) -> Positions:
     return out
 
 
+def chosen_by(work: MethodWork, choose: Chooser) -> Made:
+    """Choose locations by their train split, then windows by what these show; all count the same.
+
+    Args:
+        work: The series.
+        choose: Picks so many points, by what they are told apart by.
+    """
+    features = location_features(work)
+    locations = np.sort(choose(features, work.num_locations))
+    windows = np.sort(choose(window_features(work, locations), work.num_windows))
+    assignment = nearest(features, locations)
+    return selected(work, work.real.starts[windows], locations, assignment, even=True)
+
+
 def selected(
     work: MethodWork, starts: Positions, locations: Positions, assignment: Positions, even: bool
 ) -> Made:
@@ -94,8 +108,6 @@ def selected(
         even: Whether all of them count the same; else each counts for those it stands for.
     """
     real = work.real
-    series = real.windows.select(locations)
-    batch = replace(interpolated(series), calendar=None, base=None).batch(starts)
     clustering = Clustering(
         assignment=assignment,
         cluster_size=np.bincount(assignment, minlength=len(locations)).astype(np.int64),
@@ -103,8 +115,7 @@ def selected(
         medoids=locations,
         weights=np.ones(len(locations)) if even else None,
     )
-    state = SyntheticState.fresh(batch.x.numpy(), batch.y.numpy())
-    return Made(clustering, state, known_parts(series, starts))
+    return Made(clustering, *unlearned(real.windows.select(locations), starts))
 
 
 def inertia_of(real: RealData, assignment: Positions) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,16 +10,9 @@ import pandas as pd
 from scipy import sparse
 
 from stemdist_ray.clustering.kmeans import Clustering
-from stemdist_ray.data.mapped import filled, read_rows
+from stemdist_ray.clustering.vectors import membership_matrix
+from stemdist_ray.data.mapped import Filling, discard, read_rows
 from stemdist_ray.data.windows import WindowedSeries
-
-
-def membership_matrix(clustering: Clustering) -> sparse.csr_array:
-    """Return the (K, N) 0/1 matrix of members."""
-    count = len(clustering.assignment)
-    ones = np.ones(count, dtype=np.float64)
-    shape = (clustering.num_clusters, count)
-    return sparse.csr_array((ones, (clustering.assignment, np.arange(count))), shape=shape)
 
 
 def cluster_series(
@@ -37,35 +29,29 @@ def cluster_series(
         Scaled series of K locations, with the mean of the members' base, and of their edges where
         a graph was given; an entry is observed when any member was.
     """
-    members = membership_matrix(clustering)
+    members = membership_matrix(clustering.assignment, clustering.num_clusters)
     steps, _, features = windows.inputs.shape
     shape = (steps, clustering.num_clusters, features)
-
-    def counts(rows: slice) -> npt.NDArray[np.float64]:
-        """Observed members, (t, K, F) or what broadcasts to it."""
-        if windows.input_mask is None:
-            return clustering.cluster_size[None, :, None].astype(np.float64)
-        return _sums(members, read_rows(windows.input_mask, rows))
-
-    def means() -> Iterator[npt.NDArray[np.float32]]:
-        for first in range(0, steps, block):
-            rows = slice(first, first + block)
-            # Missing entries are stored as 0, so the sum holds observed entries only.
-            total = _sums(members, read_rows(windows.inputs, rows))
-            yield (total / np.maximum(counts(rows), 1)).astype(np.float32)
-
-    mean = filled(windows.inputs, shape, "<f4", means())
-    seen = None
-    if windows.input_mask is not None:
-        blocks = (counts(slice(first, first + block)) > 0 for first in range(0, steps, block))
-        seen = filled(windows.inputs, shape, "|b1", blocks)
-        if seen.all():
-            seen = None
+    mean = Filling(windows.inputs, shape, "<f4")
+    seen = None if windows.input_mask is None else Filling(windows.inputs, shape, "|b1")
+    for first in range(0, steps, block):
+        rows = slice(first, first + block)
+        total = _sums(members, read_rows(windows.inputs, rows))
+        count = clustering.cluster_size[:, None].astype(np.float64)
+        if windows.input_mask is not None and seen is not None:
+            count = _sums(members, read_rows(windows.input_mask, rows))
+            seen.add(count > 0)
+        # Missing entries are stored as 0, so the sum holds observed entries only.
+        mean.add((total / np.maximum(count, 1)).astype(np.float32))
+    mask = None if seen is None else seen.done()
+    if mask is not None and mask.all():
+        discard(mask)
+        mask = None
     base = windows.base
     if base is not None:
         base = base.average(members / clustering.cluster_size[:, None])
     graph = None if windows.graph is None else windows.graph.of_clusters(clustering.assignment)
-    return replace(windows, inputs=mean, input_mask=seen, base=base, graph=graph)
+    return replace(windows, inputs=mean.done(), input_mask=mask, base=base, graph=graph)
 
 
 def _sums(members: sparse.csr_array, values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:

@@ -53,10 +53,14 @@ def step_weights(starts: Positions, lookback: int) -> Positions:
     return np.minimum(np.minimum(rising, falling), min(count, lookback))
 
 
+def vector_width(windows: WindowedSeries, starts: Positions) -> int:
+    """Entries of a vector of :func:`location_vectors`."""
+    return (int(starts[-1]) - int(starts[0]) + windows.lookback) * windows.own_features
+
+
 def vector_bytes(windows: WindowedSeries, starts: Positions) -> int:
     """Bytes of :func:`location_vectors`."""
-    steps = int(starts[-1]) - int(starts[0]) + windows.lookback
-    return 4 * windows.num_locations * steps * windows.own_features
+    return 4 * windows.num_locations * vector_width(windows, starts)
 
 
 def location_vectors(
@@ -75,8 +79,7 @@ def location_vectors(
         (N, (W + L - 1) * F) float32, or as many columns as were asked for.
     """
     features = windows.own_features
-    width = len(step_weights(starts, windows.lookback)) * features
-    wanted = np.arange(width) if columns is None else columns
+    wanted = np.arange(vector_width(windows, starts)) if columns is None else columns
     vectors = np.empty((windows.num_locations, len(wanted)), np.float32)
     for begin, block in vector_blocks(windows, starts):
         # Entries are ordered by step, then by feature.
@@ -144,6 +147,18 @@ def projected_vectors(
     return np.asarray(scaled.float().numpy())
 
 
+def membership_matrix(assignment: Positions, clusters: int) -> sparse.csr_array:
+    """Return the (K, N) 0/1 matrix of members, float64.
+
+    Args:
+        assignment: (N,) cluster of each location.
+        clusters: K.
+    """
+    count = len(assignment)
+    ones = np.ones(count, dtype=np.float64)
+    return sparse.csr_array((ones, (assignment, np.arange(count))), shape=(clusters, count))
+
+
 def distances_to_centroids(
     windows: WindowedSeries, starts: Positions, assignment: Positions
 ) -> npt.NDArray[np.float64]:
@@ -157,11 +172,9 @@ def distances_to_centroids(
     Returns:
         (N,) float64; their sum is the inertia, the least in a cluster is its medoid's.
     """
-    count = len(assignment)
     size = np.bincount(assignment)
-    ones = np.ones(count, np.float32)
-    members = sparse.csr_array((ones, (assignment, np.arange(count))), shape=(len(size), count))
-    total = np.zeros(count)
+    members = membership_matrix(assignment, len(size)).astype(np.float32)
+    total = np.zeros(len(assignment))
     for _, block in vector_blocks(windows, starts):
         # A squared distance is a sum over steps, so the centroid is only needed step by step.
         for step in block:

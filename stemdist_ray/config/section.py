@@ -14,6 +14,14 @@ Covariate = Literal["time_of_day", "day_of_week", "month_of_year"]
 Track = Literal["with_base", "network_alone"]
 BaseName = Literal["seasonal_linear", "ridge", "none"]
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
+Streaming = Annotated[
+    bool,
+    Field(
+        description="for series larger than memory: read the source block by block and keep the "
+        "scaled readings in a file beside the output (parquet, zarr, netcdf, basicts, canonical "
+        "folders); the same result"
+    ),
+]
 GraphKind = Literal["weights", "distances"]
 GraphFile = Annotated[
     str | None,

@@ -24,6 +24,7 @@ from stemdist_ray.config.section import (
     Rate,
     Ratio,
     Section,
+    Streaming,
     Threads,
 )
 
@@ -231,12 +232,7 @@ class DistillConfig(Section):
     num_shards: Positive = Field(4, description="shards per round; 1 = the paper's algorithm")
     seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of the run")
     data: DataConfig = DataConfig()
-    streaming: bool = Field(
-        False,
-        description="for series larger than memory: read the source block by block and keep the "
-        "scaled readings in a file beside the output (parquet, zarr, netcdf, basicts, canonical "
-        "folders); the same result",
-    )
+    streaming: Streaming = False
     clustering: ClusteringConfig = ClusteringConfig()
     forecaster: ForecasterConfig = ForecasterConfig()
     teacher: TeacherConfig = TeacherConfig()

@@ -16,6 +16,7 @@ from stemdist_ray.config.section import (
     Positive,
     Rate,
     Section,
+    Streaming,
     Threads,
 )
 from stemdist_ray.config.sections import DataConfig, ForecasterConfig, TrackingConfig
@@ -116,12 +117,7 @@ class TrainConfig(Section):
         "distilled data theirs, or none",
     )
     data: DataConfig = DataConfig()
-    streaming: bool = Field(
-        False,
-        description="for series larger than memory: read the source block by block and keep the "
-        "scaled readings in a file beside the output (parquet, zarr, netcdf, basicts, canonical "
-        "folders)",
-    )
+    streaming: Streaming = False
     forecaster: ForecasterConfig = ForecasterConfig()
     training: TrainingConfig = TrainingConfig()
     worker: TrainWorkerConfig = TrainWorkerConfig()

@@ -89,42 +89,69 @@ def read_rows(array: npt.NDArray[Any], rows: slice) -> npt.NDArray[Any]:
     return numbers.reshape(part.shape)
 
 
+class Filling:
+    """An array that is filled part by part along its first axis, held the way another is.
+
+    Args:
+        like: Where this is in a file, a file beside it; in memory where it is not.
+        shape: Of all of it.
+        dtype: Of its numbers, as NumPy writes it.
+    """
+
+    def __init__(self, like: npt.NDArray[Any], shape: tuple[int, ...], dtype: str) -> None:
+        self.shape, self.dtype = shape, dtype
+        self._path: Path | None = None
+        self._array, self._filled = np.empty(0, dtype), 0
+        if isinstance(like, MappedArray) and like.place() is not None:
+            # A name of its own: a task that is run again may meet what the first try still writes.
+            name = f"{_DERIVED}{secrets.token_hex(8)}"
+            self._path = Path(str(like.filename)).with_name(name)
+        else:
+            self._array = np.empty(shape, dtype)
+
+    def add(self, part: npt.NDArray[Any]) -> None:
+        """Add the part that follows.
+
+        Raises:
+            DataError: There is no room for it in the file.
+        """
+        if self._path is None:
+            self._array[self._filled : self._filled + len(part)] = part
+            self._filled += len(part)
+            return
+        try:
+            with self._path.open("ab") as file:
+                file.write(np.ascontiguousarray(part, self.dtype).data)
+        except OSError as error:
+            self._path.unlink(missing_ok=True)
+            raise DataError(
+                f"{self._path}: a series that is derived from a streamed one cannot be written "
+                f"({error}); its folder lies beside the output and must be one that all machines "
+                "can write to"
+            ) from error
+
+    def done(self) -> npt.NDArray[Any]:
+        """The array, once all parts are there."""
+        return (
+            self._array if self._path is None else open_mapped(self._path, self.shape, self.dtype)
+        )
+
+
 def filled(
     like: npt.NDArray[Any],
     shape: tuple[int, ...],
     dtype: str,
     parts: Iterator[npt.NDArray[Any]],
 ) -> npt.NDArray[Any]:
-    """An array of parts that follow each other along its first axis, held the way another is.
-
-    Args:
-        like: Where this is in a file, a file beside it; in memory where it is not.
-        shape: Of all of it.
-        dtype: Of its numbers, as NumPy writes it.
-        parts: In their order.
+    """An array of parts that follow each other along its first axis; see :class:`Filling`.
 
     Raises:
-        DataError: There is no room for the file.
+        DataError: There is no room for its file.
     """
-    if not isinstance(like, MappedArray) or like.place() is None:
-        out, first = np.empty(shape, dtype), 0
-        for part in parts:
-            out[first : first + len(part)] = part
-            first += len(part)
-        return out
-    # A name of its own: a task that is run again may meet what the first try is still writing.
-    path = Path(str(like.filename)).with_name(f"{_DERIVED}{secrets.token_hex(8)}")
-    try:
-        with path.open("wb") as file:
-            for part in parts:
-                file.write(np.ascontiguousarray(part, dtype).data)
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise DataError(
-            f"{path}: a series that is derived from a streamed one cannot be written ({error}); "
-            "its folder lies beside the output and must be one that all machines can write to"
-        ) from error
-    return open_mapped(path, shape, dtype)
+    whole = Filling(like, shape, dtype)
+    for part in parts:
+        whole.add(part)
+    return whole.done()
 
 
 def discard(*arrays: npt.NDArray[Any] | None) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from stemdist_ray.data.mapped import read_rows
 from stemdist_ray.data.series import SpatioTemporalSeries, row_blocks
 from stemdist_ray.errors import DataError
 
@@ -26,6 +27,22 @@ class Moments:
         self.count = np.zeros(features)
         self.mean = np.zeros(features)
         self.squares = np.zeros(features)
+
+    @classmethod
+    def of(cls, values: npt.NDArray[np.float32], steps: int) -> Moments:
+        """Those of the first steps of a series, in memory or in a file.
+
+        In blocks that follow from its size, so that a series has the same bits wherever it is held,
+        and no copy of all of it in float64.
+
+        Args:
+            values: (T, N, F) readings, NaN where missing.
+            steps: How many.
+        """
+        moments = cls(values.shape[2])
+        for rows in row_blocks((steps, *values.shape[1:])):
+            moments.add(read_rows(values, rows))
+        return moments
 
     def add(self, values: npt.NDArray[np.float32]) -> None:
         """Add (T, N, F) readings; NaN is left out."""
@@ -62,11 +79,7 @@ class Scaler:
         Raises:
             DataError: A feature has no observed train entry.
         """
-        moments = Moments(series.num_features)
-        train = series.values[:train_steps]
-        # In blocks, as a streamed series is: the same bits, and no copy of everything in float64.
-        for rows in row_blocks(train.shape):
-            moments.add(train[rows])
+        moments = Moments.of(series.values, train_steps)
         return cls.of_moments(moments, series.feature_names, series.name, train_steps)
 
     @classmethod

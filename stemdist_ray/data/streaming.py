@@ -32,7 +32,7 @@ from stemdist_ray.data.prepared import PreparedSource, Source, assemble, prepare
 from stemdist_ray.data.readers import READERS
 from stemdist_ray.data.regular import FILLED, regular_blocks
 from stemdist_ray.data.scaler import Moments, Scaler
-from stemdist_ray.data.series import OWN_STEP, SpatioTemporalSeries, row_blocks
+from stemdist_ray.data.series import OWN_STEP, SpatioTemporalSeries
 from stemdist_ray.data.source import is_simulated, with_missing_values, with_time_stamps
 from stemdist_ray.data.windows import WindowedSeries, resolve_target, split_starts
 from stemdist_ray.errors import DataError, FolderInUseError
@@ -240,9 +240,7 @@ def _scale(raw: _Raw, config: DataConfig, description: SourceDescription) -> Pre
     first = raw.first
     target = resolve_target(first, config.target)
     starts, train_steps = split_starts(first.name, raw.shape[0], config)
-    numbers, moments = raw.map(), Moments(len(first.feature_names))
-    for rows in row_blocks((train_steps, *raw.shape[1:])):
-        moments.add(read_rows(numbers, rows))
+    moments = Moments.of(raw.map(), train_steps)
     scaler = Scaler.of_moments(moments, first.feature_names, first.name, train_steps)
     rewrite(
         raw.values,

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from stemdist_ray.config import DataConfig
 from stemdist_ray.data.location_graph import LocationGraph
+from stemdist_ray.data.mapped import discard
 from stemdist_ray.data.series import SpatioTemporalSeries
 from stemdist_ray.errors import DataError
 
@@ -159,6 +160,10 @@ class WindowedSeries:
     def graph_of(self, locations: npt.NDArray[np.int64] | None) -> LocationGraph | None:
         """The given graph between some of the locations, (n,) positions, None = all of them."""
         return self.graph if self.graph is None or locations is None else self.graph.take(locations)
+
+    def discard(self) -> None:
+        """Remove the files of a series that was derived; see :mod:`stemdist_ray.data.mapped`."""
+        discard(self.inputs, self.input_mask)
 
     def head(self, steps: int) -> WindowedSeries:
         """The first steps only."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stemdist_ray.config import DistillConfig
-from stemdist_ray.data.mapped import discard
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.distillation.start import (
@@ -163,6 +162,6 @@ def run_balance(real: RealData, task: BalanceTask) -> ValidationResult:
         y = start.y
         if task.teacher is not None:
             y = taught_targets(task.teacher, known, start.x, task.device)
-        discard(clustered.windows.inputs, clustered.windows.input_mask)
+        clustered.windows.discard()
     judged = ValidationTask(task.name, start.x, y, config, task.seed, task.device)
     return train_evaluator_on(clustering.loss_weights, known, real, judged)

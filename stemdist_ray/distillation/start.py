@@ -151,6 +151,16 @@ def initial_state(
                 "the clusters have no medoids; cluster again, or set matching.locations=centroid"
             )
         series = train_of(source)[0].select(clustering.medoids)
+    return unlearned(series, starts)
+
+
+def unlearned(series: WindowedSeries, starts: Starts) -> tuple[SyntheticState, KnownParts]:
+    """Windows of a series as synthetic data, and what is known of them.
+
+    Args:
+        series: Of the K synthetic locations.
+        starts: (W,) first step of each window.
+    """
     # Windows without calendar: what is known of them is kept apart from what is learned.
     batch = replace(interpolated(series), calendar=None, base=None).batch(starts)
     return SyntheticState.fresh(batch.x.numpy(), batch.y.numpy()), known_parts(series, starts)

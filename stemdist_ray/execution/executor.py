@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from stemdist_ray.execution.ledger import Ledger
 from stemdist_ray.execution.metering import Meter
+from stemdist_ray.progress import Standing
 
 
 class Task(Protocol):
@@ -21,21 +21,6 @@ class Task(Protocol):
 
 T = TypeVar("T", bound=Task)
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far a call of :meth:`Executor.run` has come.
-
-    Args:
-        done: Tasks finished.
-        running: Tasks that somebody has.
-        total: All of them.
-    """
-
-    done: int
-    running: int
-    total: int
 
 
 class Executor(Protocol):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from enum import Enum
 
-from stemdist_ray.config import WorkerConfig
+from stemdist_ray.config import TrainWorkerConfig, WorkerConfig
 from stemdist_ray.execution.losses import ADVICE, Loss
 
 # A task that answers is given this much at least, and this many times the longest of its kind.
@@ -110,12 +110,12 @@ def start_timeout(configured: float | None, joined: bool) -> float:
     return _JOINED_START if joined else _LOCAL_START
 
 
-def needs(config: WorkerConfig) -> dict[str, float]:
+def needs(config: WorkerConfig | TrainWorkerConfig) -> dict[str, float]:
     """What a worker reserves: CPUs, and GPUs and bytes of memory where they are asked for."""
     each = {"CPU": config.num_cpus}
     if config.num_gpus > 0:
         each["GPU"] = config.num_gpus
-    if config.memory is not None:
+    if isinstance(config, WorkerConfig) and config.memory is not None:
         each["memory"] = float(config.memory)
     return each
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from stemdist_ray.config.training import TrainWorkerConfig
 from stemdist_ray.errors import ExecutionError, StemdistError
-from stemdist_ray.execution.policy import start_timeout
+from stemdist_ray.execution.policy import needs, start_timeout
 from stemdist_ray.execution.session import (
     ask_for,
     ray_session,
@@ -115,7 +115,7 @@ def train_on_ray(
             scaling_config=ScalingConfig(
                 num_workers=_number(config),
                 use_gpu=gpu,
-                resources_per_worker=_each(config),
+                resources_per_worker=needs(config),
             ),
             run_config=RunConfig(
                 name=folder.name,
@@ -144,19 +144,13 @@ def _number(config: TrainWorkerConfig) -> int | tuple[int, int]:
     return most if fewest == most else (fewest, most)
 
 
-def _each(config: TrainWorkerConfig) -> dict[str, float]:
-    """What a worker reserves, by Ray's names."""
-    gpu = {"GPU": config.num_gpus} if config.num_gpus > 0 else {}
-    return {"CPU": config.num_cpus, **gpu}
-
-
 def _wait_for_room(config: TrainWorkerConfig, joined: bool, say: Callable[[str], None]) -> None:
     """Wait for the fewest workers: Ray Train would, without an end and without a word.
 
     Raises:
         ExecutionError: There is no room for them, and none came in time.
     """
-    each = _each(config)
+    each = needs(config)
     patience = start_timeout(config.start_timeout, joined) if joined else 0.0
     wait_for_room(
         lambda: _check_room(config.fewest, each),

@@ -16,7 +16,7 @@ from ray.exceptions import RayError, RayTaskError
 from stemdist_ray.config import WorkerConfig
 from stemdist_ray.errors import ExecutionError
 from stemdist_ray.execution import metering
-from stemdist_ray.execution.executor import R, Standing, T
+from stemdist_ray.execution.executor import R, T
 from stemdist_ray.execution.ledger import UNKNOWN_GPU, Ledger, Place, function_name
 from stemdist_ray.execution.losses import Loss, in_a_line, loss_of_raised, loss_of_worker
 from stemdist_ray.execution.policy import (
@@ -35,6 +35,7 @@ from stemdist_ray.execution.session import ray_session, registered_by_user
 from stemdist_ray.execution.staffing import Staffing
 from stemdist_ray.execution.words import level_here
 from stemdist_ray.execution.workers import Job, Member, Outcome, Setup, actor_class
+from stemdist_ray.progress import Standing
 
 logger = logging.getLogger(__name__)
 

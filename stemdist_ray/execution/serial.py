@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from stemdist_ray.execution.executor import R, Standing, T
+from stemdist_ray.execution.executor import R, T
 from stemdist_ray.execution.ledger import Ledger, function_name, here
 from stemdist_ray.execution.metering import Meter, NullMeter
+from stemdist_ray.progress import Standing
 
 
 class SerialExecutor:

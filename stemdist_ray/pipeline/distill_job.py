@@ -12,15 +12,12 @@ from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.artifact.member_files import MemberStore
 from stemdist_ray.baselines.method import check_method
 from stemdist_ray.config import DistillConfig
-from stemdist_ray.data.mapped import discard
 from stemdist_ray.data.prepared import PreparedSource, Source
 from stemdist_ray.data.streaming import opened_source
 from stemdist_ray.distillation.budget import balances
 from stemdist_ray.distillation.coordinator import Coordinator
 from stemdist_ray.distillation.run_state import RoundRecord, RunObserver, RunState
 from stemdist_ray.distillation.start import cluster_by_task
-from stemdist_ray.distillation.state import SyntheticState
-from stemdist_ray.distillation.teacher import TargetsTask, run_targets
 from stemdist_ray.distillation.validation import Validator
 from stemdist_ray.execution.devices import worker_device
 from stemdist_ray.execution.executor import Executor
@@ -30,7 +27,7 @@ from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.pipeline.folders import RunFolder
 from stemdist_ray.pipeline.observe import run_observers
 from stemdist_ray.pipeline.track import describe_run, ended, remember_run, remembered_run
-from stemdist_ray.pipeline.work import Clusterer, Work, prepare_work
+from stemdist_ray.pipeline.work import Clusterer, Work, prepare_work, taught_start
 from stemdist_ray.pipeline.write_artifact import finished_artifact, write_artifact
 from stemdist_ray.progress import Pulse, Reporter, SilentReporter, kept_up, warnings_to
 from stemdist_ray.system.memory import PeakMemory
@@ -182,8 +179,7 @@ class _DistillJob:
                     remember_run(self.folder, tracker)
                 reached("run remembered")
                 work, state = self._run_rounds(source, earlier, tracker)
-                clusters = work.begun.clustered.windows
-                discard(clusters.inputs, clusters.input_mask)
+                work.begun.clustered.windows.discard()
                 return self._finish(work, state, tracker, memory)
 
     def _earlier(self, source: PreparedSource) -> Checkpoint | None:
@@ -227,7 +223,7 @@ class _DistillJob:
             with self.clock.stage("distill"):
                 if earlier is not None:
                     return work, coordinator.run(earlier.state)
-                first = self._taught(work, executor)
+                first = taught_start(work, executor)
                 reached("start taught")
                 return work, coordinator.run(coordinator.start(first, teachers))
 
@@ -243,17 +239,6 @@ class _DistillJob:
         if shared is not None:
             return MemberStore(shared, self.config, about.hash, shared=True)
         return self.store.members(self.config, about)
-
-    def _taught(self, work: Work, executor: Executor) -> SyntheticState:
-        """The start with the teacher's targets, as it is without a teacher."""
-        state, known = work.begun.state, work.begun.known
-        if work.teacher is None:
-            return state
-        threads = self.config.worker.coordinator_threads
-        task = TargetsTask("targets", work.teacher, known, state.x, self.device, threads)
-        return SyntheticState.fresh(
-            state.x, executor.run(run_targets, [task], lambda done: None)[0]
-        )
 
     def _coordinator(self, work: Work, executor: Executor, tracker: Tracker) -> Coordinator:
         config = work.config

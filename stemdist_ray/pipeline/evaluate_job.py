@@ -209,7 +209,7 @@ def _opened(
         prepared = with_given_graph(prepared, config.evaluation, reporter)
         say = warnings_to(reporter)
         executor = stack.enter_context(
-            open_executor(prepared, config.worker, _MANY, executor, name=name, say=say)
+            open_executor(prepared, config.worker, TRAININGS, executor, name=name, say=say)
         )
         ledger, begun = executor.ledger, executor.ledger.copy()
         pulse.standing = lambda: executor.standing
@@ -257,7 +257,7 @@ def _opened_source(
         yield stack.enter_context(opened_source(source, config, streaming, near, reporter))
 
 
-_MANY = 64  # trainings of an evaluation at a time; more workers would hardly ever be busy
+TRAININGS = 64  # trainings of an evaluation at a time; more workers would hardly ever be busy
 
 
 def _tracks(has_base: bool, wanted: tuple[str, ...]) -> tuple[str, ...]:

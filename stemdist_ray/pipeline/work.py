@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from stemdist_ray.artifact.checkpoint import Checkpoint
-from stemdist_ray.baselines import METHODS, Made
-from stemdist_ray.baselines.method import MethodTask, run_method
+from stemdist_ray.baselines import METHODS
+from stemdist_ray.baselines.method import MethodTask, run_begun
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.comparison.passes import series_parts
 from stemdist_ray.config import DistillConfig
@@ -15,8 +15,14 @@ from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.distillation.budget import Balance, choose_balance
 from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.distillation.start import Start, StartTask, run_start
+from stemdist_ray.distillation.state import SyntheticState
 from stemdist_ray.distillation.task import RealData
-from stemdist_ray.distillation.teacher import MemberKeeper, train_teacher
+from stemdist_ray.distillation.teacher import (
+    MemberKeeper,
+    TargetsTask,
+    run_targets,
+    train_teacher,
+)
 from stemdist_ray.distillation.validation import real_data
 from stemdist_ray.execution.devices import worker_device
 from stemdist_ray.execution.executor import Executor
@@ -135,20 +141,28 @@ def _begun(
     cluster: Clusterer,
 ) -> tuple[Start, Clustering]:
     """What the method makes: of the library's own, what the rounds begin with."""
-    made: Made | None = None
     if METHODS.get(config.method).make is not None:
-        task = MethodTask(f"method {config.method}", config, worker_device(config))
-        made = executor.run(run_method, [task], lambda done: None)[0]
-        clustering = made.clustering
-    elif earlier is None:
-        clustering = cluster(config, source, executor)
-    else:
-        clustering = earlier.clustering
+        made = MethodTask(f"method {config.method}", config, worker_device(config))
+        return executor.run(run_begun, [made], lambda done: None)[0]
+    clustering = cluster(config, source, executor) if earlier is None else earlier.clustering
     start = StartTask("start", config, clustering)
-    begun = executor.run(run_start, [start], lambda done: None)[0]
-    if made is not None:
-        begun = made.begun(begun.clustered)
-    return begun, clustering
+    return executor.run(run_start, [start], lambda done: None)[0], clustering
+
+
+def taught_start(work: Work, executor: Executor) -> SyntheticState:
+    """What rounds begin with, with the teacher's targets; as it is without a teacher."""
+    state, config = work.begun.state, work.config
+    if work.teacher is None:
+        return state
+    task = TargetsTask(
+        "targets",
+        work.teacher,
+        work.begun.known,
+        state.x,
+        worker_device(config),
+        config.worker.coordinator_threads,
+    )
+    return SyntheticState.fresh(state.x, executor.run(run_targets, [task], lambda done: None)[0])
 
 
 def _fit_base(

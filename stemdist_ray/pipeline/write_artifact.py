@@ -11,8 +11,7 @@ from stemdist_ray.artifact.checkpoint import Checkpoint, CheckpointStore
 from stemdist_ray.artifact.dataset import EXAMPLES, SyntheticDataset
 from stemdist_ray.artifact.manifest import SCHEMA_VERSION, build_manifest
 from stemdist_ray.baselines import METHODS
-from stemdist_ray.baselines.method import MethodTask, run_method
-from stemdist_ray.data.mapped import discard
+from stemdist_ray.baselines.method import MethodTask, run_begun
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import evenly_spaced
 from stemdist_ray.distillation.start import Start, StartTask, run_start
@@ -105,11 +104,12 @@ def write_artifact_of_checkpoint(folder: Path, source: PreparedSource) -> Synthe
         )
     peak = max((stage.peak_rss_mib for stage in checkpoint.stages.values()), default=0.0)
     real = real_data(with_fitted_base(source, checkpoint.fitted_base), checkpoint.config)
-    begun = run_start(real, StartTask("start", checkpoint.config, checkpoint.clustering))
-    if METHODS.get(checkpoint.config.method).make is not None:
-        task = MethodTask("method", checkpoint.config, worker_device(checkpoint.config))
-        begun = run_method(real, task).begun(begun.clustered)
-    discard(begun.clustered.windows.inputs, begun.clustered.windows.input_mask)
+    config = checkpoint.config
+    if METHODS.get(config.method).make is None:
+        begun = run_start(real, StartTask("start", config, checkpoint.clustering))
+    else:
+        begun, _ = run_begun(real, MethodTask("method", config, worker_device(config)))
+    begun.clustered.windows.discard()
     return write_artifact(folder, source, checkpoint, begun, real.mean_window, peak, None)
 
 

@@ -20,6 +20,7 @@ from stemdist_ray.execution.select import open_executor
 from stemdist_ray.execution.session import ask_for, ray_session, registered_by_user
 from stemdist_ray.execution.waiting import wait_for_room
 from stemdist_ray.forecasters import check_forecaster
+from stemdist_ray.pipeline.evaluate_job import TRAININGS
 from stemdist_ray.pipeline.folders import RunFolder
 from stemdist_ray.pipeline.report_job import need_report_packages
 from stemdist_ray.pipeline.track import ended
@@ -134,9 +135,6 @@ def _need_packages(search: SearchConfig) -> None:
         need(f"search.searcher {search.searcher}", "sweeps", "optuna")
 
 
-_MANY = 64  # trainings of an evaluation at a time; more workers would hardly ever be busy
-
-
 @dataclass(frozen=True)
 class _Sweep:
     """One sweep, its steps in order."""
@@ -184,7 +182,7 @@ class _Sweep:
             self._settings,
             tracker,
             self.reporter,
-            lambda: open_executor(self.prepared, worker, _MANY, name=name, say=say),
+            lambda: open_executor(self.prepared, worker, TRAININGS, name=name, say=say),
         )
 
     def _points(self) -> list[Point] | None:

@@ -2,8 +2,9 @@ import dataclasses
 
 import numpy as np
 
-from stemdist_ray.clustering.aggregate import cluster_series, interpolated, membership_matrix
+from stemdist_ray.clustering.aggregate import cluster_series, interpolated
 from stemdist_ray.clustering.kmeans import Clustering
+from stemdist_ray.clustering.vectors import membership_matrix
 from stemdist_ray.data.location_graph import LocationGraph
 from stemdist_ray.data.windows import WindowedSeries
 
@@ -12,7 +13,8 @@ CLUSTERING = Clustering(np.array([0, 1, 0, 1, 1]), np.array([2, 3]), 0.0)
 
 def test_membership():
     np.testing.assert_array_equal(
-        membership_matrix(CLUSTERING).toarray(), [[1, 0, 1, 0, 0], [0, 1, 0, 1, 1]]
+        membership_matrix(CLUSTERING.assignment, CLUSTERING.num_clusters).toarray(),
+        [[1, 0, 1, 0, 0], [0, 1, 0, 1, 1]],
     )
 
 

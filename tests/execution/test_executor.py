@@ -2,9 +2,10 @@ import inspect
 
 import pytest
 
-from stemdist_ray.execution.executor import Executor, Standing
+from stemdist_ray.execution.executor import Executor
 from stemdist_ray.execution.ray_workers import RayExecutor
 from stemdist_ray.execution.serial import SerialExecutor
+from stemdist_ray.progress import Standing
 
 
 @pytest.mark.parametrize("kind", [SerialExecutor, RayExecutor])

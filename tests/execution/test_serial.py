@@ -1,9 +1,9 @@
 import numpy as np
 
 from stemdist_ray.distillation.shard import run_shard
-from stemdist_ray.execution.executor import Standing
 from stemdist_ray.execution.ledger import Ledger
 from stemdist_ray.execution.serial import SerialExecutor
+from stemdist_ray.progress import Standing
 
 
 def test_updates_come_in_task_order(clustered, make_task):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from stemdist_ray.baselines.rows.row import Material, RowData, TrainedRow, register_row
 from stemdist_ray.clustering.aggregate import cluster_series, interpolated
-from stemdist_ray.data.mapped import discard
 from stemdist_ray.data.windows import evenly_spaced
 
 
@@ -17,7 +16,7 @@ def centroids(material: Material, seed: int) -> RowData:
     means = cluster_series(train, clustering)
     series = interpolated(means)
     batch = series.batch(starts[evenly_spaced(len(starts), len(material.x))])
-    discard(means.inputs, means.input_mask)
+    means.discard()
     sizes = clustering.cluster_size
     data = material.fixed(batch.x.numpy(), batch.residual().numpy(), sizes, graph=series.graph)
     return RowData(data, material.base)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stemdist_ray.clustering.kmeans import cluster_locations
-from stemdist_ray.clustering.vectors import location_vectors, vector_bytes
+from stemdist_ray.clustering.vectors import location_vectors, vector_width
 from stemdist_ray.config import ClusteringConfig
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import evenly_spaced
@@ -46,8 +46,8 @@ def group_locations(source: PreparedSource, seed: int) -> npt.NDArray[np.float32
     if groups < 2:
         return no_groups(source)
     starts = source.starts["train"]
-    width = vector_bytes(source.windows, starts) // (4 * locations)
-    vectors = location_vectors(source.windows, starts, evenly_spaced(width, _VECTOR_STEPS))
+    columns = evenly_spaced(vector_width(source.windows, starts), _VECTOR_STEPS)
+    vectors = location_vectors(source.windows, starts, columns)
     clustering = cluster_locations(vectors, groups, ClusteringConfig(), seed)
     return np.eye(groups, dtype=np.float32)[clustering.assignment]
 

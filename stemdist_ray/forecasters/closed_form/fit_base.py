@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from stemdist_ray.data.mapped import discard
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import SplitName, WindowedSeries, evenly_spaced
 from stemdist_ray.forecasters.closed_form.base_model import (
@@ -192,7 +191,7 @@ class _Fit:
         if self.kind == "seasonal_linear" and self.source.season.size > 1:
             way = self._choose_rank(self._choose_smoothing())
         if self.sampled is not self.everyone:
-            discard(self.sampled.windows.inputs, self.sampled.windows.input_mask)
+            self.sampled.windows.discard()
         everyone = self.everyone
         train, validation = self._windows(_MOST_ROWS, everyone, _ENOUGH_WINDOWS)
         some = evenly_spaced(everyone.windows.num_locations, max(1, _MOST_ROWS // len(train)))
