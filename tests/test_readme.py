@@ -471,7 +471,7 @@ SMALLER_BENCHMARKS = {
         *("--locations", "24", "--steps", "400", "--workers", "2", "--machines", "--no-whole"),
     ],
     "stream": ["--locations", "40", "--steps", "1500", "--set", "teacher.epochs=2"],
-    "tracking": ["--source", "sim:traffic?locations=24,steps=400", "--repeats", "1"],
+    "tracking": ["--source", "sim:traffic?locations=24,steps=400", "--rounds=1", "--repeats=2"],
 }
 
 

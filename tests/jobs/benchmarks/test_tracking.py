@@ -17,11 +17,14 @@ def test_the_same_run_in_turns(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tracking, "distill", distill)
     source = "sim:traffic?locations=24,steps=400"
     run_tracking_command(source, 2, 2, tmp_path / "x.json", "it")
-    assert uris[:3] == uris[3:6] == uris[6:]  # the first turn warms up
-    assert uris[0] is None
-    assert uris[1] != uris[2]
-    assert set(json.loads((tmp_path / "x.json").read_text())) >= {"dead_ratio", "silent_ratio"}
-    assert "with a dead server" in capsys.readouterr().out
+    none, dead, silent = uris[:3]  # they warm up
+    assert none is None
+    assert dead != silent
+    assert uris[3:] == [none, dead, silent, dead, silent, none]  # no way always comes first
+    figures = json.loads((tmp_path / "x.json").read_text())
+    assert set(figures["ways"]) == set(figures["taken"]) == {"untracked", "dead", "silent"}
+    assert figures["ways"]["untracked"]["ratio"] == 1
+    assert "dead server" in capsys.readouterr().out
 
 
 def test_one_server_refuses_and_one_says_nothing():
@@ -39,5 +42,6 @@ def test_one_server_refuses_and_one_says_nothing():
 
 
 def test_what_cannot_be_measured():
-    with pytest.raises(ConfigError, match="from 1"):
-        run_tracking_command(None, 0, 1, None, "it")
+    for rounds, turns in ((0, 2), (1, 1)):
+        with pytest.raises(ConfigError, match=f"found {rounds} and {turns}"):
+            run_tracking_command(None, rounds, turns, None, "it")
