@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from glob import escape
@@ -25,7 +25,7 @@ import pandas as pd
 
 from stemdist_ray.config import DataConfig
 from stemdist_ray.data.describe import SourceDescription, describe_blocks
-from stemdist_ray.data.files import source_files
+from stemdist_ray.data.files import SourceFiles, source_files
 from stemdist_ray.data.locations import with_coordinates
 from stemdist_ray.data.mapped import open_mapped, read_rows, rewrite
 from stemdist_ray.data.prepared import PreparedSource, Source, assemble, prepare_source
@@ -39,6 +39,9 @@ from stemdist_ray.errors import DataError, FolderInUseError
 from stemdist_ray.progress import Reporter
 from stemdist_ray.system.lease import Lease
 
+Streamer = Callable[["str | Path", DataConfig, Path], PreparedSource]
+"""Streams a source into a folder, as :func:`stream_source` does."""
+
 BLOCK = 64 * 2**20  # bytes of readings held at once
 _SURELY_OWNED = 60.0  # seconds after which whoever made a folder has put its name into it
 
@@ -50,6 +53,7 @@ def opened_source(
     streaming: bool,
     folder: Path,
     reporter: Reporter,
+    stream: Streamer | None = None,
 ) -> Iterator[PreparedSource]:
     """Prepare a source in memory, or stream it into files that are gone when the block ends.
 
@@ -59,6 +63,7 @@ def opened_source(
         streaming: Whether it is larger than memory.
         folder: Output folder; the files of a streamed series lie beside it.
         reporter: Is told where the files are.
+        stream: Who streams it; None = this process.
 
     Raises:
         DataError: It cannot be read, or not in blocks.
@@ -70,12 +75,13 @@ def opened_source(
     if not isinstance(source, str | Path):
         name = source.name if isinstance(source, SpatioTemporalSeries) else type(source).__name__
         raise DataError(f"{name} is in memory already; leave streaming out")
+    check_streamable(source, config)  # refused before anything is made
     prefix, beside = f"{folder.name}.series-", folder.absolute().parent
     beside.mkdir(parents=True, exist_ok=True)
     _sweep(beside, prefix)
     with TemporaryDirectory(prefix=prefix, dir=beside) as files, Lease(Path(files)):
         reporter.say(f"streaming {source} into {files}")
-        yield stream_source(source, config, Path(files))
+        yield (stream or stream_source)(source, config, Path(files))
 
 
 def _sweep(beside: Path, prefix: str) -> None:
@@ -90,24 +96,18 @@ def _sweep(beside: Path, prefix: str) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def stream_source(source: str | Path, config: DataConfig, folder: Path) -> PreparedSource:
-    """Read a source block by block and prepare it like :func:`stemdist_ray.data.prepared.prepare`.
-
-    Args:
-        source: A path in a format that can be read in blocks.
-        config: Data settings.
-        folder: An empty folder for the scaled readings (as large as the series in float32, and a
-            quarter more where readings are missing).
+def check_streamable(source: str | Path, config: DataConfig) -> SourceFiles:
+    """The files of a source that is to be streamed.
 
     Raises:
-        DataError: The format cannot be read in blocks, or the series cannot be used.
+        DataError: There are none, they cannot be read in blocks, or not with these settings.
     """
     path = Path(source)
     if is_simulated(source):
         raise DataError(f"{source} is simulated in memory; streaming is for files")
     files = source_files(source)
-    reader, stream = files.reader, files.reader.stream
-    if stream is None:
+    reader = files.reader
+    if reader.stream is None:
         known = ", ".join(sorted(r.name for r in READERS.values() if r.stream is not None))
         raise DataError(
             f"{path}: {reader.name} cannot be read in blocks; formats that can: {known}. Leave "
@@ -120,12 +120,30 @@ def stream_source(source: str | Path, config: DataConfig, folder: Path) -> Prepa
             f"{path}: a series is not brought to common steps while it is streamed; leave "
             "data.read.resample or streaming out"
         )
+    return files
+
+
+def stream_source(source: str | Path, config: DataConfig, folder: Path) -> PreparedSource:
+    """Read a source block by block and prepare it like :func:`stemdist_ray.data.prepared.prepare`.
+
+    Args:
+        source: A path in a format that can be read in blocks.
+        config: Data settings.
+        folder: An empty folder for the scaled readings (as large as the series in float32, and a
+            quarter more where readings are missing).
+
+    Raises:
+        DataError: The format cannot be read in blocks, or the series cannot be used.
+    """
+    files = check_streamable(source, config)
+    stream = files.reader.stream
+    assert stream is not None
     following = chain.from_iterable(stream(file, config.read, BLOCK) for file in files.paths)
     blocks = regular_blocks(_configured(following, config))
     raw = _write_blocks(blocks, folder)
     if config.locations_file is not None:
         raw = replace(raw, first=with_coordinates(raw.first, Path(config.locations_file)))
-    description = _describe(raw, str(source), reader.name)  # before they are scaled in place
+    description = _describe(raw, str(source), files.reader.name)  # before they are scaled in place
     return _scale(raw, config, description)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +22,11 @@ from stemdist_ray.distillation.validation import Validator
 from stemdist_ray.execution.devices import worker_device
 from stemdist_ray.execution.executor import Executor
 from stemdist_ray.execution.ledger import Execution, merged, mixture
-from stemdist_ray.execution.select import open_executor
+from stemdist_ray.execution.select import OnDemand, open_executor
 from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.pipeline.folders import RunFolder
 from stemdist_ray.pipeline.observe import run_observers
+from stemdist_ray.pipeline.stream_task import streaming_by
 from stemdist_ray.pipeline.track import describe_run, ended, remember_run, remembered_run
 from stemdist_ray.pipeline.work import Clusterer, Work, prepare_work, taught_start
 from stemdist_ray.pipeline.write_artifact import finished_artifact, write_artifact
@@ -148,7 +149,9 @@ class _DistillJob:
         self.options, self.folder, self.clock = options, out.folder, clock
         self.store = CheckpointStore(self.folder)
         self.device = worker_device(config)
-        self.executed: Callable[[], tuple[Execution, ...]] = tuple  # who ran what where so far
+        self.before: Sequence[Execution] = ()  # who ran what where, until this run went on
+        self.executor = OnDemand(self._workers)
+        reporter.standing = self.executor.standing
 
     def run(self) -> DistillResult:
         # A fixed number of threads makes what the driver computes repeatable.
@@ -156,12 +159,19 @@ class _DistillJob:
         with (
             torch_threads(config.worker.coordinator_threads),
             PeakMemory() as memory,
+            self.executor,
             ExitStack() as files,  # of a streamed series, there until the run has ended
         ):
             with self.clock.stage("read"):
+                stream = streaming_by(self.executor)
                 source = files.enter_context(
                     opened_source(
-                        self.source, config.data, config.streaming, self.folder, self.reporter
+                        self.source,
+                        config.data,
+                        config.streaming,
+                        self.folder,
+                        self.reporter,
+                        stream,
                     )
                 )
                 self.source = source  # lets a series that was only read for this run go
@@ -188,6 +198,7 @@ class _DistillJob:
         earlier = self.store.resume(self.config, source.description)
         self.store.sweep()
         self.clock.add_earlier(earlier.stages)
+        self.before = earlier.executions
         if earlier.state.stopped_early:
             self.reporter.say(
                 f"patience ran out after round {earlier.state.round} (validation.patience is "
@@ -198,16 +209,8 @@ class _DistillJob:
     def _run_rounds(
         self, source: PreparedSource, earlier: Checkpoint | None, tracker: Tracker
     ) -> tuple[Work, RunState]:
-        with ExitStack() as stack:
-            # First of all: a cluster without room for the workers fails here.
-            with self.clock.stage("start workers"):
-                worker, most = self.config.worker, _tasks_at_a_time(self.config)
-                given, name = self.options.executor, self.folder.name
-                say = warnings_to(self.reporter)
-                executor = stack.enter_context(
-                    open_executor(None, worker, most, given, name=name, say=say)
-                )
-            self._look_at(executor, () if earlier is None else earlier.executions)
+        with self.executor:
+            executor = self.executor()
             work, teachers = prepare_work(
                 source,
                 self.config,
@@ -227,11 +230,17 @@ class _DistillJob:
                 reached("start taught")
                 return work, coordinator.run(coordinator.start(first, teachers))
 
-    def _look_at(self, executor: Executor, before: Sequence[Execution]) -> None:
-        """Know from now on how far an executor is, and who ran what where."""
-        ledger, begun = executor.ledger, executor.ledger.copy()
-        self.reporter.standing = lambda: executor.standing
-        self.executed = lambda: merged(before, ledger.since(begun))
+    @contextmanager
+    def _workers(self) -> Iterator[Executor]:
+        """Who runs the tasks; a cluster without room for the workers fails here."""
+        worker, most = self.config.worker, _tasks_at_a_time(self.config)
+        given, say = self.options.executor, warnings_to(self.reporter)
+        with ExitStack() as stack:
+            with self.clock.stage("start workers"):
+                executor = stack.enter_context(
+                    open_executor(None, worker, most, given, name=self.folder.name, say=say)
+                )
+            yield executor
 
     def _members(self, source: PreparedSource) -> MemberStore:
         """Where members of the teacher are kept as soon as they are trained."""
@@ -265,7 +274,7 @@ class _DistillJob:
             fitted_base=work.fitted_base,
             teacher=work.teacher,
             balances=work.balances,
-            executions=self.executed(),
+            executions=merged(self.before, self.executor.executed()),
         )
 
     def _finish(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,16 +20,17 @@ from stemdist_ray.comparison.table import Evaluation
 from stemdist_ray.comparison.train_row import ComparisonData, scored_starts
 from stemdist_ray.config import DataConfig, DistillConfig
 from stemdist_ray.data.prepared import PreparedSource, Source
-from stemdist_ray.data.streaming import opened_source
+from stemdist_ray.data.streaming import Streamer, opened_source
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.evaluation.metrics import METRIC_NAMES
 from stemdist_ray.execution.devices import worker_device
 from stemdist_ray.execution.executor import Executor
 from stemdist_ray.execution.ledger import Execution
-from stemdist_ray.execution.select import open_executor
+from stemdist_ray.execution.select import OnDemand, open_executor
 from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.pipeline.folders import owned
 from stemdist_ray.pipeline.given_graph import check_graph, with_given_graph
+from stemdist_ray.pipeline.stream_task import streaming_by
 from stemdist_ray.pipeline.track import ended
 from stemdist_ray.progress import Reporter, SilentReporter, kept_up, stage_from_now, warnings_to
 from stemdist_ray.system.memory import PeakMemory
@@ -198,21 +199,25 @@ def _opened(
     data_config = dataset.config.data.model_copy(update={"locations_file": None})
     threads = config.worker.coordinator_threads
     name = "" if folder is None else folder.name
+    say, given = warnings_to(reporter), executor
+
+    def workers() -> AbstractContextManager[Executor]:
+        return open_executor(None, config.worker, TRAININGS, given, name=name, say=say)
+
     with (
         torch_threads(threads),
         kept_up(reporter, stage_from_now("evaluating")) as pulse,
-        _opened_source(source, data_config, config.streaming, folder, reporter) as whole,
-        ExitStack() as stack,
+        OnDemand(workers) as on_demand,
+        _opened_source(
+            source, data_config, config.streaming, folder, reporter, streaming_by(on_demand)
+        ) as whole,
     ):
+        pulse.standing = on_demand.standing
         check_fits(dataset, whole, reporter)
         prepared = whole.with_rules(dataset.rule.calendar, dataset.rule.season)
         prepared = with_given_graph(prepared, config.evaluation, reporter)
-        say = warnings_to(reporter)
-        executor = stack.enter_context(
-            open_executor(prepared, config.worker, TRAININGS, executor, name=name, say=say)
-        )
-        ledger, begun = executor.ledger, executor.ledger.copy()
-        pulse.standing = lambda: executor.standing
+        executor = on_demand()
+        executor.share(prepared)
         scored = scored_starts(prepared, config.evaluation)
         parts = series_parts(dataset.fitted_base, threads, executor, scored)
         material = Material(
@@ -233,7 +238,7 @@ def _opened(
         comparison = Comparison(data, executor, config.seed, config.worker.threads, pulse)
         tracks = _tracks(parts.base is not None, config.evaluation.tracks)
         yield EvaluationWork(
-            folder, dataset, config, comparison, tracks, judged, lambda: ledger.since(begun)
+            folder, dataset, config, comparison, tracks, judged, on_demand.executed
         )
 
 
@@ -244,6 +249,7 @@ def _opened_source(
     streaming: bool,
     folder: Path | None,
     reporter: Reporter,
+    stream: Streamer,
 ) -> Iterator[PreparedSource]:
     """The prepared series; files of a streamed one lie beside the data set where that can be.
 
@@ -254,7 +260,7 @@ def _opened_source(
         if streaming and (folder is None or why_not_writable(folder.absolute().parent)):
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="stemdist-"))) / "evaluate"
         near = folder or Path("unused")  # what is in memory needs no files
-        yield stack.enter_context(opened_source(source, config, streaming, near, reporter))
+        yield stack.enter_context(opened_source(source, config, streaming, near, reporter, stream))
 
 
 TRAININGS = 64  # trainings of an evaluation at a time; more workers would hardly ever be busy

@@ -1,5 +1,7 @@
+from dataclasses import dataclass
+
 from stemdist_ray.config import WorkerConfig
-from stemdist_ray.execution.select import open_executor
+from stemdist_ray.execution.select import OnDemand, open_executor
 from stemdist_ray.execution.serial import SerialExecutor
 
 
@@ -13,3 +15,41 @@ def test_one_that_is_open_takes_the_data_and_stays_open():
     with open_executor("new", WorkerConfig(num_workers=2), 3, given) as executor:
         assert executor is given
         assert given.data == "new"
+
+
+@dataclass(frozen=True)
+class Adding:
+    name: str
+    number: int
+
+
+def add(shared, task):
+    return shared + task.number
+
+
+class Watched(SerialExecutor):
+    opened = closed = 0
+
+    def __enter__(self):
+        self.opened += 1
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        self.closed += 1
+        super().__exit__(*error)
+
+
+def test_an_executor_on_demand():
+    executor = Watched()
+    with OnDemand(lambda: executor) as unused:
+        assert unused.standing() is None
+    assert (executor.opened, executor.closed, unused.executed()) == (0, 0, ())
+    executor.share(3)
+    executor.run(add, [Adding("before", 1)], lambda done: None)
+    with OnDemand(lambda: executor) as on_demand:
+        with on_demand:
+            assert on_demand() is on_demand() is executor
+            assert executor.run(add, [Adding("inside", 1)], lambda done: None) == [4]
+        assert (executor.opened, executor.closed) == (1, 1)
+    assert (executor.opened, executor.closed) == (1, 1)
+    assert sum(one.tasks for one in on_demand.executed()) == 1  # what it did before does not count
