@@ -1,5 +1,8 @@
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -78,3 +81,14 @@ def test_fewer_workers_than_wanted_will_do(train_config, gappy, tmp_path):
     elastic = TrainWorkerConfig(num_workers=9, min_workers=1)
     state = train_on_ray(work, elastic, tmp_path / "checkpoints")
     assert_close(state, alone(work, tmp_path / "state.pt"))
+
+
+@pytest.mark.slow  # a cluster of its own
+def test_machines_that_come_later_are_waited_for():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.train_growth"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["lines"][0].startswith("waiting for machines, 0 of 120 s: 1 workers want 1 CPU")
+    assert told["close"]
