@@ -11,6 +11,8 @@ python jobs/benchmark.py stream --json stream.json
 python jobs/benchmark.py tracking --json tracking.json
 python jobs/benchmark.py datasets --data DIR
 python jobs/benchmark.py variants ablation --data DIR --only metr_la
+python jobs/benchmark.py methods --config jobs/configs/benchmark-demo.yaml --out runs/methods
+python jobs/benchmark.py claims
 python jobs/benchmark.py tables
 
 Every figure is a ratio or a median of one run. The plain reference implementations that the fast
@@ -115,6 +117,16 @@ def _parse() -> argparse.Namespace:
     variants.add_argument("--data", type=Path, required=True, help="folder of the data files")
     variants.add_argument("--only", action="append", required=True, help="data set; repeatable")
     variants.add_argument("--out", type=Path, default=RESULTS, help=f"folder (default {RESULTS})")
+    methods = commands.add_parser("methods", help="all methods on data sets, under one protocol")
+    methods.set_defaults(run=_methods)
+    methods.add_argument("--config", type=Path, required=True, help="YAML file of what to compare")
+    methods.add_argument("--out", type=Path, required=True, help="folder; known cells are kept")
+    methods.add_argument("--workers", type=int, default=0, help="processes (default 0: this one)")
+    methods.add_argument("--no-track", action="store_true", help="leave MLflow out")
+    methods.add_argument("--data", type=Path, help="folder that relative sources count from")
+    methods.add_argument("--publish", help=f"also write tables to {RESULTS} under this name")
+    claims = commands.add_parser("claims", help=f"make {RESULTS}/README.md of published tables")
+    claims.set_defaults(run=_claims)
     tables = commands.add_parser("tables", help="make the tables of jobs/README.md anew")
     tables.set_defaults(run=_tables)
     for command in (kernels, one_round, step, clustering, base, driver, stream, tracking):
@@ -251,6 +263,29 @@ def _tracking(args: argparse.Namespace) -> None:
         json_file=args.json,
         command=_command_line(),
     )
+
+
+def _methods(args: argparse.Namespace) -> None:
+    from jobs.benchmarks.methods_command import run_methods_command
+
+    run_methods_command(
+        config_file=args.config,
+        out=args.out,
+        workers=args.workers,
+        tracking=not args.no_track,
+        command=_command_line(),
+        publish=args.publish,
+        folder=args.data,
+    )
+
+
+def _claims(args: argparse.Namespace) -> None:
+    from jobs.benchmarks.claims import write_claims
+
+    del args
+    found = sorted(RESULTS.glob("methods-*.parquet"))
+    write_claims(RESULTS / "README.md", found)
+    print(f"wrote {RESULTS / 'README.md'}")
 
 
 def _datasets(args: argparse.Namespace) -> None:

@@ -163,6 +163,7 @@ class Comparison:
             num_parameters=done[0].num_parameters,
             learning_rate=done[0].learning_rate,
             curve=_curve(done),
+            errors=tuple(t.test.relative_rmse for t in done),
         )
         error = result.test.values["relative_rmse"]
         self.reporter.say(
@@ -178,7 +179,10 @@ _TRACKS: Mapping[str, str] = {"with_base": " with base", "network_alone": " alon
 
 def _closed_form(found: ClosedForm) -> RowResult:
     return RowResult(
-        Summary.of([found.test]), Summary.of([found.validation]), peak_rss_mib=found.peak_rss_mib
+        Summary.of([found.test]),
+        Summary.of([found.validation]),
+        peak_rss_mib=found.peak_rss_mib,
+        errors=(found.test.relative_rmse,),
     )
 
 

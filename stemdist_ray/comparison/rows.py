@@ -72,6 +72,7 @@ class RowResult:
         num_parameters: Of the trained model; 0 for rows in closed form.
         learning_rate: That validation chose for the row; 0 for rows in closed form.
         curve: Errors along the way; empty for rows in closed form.
+        errors: Relative RMSE on the test split, per repeat.
     """
 
     test: Summary
@@ -83,6 +84,7 @@ class RowResult:
     num_parameters: int = 0
     learning_rate: float = 0.0
     curve: tuple[CurvePoint, ...] = ()
+    errors: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Test metrics at top level, the rest beside them."""
@@ -96,6 +98,7 @@ class RowResult:
             "num_parameters": self.num_parameters,
             "learning_rate": self.learning_rate,
             "curve": [point.to_json() for point in self.curve],
+            "errors": list(self.errors),
         }
 
     @classmethod
@@ -111,4 +114,5 @@ class RowResult:
             num_parameters=int(tree["num_parameters"]),
             learning_rate=float(tree.get("learning_rate", 0.0)),
             curve=tuple(CurvePoint.from_json(point) for point in tree.get("curve", ())),
+            errors=tuple(number(error) for error in tree.get("errors", ())),
         )

@@ -28,6 +28,7 @@ register_row(
         position=40,
         data=full_data,
         in_cross_table=True,
+        reads_all=True,
         on_request=True,
         budget=lambda config: (config.full_data_budget(), config.full_data_patience),
     )

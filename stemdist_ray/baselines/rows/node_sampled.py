@@ -30,5 +30,6 @@ register_row(
         position=30,
         data=node_sampled,
         in_cross_table=True,
+        reads_all=True,
     )
 )

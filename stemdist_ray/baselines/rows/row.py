@@ -132,6 +132,7 @@ class TrainedRow(Row):
         in_cross_table: Whether it stands in the table of several evaluators, too.
         on_request: Whether it is trained only where ``full_data`` asks for it.
         needs_teacher: Whether the row exists only where there is a teacher.
+        reads_all: Whether it trains on all of the real data; else on a set of the distilled size.
         budget: For how long, and the patience; of the settings of the evaluation.
     """
 
@@ -139,6 +140,7 @@ class TrainedRow(Row):
     in_cross_table: bool = False
     on_request: bool = False
     needs_teacher: bool = False
+    reads_all: bool = False
     budget: Callable[[EvaluationConfig], tuple[BudgetConfig, int]] = lambda config: (config, 0)
 
 

@@ -1,0 +1,264 @@
+"""The page ``jobs/results/README.md``: which of the three claims hold, made of measured results.
+
+The claims (STemDist, arXiv:2603.10410): training on distilled data is faster (up to 6 times), takes
+less memory (up to 8 times), and its errors are lower (up to 12 %) than on the data of other methods
+of distilling.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from jobs.benchmarks.methods_scores import FULL, Score
+from jobs.benchmarks.methods_tables import TRACK_TITLES, title_of
+from stemdist_ray.baselines.method import OWN
+from stemdist_ray.baselines.rows import ROWS
+from stemdist_ray.errors import ConfigError
+from stemdist_ray.system.files import write_text
+
+SUBSETS = ("random", "random_teacher", "medoid", "centroid", "herding", "k_center", "craig")
+"""Methods that choose or average and learn nothing: no methods of distilling."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One claim on one data set and track.
+
+    Args:
+        data: Data set.
+        budget: Synthetic entries / real ones.
+        track: "with_base" or "network_alone".
+        name: Of our variant.
+        ours: Its score.
+        full: That of training on everything, None where it was not measured.
+        rival: The best of the other methods that learn, None where there is none.
+        beaten_by: Titles of all that have a lower error, best first.
+    """
+
+    data: str
+    budget: float
+    track: str
+    name: str
+    ours: Score
+    full: Score | None
+    rival: Score | None
+    beaten_by: tuple[str, ...]
+
+    @property
+    def faster(self) -> float:
+        """Seconds to train one model on everything / on the distilled data."""
+        return math.nan if self.full is None else self.full.train_seconds / self.ours.train_seconds
+
+    @property
+    def smaller(self) -> float:
+        """Peak memory of the training process on everything / on the distilled data."""
+        return math.nan if self.full is None else self.full.peak_mib / self.ours.peak_mib
+
+    @property
+    def better(self) -> float:
+        """How much lower the error is than that of the best rival, as a share of the latter."""
+        return math.nan if self.rival is None else 1 - self.ours.mean / self.rival.mean
+
+    @property
+    def apart(self) -> bool:
+        """Whether the 95 % intervals of ours and the best rival do not touch."""
+        if self.rival is None:
+            return False
+        return self.ours.high < self.rival.low or self.rival.high < self.ours.low
+
+
+def read_scores(paths: Sequence[Path]) -> list[Score]:
+    """Read tables that ``jobs/benchmark.py methods`` wrote.
+
+    Raises:
+        ConfigError: One is not there, or is something else.
+    """
+    known, scores = {one.name for one in fields(Score)}, list[Score]()
+    for path in paths:
+        try:
+            rows = pq.read_table(path).to_pylist()
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path}: cannot be read ({error})") from error
+        for row in rows:
+            if set(row) != known:
+                raise ConfigError(
+                    f"{path} was not written by jobs/benchmark.py methods of this release"
+                )
+            scores.append(Score(**{**row, "errors": tuple(row["errors"])}))
+    return scores
+
+
+def verdicts(scores: Sequence[Score]) -> list[Verdict]:
+    """One verdict per variant of ours, data set, budget and track."""
+    found = []
+    for ours in scores:
+        if not (ours.kind == OWN and ours.errors):
+            continue
+        same = [s for s in scores if (s.data, s.budget) == (ours.data, ours.budget) and s.errors]
+        own = [s for s in same if s.track == ours.track]
+        others = [s for s in own if s.distilled and s.kind != OWN]
+        learning = [s for s in others if s.kind not in SUBSETS]
+        better = [
+            s
+            for s in same
+            if s.mean < ours.mean and s.track in (ours.track, "closed_form") and s is not ours
+        ]
+        found.append(
+            Verdict(
+                data=ours.data,
+                budget=ours.budget,
+                track=ours.track,
+                name=ours.name,
+                ours=ours,
+                full=next((s for name in FULL for s in own if s.name == name), None),
+                rival=min(learning, key=lambda s: s.mean, default=None),
+                beaten_by=tuple(title_of(s) for s in sorted(better, key=lambda s: s.mean)),
+            )
+        )
+    return found
+
+
+def claims_page(scores: Sequence[Score], links: Sequence[str]) -> str:
+    """The page in Markdown.
+
+    Args:
+        scores: Of all benchmarks.
+        links: To their own pages.
+    """
+    all_of = verdicts(scores)
+    seeds = sorted({len(verdict.ours.errors) for verdict in all_of})
+    lines = [
+        "# Which claims hold here",
+        "",
+        "Made by `python jobs/benchmark.py claims` of measured results. The claims are those of "
+        "STemDist (arXiv:2603.10410): training on distilled data is up to 6 times faster, takes up "
+        "to 8 times less memory, and its error is up to 12 % lower than with other methods of "
+        "distilling. Errors: relative RMSE on test, mean of "
+        f"{' or '.join(map(str, seeds))} trainings (distillation seeds times evaluator seeds), "
+        "95 % intervals by Student's t.",
+        "",
+        *(f"- {link}" for link in links),
+        "",
+    ]
+    for heading, sentence, table in (
+        ("Faster", _sentence(all_of, "faster", 1.0, "times"), _faster(all_of)),
+        ("Smaller", _sentence(all_of, "smaller", 1.0, "times"), _smaller(all_of)),
+        ("Better", _better_sentence(all_of), _better(all_of)),
+    ):
+        lines += [f"## {heading}", "", sentence, "", *table, ""]
+    return "\n".join(lines)
+
+
+def _sentence(all_of: Sequence[Verdict], name: str, least: float, unit: str) -> str:
+    values = [value for v in all_of if not math.isnan(value := float(getattr(v, name)))]
+    if not values:
+        return "Not measured: no benchmark trained on the full data."
+    holds = sum(value > least for value in values)
+    return (
+        f"Holds in {holds} of {len(values)} comparisons: {min(values):.2f} to {max(values):.2f} "
+        f"{unit}."
+    )
+
+
+def _better_sentence(all_of: Sequence[Verdict]) -> str:
+    known = [v for v in all_of if v.rival is not None]
+    if not known:
+        return "Not measured: no other method of distilling was run."
+    wins = [v for v in known if v.better > 0]
+    clear = [v for v in wins if v.apart]
+    worst, best = (f(100 * v.better for v in known) for f in (min, max))
+    return (
+        f"Lower than the best other method of distilling in {len(wins)} of {len(known)} "
+        f"comparisons, in {len(clear)} of them by more than the intervals; {worst:+.1f} to "
+        f"{best:+.1f} %."
+    )
+
+
+def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [
+        "| " + " | ".join(head) + " |",
+        "|---" * len(head) + "|",
+        *("| " + " | ".join(cell.replace("|", "/") for cell in row) + " |" for row in rows),
+    ]
+
+
+def _place(verdict: Verdict) -> tuple[str, str, str]:
+    return (
+        f"{verdict.data}, {100 * verdict.budget:g} %",
+        TRACK_TITLES[verdict.track],
+        verdict.name,
+    )
+
+
+_PLACE = ("data", "track", "variant")
+
+
+def _faster(all_of: Sequence[Verdict]) -> list[str]:
+    rows = [
+        (
+            *_place(v),
+            f"{v.ours.train_seconds:.2f}",
+            f"{v.full.train_seconds:.2f} ({ROWS.get(v.full.name).report_title})",
+            f"{v.faster:.2f}",
+            "-" if v.ours.break_even is None else str(v.ours.break_even),
+        )
+        for v in all_of
+        if v.full is not None
+    ]
+    head = (*_PLACE, "training, s", "on everything, s", "times", "pays from, models")
+    return _rows(head, rows)
+
+
+def _smaller(all_of: Sequence[Verdict]) -> list[str]:
+    rows = [
+        (*_place(v), f"{v.ours.peak_mib:,.0f}", f"{v.full.peak_mib:,.0f}", f"{v.smaller:.2f}")
+        for v in all_of
+        if v.full is not None
+    ]
+    return _rows((*_PLACE, "peak of the process, MiB", "on everything, MiB", "times"), rows)
+
+
+def _better(all_of: Sequence[Verdict]) -> list[str]:
+    rows = [
+        (
+            *_place(v),
+            _error(v.ours),
+            "-" if v.rival is None else f"{v.rival.name}: {_error(v.rival)}",
+            "-" if v.rival is None else f"{100 * v.better:+.1f} %{'' if v.apart else ' (within)'}",
+            ", ".join(v.beaten_by) or "nothing",
+        )
+        for v in all_of
+    ]
+    head = (*_PLACE, "error", "best other method that learns", "lower by", "what has a lower error")
+    return _rows(head, rows)
+
+
+def _error(score: Score) -> str:
+    interval = "" if math.isnan(score.low) else f" ({score.low:.4f} to {score.high:.4f})"
+    return f"{score.mean:.4f}{interval}"
+
+
+def write_claims(path: Path, tables: Sequence[Path]) -> None:
+    """Write the page.
+
+    Args:
+        path: Of the page.
+        tables: ``methods-NAME.parquet``, each with its ``methods-NAME.md`` beside it.
+
+    Raises:
+        ConfigError: A table cannot be read, or none holds a variant of ours.
+    """
+    scores = read_scores(tables)
+    if not verdicts(scores):
+        told = ", ".join(map(str, tables)) or "no table"
+        raise ConfigError(
+            f"nothing to say: {told} with results of method {OWN}; run jobs/benchmark.py methods "
+            "with --publish first"
+        )
+    links = [f"[{table.stem}]({table.stem}.md)" for table in tables]
+    write_text(path, claims_page(scores, links))

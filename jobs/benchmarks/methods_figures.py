@@ -1,0 +1,162 @@
+"""The figures of ``jobs/benchmark.py methods``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from jobs.benchmarks.methods_config import RANDOM
+from jobs.benchmarks.methods_scores import Score
+from jobs.benchmarks.methods_tables import MODELS, TRACK_TITLES, title_of
+from stemdist_ray.baselines.method import OWN
+from stemdist_ray.baselines.rows import ROWS
+from stemdist_ray.report.figures import BLUE, GREY, ORANGE, Picture, picture
+
+_MARKS = "osD^v<>PXph*d8"
+
+
+def methods_pictures(scores: Sequence[Score]) -> list[Picture]:
+    """Error against bytes and against seconds, for every data set and track that was trained."""
+    found = []
+    for data, track in dict.fromkeys((s.data, s.track) for s in scores):
+        own = [s for s in scores if (s.data, s.track) == (data, track) and s.errors]
+        closed = [s for s in scores if (s.data, s.track) == (data, "closed_form") and s.errors]
+        if track == "closed_form" or not own:
+            continue
+        found.append(error_by_bytes(data, track, own, closed))
+        found.append(error_by_seconds(data, track, own, closed))
+    return found
+
+
+def _name(data: str, track: str, what: str) -> str:
+    return f"{data}-{track}-{what}".replace("/", "-")
+
+
+def _look(scores: Sequence[Score]) -> dict[str, tuple[str, str]]:
+    """Colour and marker by name: ours, the subsets, other methods, and what needs no distilling."""
+    kinds = {s.name: s.kind for s in scores if s.distilled}
+    colours = {OWN: BLUE, RANDOM: GREY}
+    looks = {
+        name: (colours.get(kinds[name], ORANGE), _MARKS[index % len(_MARKS)])
+        for index, name in enumerate(sorted(kinds))
+    }
+    for score in scores:
+        if not score.distilled:
+            row = ROWS.loaded().get(score.name)
+            looks[score.name] = ("#000000" if row is None else row.colour, "x")
+    return looks
+
+
+def _best_closed(axes: Axes, closed: Sequence[Score]) -> None:
+    if closed:
+        best = min(closed, key=lambda score: score.mean)
+        axes.axhline(best.mean, color=GREY, linestyle=":", linewidth=1)
+        axes.annotate(
+            title_of(best),
+            (0.01, best.mean),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 2),
+            textcoords="offset points",
+            fontsize=7,
+            color=GREY,
+        )
+
+
+def error_by_bytes(
+    data: str, track: str, scores: Sequence[Score], closed: Sequence[Score]
+) -> Picture:
+    """Error of all methods against the bytes of what is trained on, with its intervals."""
+    figure = Figure(figsize=(7.4, 4.4), layout="constrained")
+    axes, looks = figure.subplots(), _look(scores)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(True, color="#dddddd", linewidth=0.6)
+    for name in dict.fromkeys(s.name for s in scores if s.distilled):
+        own = sorted((s for s in scores if s.name == name), key=lambda s: s.bytes)
+        colour, mark = looks[name]
+        axes.errorbar(
+            [(s.bytes + s.base_bytes) / 1024 for s in own],
+            [s.mean for s in own],
+            yerr=[_half(s) for s in own],
+            color=colour,
+            marker=mark,
+            capsize=2,
+            linewidth=1,
+            label=name,
+        )
+    for score in _last_budget(scores):
+        axes.axhline(score.mean, color=looks[score.name][0], linewidth=0.8, linestyle="--")
+        axes.annotate(
+            title_of(score),
+            (0.99, score.mean),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 2),
+            textcoords="offset points",
+            fontsize=7,
+            ha="right",
+            color=looks[score.name][0],
+        )
+    _best_closed(axes, closed)
+    axes.set_xscale("log")
+    axes.set_xlabel("KiB of inputs and targets" + (", base included" * (track == "with_base")))
+    axes.set_ylabel("relative RMSE on test")
+    figure.legend(loc="outside right upper", fontsize=7, frameon=False)
+    best = min((s for s in scores if s.distilled), key=lambda s: s.mean)
+    alt = f"{TRACK_TITLES[track]}; lowest of the distilled rows: {best.name}, {best.mean:.4f}"
+    return picture(figure, _name(data, track, "bytes"), f"{data}: error against bytes", alt)
+
+
+def _half(score: Score) -> float:
+    return 0.0 if score.high != score.high else (score.high - score.low) / 2
+
+
+def _last_budget(scores: Sequence[Score]) -> list[Score]:
+    """What needs no distilling, at the largest budget (its steps draw that many windows)."""
+    rows = [s for s in scores if not s.distilled]
+    largest = max((s.budget for s in rows), default=0.0)
+    return [s for s in rows if s.budget == largest]
+
+
+def error_by_seconds(
+    data: str, track: str, scores: Sequence[Score], closed: Sequence[Score]
+) -> Picture:
+    """Error against distilling once and training n models; the frontier of each n is joined."""
+    figure = Figure(figsize=(9.6, 4.2), layout="constrained")
+    panels = figure.subplots(1, len(MODELS), sharey=True)
+    looks, alts = _look(scores), []
+    for axes, models in zip(panels, MODELS, strict=True):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(True, color="#dddddd", linewidth=0.6)
+        for score in scores:
+            colour, mark = looks[score.name]
+            axes.scatter(
+                [score.total_seconds(models)],
+                [score.mean],
+                color=colour,
+                marker=mark,
+                s=26,
+                label=title_of(score) if models == MODELS[0] else None,
+            )
+        best = frontier([(s.total_seconds(models), s.mean) for s in scores])
+        axes.plot(*zip(*best, strict=True), color=GREY, linewidth=1, drawstyle="steps-post")
+        on = {s.name for s in scores if (s.total_seconds(models), s.mean) in best}
+        alts.append(f"{models} models: {', '.join(sorted(on))}")
+        _best_closed(axes, closed)
+        axes.set_xscale("log")
+        axes.set_title(f"{models} model{'s' * (models > 1)}", fontsize=9)
+        axes.set_xlabel("seconds, distilling included")
+    panels[0].set_ylabel("relative RMSE on test")
+    figure.legend(loc="outside right upper", fontsize=7, frameon=False)
+    alt = f"{TRACK_TITLES[track]}; not beaten in both for " + "; for ".join(alts)
+    title = f"{data}: error against total seconds"
+    return picture(figure, _name(data, track, "seconds"), title, alt)
+
+
+def frontier(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points that no other one beats in both coordinates, by the first of them."""
+    found: list[tuple[float, float]] = []
+    for point in sorted(points):
+        if not found or point[1] < found[-1][1]:
+            found.append(point)
+    return found

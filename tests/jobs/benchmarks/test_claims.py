@@ -1,0 +1,74 @@
+import math
+from dataclasses import replace
+
+import pytest
+
+from jobs.benchmarks.claims import claims_page, verdicts, write_claims
+from jobs.benchmarks.methods_scores import Score
+from jobs.benchmarks.methods_tables import write_records
+from stemdist_ray.errors import ConfigError
+
+OURS = Score(
+    "d", 0.01, "network_alone", "stemdist", True, "stemdist", (0.5, 0.52), 0.51, 0.50, 0.52,
+    train_seconds=2.0, peak_mib=400.0, distill_seconds=10.0, break_even=2,
+)  # fmt: skip
+RIVAL = replace(OURS, name="dm", kind="dm", mean=0.60, low=0.58, high=0.62)
+MEDOID = replace(OURS, name="medoid", kind="medoid", mean=0.45)
+FULL = Score(
+    "d",
+    0.01,
+    "network_alone",
+    "full_data",
+    False,
+    "",
+    (0.4,),
+    0.4,
+    train_seconds=8.0,
+    peak_mib=600.0,
+)
+RIDGE = Score("d", 0.01, "closed_form", "ridge", False, "", (0.3,), 0.3)
+OTHER = replace(FULL, track="with_base", mean=0.1)
+SCORES = [RIVAL, OURS, MEDOID, FULL, RIDGE, OTHER]
+
+
+def test_a_verdict():
+    (found,) = verdicts(SCORES)
+    assert (found.faster, found.smaller) == (4.0, 1.5)
+    assert found.rival.name == "dm"  # a subset is no method of distilling
+    assert found.better == pytest.approx(1 - 0.51 / 0.60)
+    assert found.apart
+    assert found.beaten_by == ("ridge on lags, full data", "full data, to convergence", "medoid")
+
+
+def test_what_was_not_measured_is_said():
+    (found,) = verdicts([OURS])
+    assert math.isnan(found.faster)
+    page = claims_page([OURS], [])
+    assert "Not measured: no benchmark trained on the full data." in page
+    assert "Not measured: no other method of distilling was run." in page
+
+
+def test_what_does_not_hold_is_said_as_plainly():
+    slower = replace(FULL, train_seconds=1.0)
+    page = claims_page([replace(RIVAL, mean=0.5), OURS, slower], [])
+    assert "Holds in 0 of 1 comparisons: 0.50 to 0.50 times." in page
+    assert "in 0 of 1 comparisons" in page
+    assert "-2.0 % (within)" not in page  # intervals 0.58 to 0.62 and 0.50 to 0.52 do not touch
+    assert "-2.0 %" in page
+
+
+def test_the_page(tmp_path):
+    table = tmp_path / "methods-small.parquet"
+    write_records(table, SCORES)
+    write_claims(tmp_path / "README.md", [table])
+    text = (tmp_path / "README.md").read_text()
+    assert "[methods-small](methods-small.md)" in text
+    assert "| d, 1 % | networks alone | stemdist | 2.00 | 8.00" in text
+    with pytest.raises(ConfigError, match="nothing to say"):
+        write_claims(tmp_path / "README.md", [])
+    write_records(table, [RIDGE])
+    with pytest.raises(ConfigError, match="nothing to say"):
+        write_claims(tmp_path / "README.md", [table])
+    table.write_bytes(b"no parquet")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        write_claims(tmp_path / "README.md", [table])

@@ -1,0 +1,17 @@
+from jobs.benchmarks.methods_figures import frontier, methods_pictures
+from tests.jobs.benchmarks.test_methods_tables import SCORES
+
+
+def test_the_frontier():
+    points = [(3.0, 0.2), (1.0, 0.5), (2.0, 0.6), (4.0, 0.2), (2.5, 0.4)]
+    assert frontier(points) == [(1.0, 0.5), (2.5, 0.4), (3.0, 0.2)]
+
+
+def test_pictures_of_every_track():
+    pictures = methods_pictures(SCORES)
+    assert [one.name for one in pictures] == ["d-network_alone-bytes", "d-network_alone-seconds"]
+    assert "lowest of the distilled rows: stemdist, 0.6000" in pictures[0].alt
+    # One model: 12 s and 0.6 against 9 s and 0.5; a hundred: 210 s against 900 s.
+    assert "1 models: full_data" in pictures[1].alt
+    assert "100 models: full_data, stemdist" in pictures[1].alt
+    assert not methods_pictures([])
