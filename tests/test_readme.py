@@ -135,6 +135,8 @@ def tiny(command):
         if flag in arguments:
             arguments[arguments.index(flag) + 1] = number
     smaller = SMALLER.get(arguments[1], [])
+    if "--method" in arguments:  # rounds are those of the library's own method
+        smaller = [word for word in smaller if "rounds" not in word]
     given = {word.removeprefix("--") for word in arguments}
     return [
         *arguments,

@@ -70,7 +70,8 @@ class SyntheticDataset:
             location encoders of forecasters read it (``encoder_input.parquet``).
         scaler: Mean and std per feature, original units.
         manifest: Source, ratios, configuration, metrics, versions; see ``manifest.json``.
-        known: Calendar of the windows, and what the base adds to its map of their lags.
+        known: Calendar of the windows, what the base adds to its map of their lags, and how much
+            each window counts in a loss where they do not count the same.
         fitted_base: The base itself, None without one.
         teacher: The networks that gave the targets, None without a teacher.
         medoids: (K,) int64 the real location nearest to the centre of each cluster, or None.
@@ -280,6 +281,8 @@ class SyntheticDataset:
             columns["calendar"] = tensor_column(self.known.calendar)
         if self.known.offset is not None:
             columns["base_offset"] = tensor_column(self.known.offset)
+        if self.known.weights is not None:
+            columns["weight"] = self.known.weights
         return pa.table(columns)
 
     def _location_table(self) -> pa.Table:
@@ -306,6 +309,7 @@ def _known(synthetic: pa.Table, fitted: FittedBase | None) -> KnownParts:
         calendar=read_tensor(synthetic["calendar"]) if "calendar" in names else None,
         offset=read_tensor(synthetic["base_offset"]) if "base_offset" in names else None,
         own=None if fitted is None else fitted.model.weights["own"],
+        weights=_column(synthetic, "weight"),
     )
 
 

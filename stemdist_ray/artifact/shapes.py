@@ -42,6 +42,7 @@ def check_dataset(dataset: SyntheticDataset, where: Path) -> None:
         "y: W H K": dataset.y,
         "calendar: W L C": calendar,
         "base_offset: W H K": dataset.known.offset,
+        "weight: W": dataset.known.weights,
         "cluster_size: K": dataset.cluster_size,
         "medoids: K": dataset.medoids,
         "weights: K": dataset.weights,

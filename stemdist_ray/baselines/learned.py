@@ -11,7 +11,8 @@ K synthetic locations, F features, C calendar columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
@@ -27,6 +28,7 @@ from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.data.windows import WindowedSeries
 from stemdist_ray.distillation.start import cluster_source, covering, unlearned
 from stemdist_ray.distillation.state import KnownParts, SyntheticState
+from stemdist_ray.errors import DivergenceError
 from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
 from stemdist_ray.forecasters.closed_form.base_model import own_map
@@ -51,6 +53,8 @@ class LearnedOptions(MethodOptions):
         "random", description="windows to begin with: at random, or spread over time and day"
     )
     steps: Count = Field(500, description="updates of the synthetic data")
+    learning_rate: Rate = Field(0.01, description="Adam rate of the inputs, in scaled units")
+    target_learning_rate: Rate = Field(0.01, description="of the targets; 0 = they stay readings")
 
 
 @dataclass(frozen=True)
@@ -191,12 +195,53 @@ def loss_weights(begun: Begun, device: torch.device | str) -> Tensor:
     return location_weights(size)
 
 
-def fresh_network(work: MethodWork, begun: Begun) -> Forecaster:
-    """The run's forecaster with new weights from torch's random state, as evaluators begin.
+def learn(
+    learned: LearnedWindows, options: LearnedOptions, objective: Callable[[int], Tensor]
+) -> Made:
+    """Take all updates of a method.
 
-    On top of a base it forecasts zero at first.
+    Args:
+        learned: What they change.
+        options: How many, and the rates.
+        objective: What is made smaller, a scalar with a graph back to the windows, by the number of
+            the update; it may train networks besides.
+
+    Raises:
+        DivergenceError: It is not finite.
+    """
+    groups = [
+        {"params": [learned.x], "lr": options.learning_rate},
+        {"params": [learned.y], "lr": options.target_learning_rate},
+    ]
+    optimizer = torch.optim.Adam(groups)
+    values = []
+    for step in range(options.steps):
+        value = objective(step)
+        found = float(value)
+        if not math.isfinite(found):
+            raise DivergenceError(
+                f"the objective is {found} after {step} updates of {options.steps}; lower "
+                f"method_options.learning_rate (now {options.learning_rate:g})"
+            )
+        values.append(found)
+        # Networks are leaves as well, which are not to gather gradients here.
+        wanted = torch.autograd.grad(value, [learned.x, learned.y], materialize_grads=True)
+        learned.x.grad, learned.y.grad = wanted
+        optimizer.step()
+    return replace(learned.made(), objectives=tuple(values))
+
+
+def fresh_network(work: MethodWork, begun: Begun, *, at_base: bool = True) -> Forecaster:
+    """The run's forecaster with new weights from torch's random state.
+
+    Args:
+        work: Of the run.
+        begun: Whose windows it is to read.
+        at_base: Whether it forecasts zero at first on top of a base, as evaluators do; else its
+            last layer is random.
     """
     shape = replace(WindowShape.of(begun.series), graph=False)
+    shape = shape if at_base else replace(shape, residual=False)
     return build_forecaster(work.config.forecaster, shape).to(work.device)
 
 

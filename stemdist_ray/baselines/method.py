@@ -14,8 +14,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from stemdist_ray.baselines.size import (
+    Sizes,
+    all_locations,
+    check_memory,
+    check_windows,
+    even_ratios,
+)
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig, describe_validation_error
+from stemdist_ray.data.prepared import PreparedSource
+from stemdist_ray.distillation.budget import balances
 from stemdist_ray.distillation.start import (
     Start,
     clustered_data,
@@ -30,6 +39,9 @@ from stemdist_ray.system.threads import torch_threads
 
 OWN = "stemdist"
 """Name of the method that this library is about: clusters, start, teacher, rounds."""
+
+Compresses = Literal["windows and locations", "windows", "windows, or both"]
+"""What is made fewer; "or both": by option ``locations`` = medoids."""
 
 
 class MethodOptions(BaseModel):
@@ -73,11 +85,13 @@ class Made:
         clustering: Which synthetic location stands for which real ones, and how much each counts.
         state: The synthetic windows, targets included: readings, or what was learned.
         known: What is known of them: calendar and base.
+        objectives: What was made smaller, value by value, where something was.
     """
 
     clustering: Clustering
     state: SyntheticState
     known: KnownParts
+    objectives: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,21 +102,25 @@ class Method:
         name: By which it is asked for.
         summary: What it does, in a line.
         source: Where it was published.
-        compresses: "windows and locations", or "windows" where all N locations stay.
+        compresses: "windows and locations", or "windows" where all N locations stay, unless an
+            option ``locations`` is given as medoids ("windows, or both").
         deviations: What differs from the publication, "" where nothing does.
         uses_teacher: Whether the targets are those of the run's teacher.
         make: Makes the data; a pure function of its argument. None = the library's own steps.
         options: Its hyper-parameters, with the published values as defaults.
+        needs: Bytes that making the data takes at its peak, by sizes and options; may raise
+            ConfigError where the sizes do not fit. None = hardly more than the series.
     """
 
     name: str
     summary: str
     source: str
-    compresses: Literal["windows and locations", "windows"] = "windows and locations"
+    compresses: Compresses = "windows and locations"
     deviations: str = ""
     uses_teacher: bool = False
     make: Callable[[MethodWork], Made] | None = None
     options: type[MethodOptions] = field(default=MethodOptions)
+    needs: Callable[[Sizes, Any], float] | None = None
 
     def read_options(self, given: dict[str, Any]) -> MethodOptions:
         """Check options and fill in those that are not given.
@@ -116,6 +134,12 @@ class Method:
             known = ", ".join(self.options.model_fields) or "none"
             what = describe_validation_error(error).removeprefix("configuration: ")
             raise ConfigError(f"method_options of {self.name}: {what}; it has: {known}") from error
+
+    def keeps_locations(self, options: MethodOptions) -> bool:
+        """Whether all N locations stay with these options."""
+        if self.compresses == "windows, or both":
+            return getattr(options, "locations", "all") == "all"
+        return self.compresses == "windows"
 
 
 METHODS: Registry[Method] = Registry("method", home=lambda m: getattr(m.make, "__module__", m.name))
@@ -159,19 +183,52 @@ def check_method(config: DistillConfig) -> Method:
         ConfigError: There is no such method, or the settings do not fit it.
     """
     method = METHODS.get(config.method)
-    method.read_options(config.method_options)
-    if method.make is not None:
-        if config.rounds > 0:
-            raise ConfigError(
-                f"rounds are those of method {OWN}; {method.name} has none: leave rounds out, "
-                f"found {config.rounds}"
-            )
-        if config.budget is not None:
-            raise ConfigError(
-                f"a budget picks the ratios for method {OWN}; give {method.name} both of them: "
-                "spatial_ratio and temporal_ratio"
-            )
+    options = method.read_options(config.method_options)
+    if method.make is None:
+        return method
+    if config.rounds > 0:
+        raise ConfigError(
+            f"rounds are those of method {OWN}; {method.name} has none: leave rounds out, "
+            f"found {config.rounds}"
+        )
+    if config.budget is None and method.keeps_locations(options) and config.spatial_ratio < 1:
+        either = ""
+        if method.compresses == "windows, or both":
+            either = ", or method_options.locations=medoids"
+        raise ConfigError(
+            f"{method.name} keeps all locations: expected spatial_ratio 1, found "
+            f"{config.spatial_ratio:g}; give that, or a budget{either}"
+        )
     return method
+
+
+def sized(config: DistillConfig, source: PreparedSource) -> DistillConfig:
+    """The configuration with the ratios that a budget comes to, once it is known that they fit.
+
+    Method ``stemdist`` picks its ratios by what they are worth, when its teacher is trained; others
+    spend a budget on windows alone, or on windows and locations evenly.
+
+    Raises:
+        ConfigError: The budget is too small, or making the data would take too much memory.
+    """
+    method = METHODS.get(config.method)
+    if method.make is None:
+        if config.budget is not None:
+            balances(config, source)
+        return config
+    options = method.read_options(config.method_options)
+    windows, locations = len(source.starts["train"]), source.windows.num_locations
+    if config.budget is not None:
+        spend = all_locations if method.keeps_locations(options) else even_ratios
+        spatial, temporal = spend(config.budget, windows, locations)
+        ratios = {"spatial_ratio": spatial, "temporal_ratio": temporal}
+        config = config.model_copy(update=ratios)
+    sizes = Sizes.of(config, source)
+    if method.needs is not None:
+        check_windows(method.name, sizes.windows, windows)
+        limit = config.matching.memory_budget
+        check_memory(method.name, method.needs(sizes, options), limit)
+    return config
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def distill(
         float | None,
         typer.Option(
             help="Synthetic entries / real ones, e.g. 0.005, in place of the two ratios: a cheap "
-            "proxy picks them for the data."
+            "proxy picks them for the data (other methods: evenly, or windows alone)."
         ),
     ] = None,
     method: Annotated[

@@ -173,10 +173,12 @@ def method_table(rows: list[dict[str, Any]]) -> Table:
     table = _table(None, "what it is, as published and where it differs; options: --json")
     table.add_column("name", no_wrap=True)
     table.add_column("what it makes")
+    table.add_column("makes fewer")
     table.add_column("teacher", no_wrap=True)
     table.add_column("source")
     for row in rows:
         differs = f"; here: {row['deviations']}" if row["deviations"] else ""
         teacher = "yes" if row["teacher"] else "no"
-        table.add_row(row["name"], row["summary"], teacher, row["source"] + differs)
+        source = row["source"] + differs
+        table.add_row(row["name"], row["summary"], row["compresses"], teacher, source)
     return table

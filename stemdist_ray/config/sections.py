@@ -220,7 +220,7 @@ class DistillConfig(Section):
     budget: Ratio | None = Field(
         None,
         description="synthetic entries / real ones; where it is given, a cheap proxy picks the two "
-        "ratios for the data at hand",
+        "ratios for the data at hand (of other methods, a rule: evenly, or windows alone)",
     )
     spatial_ratio: Ratio = Field(0.1, description="synthetic locations / real locations")
     temporal_ratio: Ratio = Field(0.05, description="synthetic windows / real train windows")

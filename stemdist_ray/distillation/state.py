@@ -104,11 +104,13 @@ class KnownParts:
         calendar: (W, L, C) calendar columns, None where there are none.
         offset: (W, H, K) float32 what the base adds besides; None without a base.
         own: (H, L F) float32 the base's map of the own lags; None without a base.
+        weights: (W,) float64 how much each window counts in a loss, mean 1; None = all the same.
     """
 
     calendar: Array | None = None
     offset: Array | None = None
     own: Array | None = None
+    weights: npt.NDArray[np.float64] | None = None
 
     def take(self, locations: npt.NDArray[np.int64]) -> KnownParts:
         """Those of some of the synthetic locations."""

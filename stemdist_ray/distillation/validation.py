@@ -116,7 +116,14 @@ def train_evaluator_on(
         x, y = known.inputs(task.x), known.residual(task.x, task.y)
     with torch_threads(config.worker.threads):
         result = fit(
-            FixedWindows(x, y, cluster_size, config.validation.subsets, device=device),
+            FixedWindows(
+                x,
+                y,
+                cluster_size,
+                config.validation.subsets,
+                device=device,
+                window_weights=known.weights,
+            ),
             lambda model: score_forecaster(model, selection, real.mean_window, device),
             forecaster=config.forecaster,
             shape=WindowShape.of(selection.windows),

@@ -10,11 +10,10 @@ from pathlib import Path
 from stemdist_ray.artifact.checkpoint import Checkpoint, CheckpointStore
 from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.artifact.member_files import MemberStore
-from stemdist_ray.baselines.method import check_method
+from stemdist_ray.baselines.method import check_method, sized
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource, Source
 from stemdist_ray.data.streaming import opened_source
-from stemdist_ray.distillation.budget import balances
 from stemdist_ray.distillation.coordinator import Coordinator
 from stemdist_ray.distillation.run_state import RoundRecord, RunObserver, RunState
 from stemdist_ray.distillation.start import cluster_by_task
@@ -175,8 +174,8 @@ class _DistillJob:
                     )
                 )
                 self.source = source  # lets a series that was only read for this run go
-            if self.config.budget is not None:
-                balances(self.config, source)  # refused before anything is written or trained
+            # Refused before anything is written or trained.
+            self.config = config = sized(config, source)
             earlier = self._earlier(source)
             reached("source read")
             self.out.make()

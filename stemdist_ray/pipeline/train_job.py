@@ -151,7 +151,11 @@ def _train(
         if graph is not None:
             graph = graph.of_clusters(dataset.clustering.assignment)
         windows = DistilledWindows(
-            dataset.inputs(), targets, dataset.clustering.loss_weights, graph
+            dataset.inputs(),
+            targets,
+            dataset.clustering.loss_weights,
+            graph,
+            dataset.known.weights,
         )
     work = training_work(config, source, windows, _hash(source, windows))
     out.make()
@@ -192,6 +196,8 @@ def _hash(source: PreparedSource, distilled: DistilledWindows | None) -> str:
     if distilled is not None:
         digest.update(distilled.x.tobytes())
         digest.update(distilled.y.tobytes())
+        if distilled.window_weights is not None:
+            digest.update(distilled.window_weights.tobytes())
     return digest.hexdigest()
 
 

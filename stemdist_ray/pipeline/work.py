@@ -106,7 +106,7 @@ def prepare_work(
         with clock.stage("teacher"):
             teacher, teachers = train_teacher(config, real, executor, device, reporter, keeper)
         reached("teacher trained")
-        if config.budget is not None:
+        if config.budget is not None and method.make is None:
             with clock.stage("balance"):
                 config, tried = choose_balance(config, source, teacher, executor, device, reporter)
     else:

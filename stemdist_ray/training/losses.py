@@ -27,7 +27,7 @@ def weighted_loss(
     Args:
         forecast: (W, H, N).
         target: (W, H, N).
-        weights: (N,) from :func:`location_weights`.
+        weights: (N,) from :func:`location_weights`; (W, 1, N) times those of windows.
         observed: (W, H, N) bool or None, true = the target was observed.
     """
     error = (forecast - target).square() * weights

@@ -34,7 +34,7 @@ class TrainingStep:
         x: (W, L, N, F) scaled inputs, calendar included.
         y: (W, H, N) scaled targets; what the base leaves of them where there is one.
         mean_window: (N, L, F) mean window of each location, for its encoder.
-        weights: (N,) loss weights, mean 1.
+        weights: (N,) loss weights, mean 1; (W, 1, N) where windows count differently, too.
         observed: (W, H, N) bool or None.
         graph: Between the N locations, where one was given.
     """
@@ -48,8 +48,7 @@ class TrainingStep:
 
     def every(self, size: int, first: int) -> TrainingStep:
         """The windows at ``first``, ``first + size``, ...: one worker's part of the step."""
-        seen = None if self.observed is None else self.observed[first::size]
-        return replace(self, x=self.x[first::size], y=self.y[first::size], observed=seen)
+        return self._rows(slice(first, None, size))
 
     def targets(self) -> int:
         """How many observed targets the step holds."""
@@ -70,10 +69,14 @@ class TrainingStep:
             return
         total = self.targets()
         for first in range(0, len(self.x), size):
-            rows = slice(first, first + size)
-            seen = None if self.observed is None else self.observed[rows]
-            piece = replace(self, x=self.x[rows], y=self.y[rows], observed=seen)
+            piece = self._rows(slice(first, first + size))
             yield piece.targets() / max(total, 1), piece
+
+    def _rows(self, rows: slice) -> TrainingStep:
+        """Some of the windows."""
+        seen = None if self.observed is None else self.observed[rows]
+        weights = self.weights[rows] if self.weights.ndim == 3 else self.weights
+        return replace(self, x=self.x[rows], y=self.y[rows], weights=weights, observed=seen)
 
 
 class TrainingData(Protocol):
@@ -104,6 +107,7 @@ class FixedWindows:
         device: Where to train.
         mean_window: (N, L, F) for the encoder; None = the mean of ``x``.
         graph: Between the N locations, where one was given.
+        window_weights: (W,) of the windows, mean 1; None = all count the same.
     """
 
     def __init__(
@@ -116,6 +120,7 @@ class FixedWindows:
         device: torch.device | str = "cpu",
         mean_window: npt.NDArray[np.float32] | None = None,
         graph: LocationGraph | None = None,
+        window_weights: npt.NDArray[np.float64] | None = None,
     ) -> None:
         self.x, self.y = torch.tensor(x, device=device), torch.tensor(y, device=device)
         self.observed = None if observed is None else torch.tensor(observed, device=device)
@@ -124,16 +129,23 @@ class FixedWindows:
         self.mean_window = mean_window_of(self.x)
         if mean_window is not None:
             self.mean_window = torch.tensor(mean_window, device=device)
+        self.window_weights: Tensor | None = None
+        if window_weights is not None:
+            rows = torch.tensor(window_weights, dtype=torch.float32, device=device)
+            self.window_weights = rows[:, None, None]
 
     def epoch(self, rng: np.random.Generator) -> Iterator[TrainingStep]:
         """Yield K steps, all windows each, locations cut at random."""
         for part in random_partition(len(self.size), self.subsets, rng):
             at = torch.as_tensor(part, device=self.x.device)
+            weights = location_weights(self.size[at])
+            if self.window_weights is not None:
+                weights = self.window_weights * weights
             yield TrainingStep(
                 x=self.x[:, :, at],
                 y=self.y[:, :, at],
                 mean_window=self.mean_window[at],
-                weights=location_weights(self.size[at]),
+                weights=weights,
                 observed=None if self.observed is None else self.observed[:, :, at],
                 graph=None if self.graph is None else self.graph.take(part),
             )

@@ -27,12 +27,14 @@ class DistilledWindows:
         y: (W, H, K) scaled.
         cluster_size: (K,) loss weights.
         graph: Between the K clusters, where one was given.
+        window_weights: (W,) of the windows in a loss, mean 1; None = all count the same.
     """
 
     x: npt.NDArray[np.float32]
     y: npt.NDArray[np.float32]
     cluster_size: npt.NDArray[np.int64] | npt.NDArray[np.float64]
     graph: LocationGraph | None = None
+    window_weights: npt.NDArray[np.float64] | None = None
 
 
 class _Dealt:
@@ -55,7 +57,13 @@ class _DistilledData:
     def __call__(self, rank: int, size: int, device: str) -> TrainingData:
         own = self.windows
         fixed = FixedWindows(
-            own.x, own.y, own.cluster_size, self.subsets, device=device, graph=own.graph
+            own.x,
+            own.y,
+            own.cluster_size,
+            self.subsets,
+            device=device,
+            graph=own.graph,
+            window_weights=own.window_weights,
         )
         return fixed if size == 1 else _Dealt(fixed, size, rank)
 

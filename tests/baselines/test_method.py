@@ -12,7 +12,7 @@ from stemdist_ray.baselines.method import (
 )
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import build_config
-from stemdist_ray.distillation.validation import real_data
+from stemdist_ray.data.prepared import prepare
 from stemdist_ray.errors import ConfigError
 from tests.conftest import TINY
 
@@ -21,11 +21,6 @@ OTHERS = sorted({*available()} - {OWN})
 
 def settings(name, **more):
     return build_config("demo", TINY, {"method": name, "rounds": 0, **more})
-
-
-@pytest.fixture(scope="module")
-def real(based, based_config):
-    return real_data(based, based_config)
 
 
 def test_the_methods_that_there_are():
@@ -40,8 +35,14 @@ def test_the_methods_that_there_are():
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_method_gives_what_was_asked_for(real, based_config, name):
-    config = based_config.model_copy(update={"method": name, "rounds": 0, "budget": None})
-    work = MethodWork(real, config, METHODS.get(name).read_options({}))
+    method, changes = METHODS.get(name), {"method": name, "rounds": 0}
+    if "steps" in method.options.model_fields:
+        changes["method_options"] = {"steps": 2}
+    options = method.read_options(changes.get("method_options", {}))
+    if method.keeps_locations(options):
+        changes["spatial_ratio"] = 1.0
+    config = based_config.model_copy(update=changes)
+    work = MethodWork(real, config, options)
     made = run_method(real, MethodTask("m", config, "cpu"))
     windows, locations = made.state.num_windows, made.state.num_locations
     assert windows == work.num_windows
@@ -57,6 +58,33 @@ def test_every_method_gives_what_was_asked_for(real, based_config, name):
     assert made.known.offset.shape == made.state.y.shape
     again = run_method(real, MethodTask("m", config, "cpu"))
     np.testing.assert_array_equal(again.state.x, made.state.x)
+
+
+def test_what_is_made_fewer_may_be_an_option():
+    method = METHODS.get("dm")
+    assert method.compresses == "windows, or both"
+    assert method.keeps_locations(method.read_options({}))
+    assert not method.keeps_locations(method.read_options({"locations": "medoids"}))
+    assert not METHODS.get("random").keeps_locations(METHODS.get("random").options())
+    check_method(settings("dm", budget=0.1))
+    check_method(settings("dm", method_options={"locations": "medoids"}))
+
+
+@pytest.mark.parametrize("name", ["random_teacher", "dm"])
+def test_a_budget_decides_the_size(tmp_path, traffic, name):
+    given = {"steps": 2} if name == "dm" else {}
+    config = settings(name, budget=0.06, method_options=given)
+    data = distill(traffic, tmp_path / name, config).dataset
+    windows = len(based_windows(traffic, config))
+    entries = data.x.shape[0] * data.x.shape[2]
+    assert 0.8 * 0.06 < entries / (windows * 24) <= 0.06
+    assert (data.x.shape[2] == 24) == (name == "dm")
+    again = distill(traffic, tmp_path / name, config, resume=True)
+    np.testing.assert_array_equal(again.dataset.x, data.x)
+
+
+def based_windows(series, config):
+    return prepare(series, config.data).starts["train"]
 
 
 @pytest.mark.parametrize("name", ["random", "random_teacher", "herding"])
@@ -76,9 +104,12 @@ def test_data_sets_of_other_methods_are_judged_like_ours(tmp_path, traffic, name
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"method": "magic"}, "unknown method 'magic'; expected one of: centroid, herding"),
+        ({"method": "magic"}, "unknown method 'magic'; expected one of: centroid, "),
         ({"method": "random", "rounds": 2}, "rounds are those of method stemdist; random has none"),
-        ({"method": "random", "budget": 0.1}, "give random both of them"),
+        (
+            {"method": "dm"},
+            "dm keeps all locations: expected spatial_ratio 1, found 0.1; give that",
+        ),
         ({"method": "random", "method_options": {"a": 1}}, "method_options of random: a: "),
     ],
 )

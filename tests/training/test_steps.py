@@ -98,3 +98,24 @@ def test_steps_have_the_graph_of_their_locations(prepared, rng):
     assert all(step.graph is windows.graph for step in full.epoch(rng))
     without = FullData(prepared.windows, starts, mean_window, 64)
     assert all(step.graph is None for step in without.epoch(rng))
+
+
+def test_windows_may_count_differently():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(5, 3, 4, 1)), rng.normal(size=(5, 2, 4))
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    rows = np.array([0.5, 2.0, 1.0, 1.0, 0.5])
+    plain = next(iter(FixedWindows(x, y, np.arange(1, 5), 1).epoch(np.random.default_rng(0))))
+    fixed = FixedWindows(x, y, np.arange(1, 5), 1, window_weights=rows)
+    step = next(iter(fixed.epoch(np.random.default_rng(0))))
+    assert step.weights.shape == (5, 1, 4)
+    torch.testing.assert_close(step.weights[:, 0, 0], plain.weights[0] * torch.tensor(rows).float())
+    forecast = torch.zeros_like(step.y)
+    whole = weighted_loss(forecast, step.y, step.weights)
+    by_hand = np.mean(y**2 * rows[:, None, None] * plain.weights.numpy())
+    assert whole.item() == pytest.approx(by_hand, rel=1e-5)
+    parts = [
+        share * weighted_loss(torch.zeros_like(p.y), p.y, p.weights) for share, p in step.pieces(2)
+    ]
+    assert sum(parts).item() == pytest.approx(whole.item(), rel=1e-5)
+    torch.testing.assert_close(step.every(2, 1).weights, step.weights[1::2])

@@ -17,6 +17,7 @@ def distilled_data(material: Material, seed: int) -> RowData:
         material.config.subsets,
         device=material.device,
         graph=material.cluster_graph,
+        window_weights=known.weights,
     )
     return RowData(data, material.base)
 
