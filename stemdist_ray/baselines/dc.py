@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -96,7 +95,7 @@ def condensed_windows(work: MethodWork) -> Made:
     return condensed(work, as_they_are)
 
 
-def gradient_bytes(sizes: Sizes, options: Any) -> float:
+def gradient_bytes(sizes: Sizes, options: DcOptions) -> float:
     """What is held of one update: a pass of a batch, and the graph of a gradient of all windows."""
     return sizes.pass_bytes(options.batch) + _SECOND_ORDER * sizes.pass_bytes(sizes.windows)
 

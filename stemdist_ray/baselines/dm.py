@@ -5,8 +5,6 @@ Axis letters: W windows, K locations, E features of an encoder.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -66,7 +64,7 @@ def matched_windows(work: MethodWork) -> Made:
         return learn(learned, options, objective)
 
 
-def embedding_bytes(sizes: Sizes, options: Any) -> float:
+def embedding_bytes(sizes: Sizes, options: DmOptions) -> float:
     """What is held of one update: embeddings of a batch, and those of all windows with a graph."""
     width = 4 * (options.width + sizes.shape.horizon) * sizes.locations
     batch = min(options.batch, sizes.real_windows)

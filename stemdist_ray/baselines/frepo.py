@@ -6,7 +6,7 @@ Axis letters: W windows, K locations, D features of a network.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -108,7 +108,7 @@ def regressed_windows(work: MethodWork) -> Made:
         return learn(learned, options, objective)
 
 
-def pool_bytes(sizes: Sizes, options: Any) -> float:
+def pool_bytes(sizes: Sizes, options: FrepoOptions) -> float:
     """What is held of one update: features of a batch, those of all windows with their graph."""
     return sizes.pass_bytes(options.batch) + 3 * sizes.pass_bytes(sizes.windows)
 

@@ -6,7 +6,6 @@ Axis letters: W windows, L lookback, H horizon, K locations, F features, P parts
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -154,7 +153,7 @@ def improved_windows(work: MethodWork) -> Made:
         return learn(learned, options, objective)
 
 
-def queue_bytes(sizes: Sizes, options: Any) -> float:
+def queue_bytes(sizes: Sizes, options: IdmOptions) -> float:
     """As of method ``dm``, for the parts as well; and a training step of a network."""
     whole = embedding_bytes(sizes, options) * (1 + options.parts)
     return whole + 2 * sizes.pass_bytes(options.batch)

@@ -5,7 +5,7 @@ Axis letters: W windows, L lookback, K locations, n rows that are fitted, m rows
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -81,7 +81,7 @@ def _some(count: int, wanted: int, rng: np.random.Generator) -> np.typing.NDArra
     return np.sort(rng.choice(count, min(count, wanted), replace=False))
 
 
-def kernel_bytes(sizes: Sizes, options: Any) -> float:
+def kernel_bytes(sizes: Sizes, options: KipOptions) -> float:
     """What is held of one update: kernels of all layers in float64, with what gradients need."""
     rows = min(options.rows, sizes.windows * sizes.locations)
     return 8 * _KEPT * options.depth * rows * (rows + options.batch)

@@ -11,7 +11,7 @@ D = L F lags, n = W K rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +74,7 @@ class LagMoments:
         """Ridge regression with a penalty on mean squares: (D, H) weights and (H,) intercept."""
         whole = self.covariance + penalty * np.eye(len(self.covariance))
         weights = np.linalg.solve(whole, self.cross)
-        return weights, self.targets - self.lags @ weights
+        return np.asarray(weights), np.asarray(self.targets - self.lags @ weights)
 
 
 def _sums(lags: Matrix, targets: Matrix) -> tuple[Matrix, int, int]:
@@ -156,7 +156,7 @@ def carrying_windows(work: MethodWork) -> Made:
     return Made(even, SyntheticState.fresh(inputs, y), begun.known)
 
 
-def enough_rows(sizes: Sizes, options: Any) -> float:
+def enough_rows(sizes: Sizes, options: KrrOptions) -> float:
     """Memory of rows and moments.
 
     Raises:

@@ -217,7 +217,7 @@ def learn(
     values = []
     for step in range(options.steps):
         value = objective(step)
-        found = float(value)
+        found = float(value.detach())
         if not math.isfinite(found):
             raise DivergenceError(
                 f"the objective is {found} after {step} updates of {options.steps}; lower "

@@ -64,7 +64,8 @@ def test_weights_are_how_many_windows_each_stands_for(make_work):
 
 
 def test_weights_are_kept_and_used(tmp_path, traffic):
-    config = build_config("demo", TINY, {"method": "craig", "rounds": 0})
+    short = {"evaluation": {"repeats": 1, "epochs": 1, "curve": ()}}
+    config = build_config("demo", TINY, {"method": "craig", "rounds": 0, **short})
     data = distill(traffic, tmp_path / "c", config).dataset
     loaded = SyntheticDataset.load(tmp_path / "c")
     np.testing.assert_array_equal(loaded.known.weights, data.known.weights)

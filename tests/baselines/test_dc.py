@@ -7,8 +7,9 @@ from stemdist_ray.baselines.size import Sizes
 
 
 def test_gradients_come_closer(make_work, check_learns):
-    options = {"steps": 40, "batch": 64, "learning_rate": 0.02, "target_learning_rate": 0.02}
-    check_learns("dc", begin(make_work("dc"), DcOptions()), updates_per_network=20, **options)
+    options = {"steps": 30, "batch": 64, "learning_rate": 0.02, "target_learning_rate": 0.02}
+    more = {"updates_per_network": 15, "network_steps": 2}
+    check_learns("dc", begin(make_work("dc"), DcOptions()), **options, **more)
 
 
 def test_windows_have_the_gradients_of_themselves(make_work, rng):
@@ -20,8 +21,7 @@ def test_windows_have_the_gradients_of_themselves(make_work, rng):
     real = RealWindows(work, begun, rng).draw(20)
     same = gradient_gap(model, own.fixed(), own.windows()).item()
     other = gradient_gap(model, real, own.windows()).item()
-    matrices = sum(len(p) for p in model.parameters() if p.ndim >= 2)
-    assert abs(same) < 1e-3 * matrices < other
+    assert 0 <= same < 0.2 * other  # rows without a gradient count as 1 each
 
 
 def test_the_gap_reaches_inputs_and_targets(make_work, rng):

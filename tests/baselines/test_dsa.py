@@ -11,8 +11,9 @@ from stemdist_ray.training.steps import TrainingStep
 
 def test_gradients_come_closer(make_work, check_learns):
     start = begin(make_work("dsa"), DsaOptions())
-    options = {"steps": 60, "batch": 64, "learning_rate": 0.02, "target_learning_rate": 0.02}
-    check_learns("dsa", start, updates_per_network=20, augmentations=("scale", "drop"), **options)
+    options = {"steps": 30, "batch": 64, "learning_rate": 0.02, "target_learning_rate": 0.02}
+    more = {"updates_per_network": 15, "network_steps": 2, "augmentations": ("scale", "crop")}
+    check_learns("dsa", start, **options, **more)
 
 
 def some_step(windows, rng):

@@ -9,7 +9,7 @@ from stemdist_ray.training.steps import TrainingStep
 
 
 def test_objective_falls(make_work, check_learns):
-    options = {"steps": 60, "batch": 64, "learning_rate": 0.03, "networks": 3}
+    options = {"steps": 40, "batch": 32, "learning_rate": 0.03, "networks": 3}
     check_learns("idm", begin(make_work("idm"), IdmOptions()), **options)
 
 

@@ -32,7 +32,7 @@ def test_it_forecasts_better_than_its_start(make_work, check_learns, based):
     start = begin(make_work("kip"), KipOptions())
     made = check_learns("kip", start, **OPTIONS)
     before = validation_error(start, start.state, based)
-    assert validation_error(start, made.state, based) < 0.8 * before
+    assert validation_error(start, made.state, based) < 0.9 * before
 
 
 def test_kernels_need_memory(make_work):
