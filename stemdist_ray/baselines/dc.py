@@ -44,7 +44,7 @@ class DcOptions(LearnedOptions):
         10, description="of training on the synthetic windows after each update (paper: 10)"
     )
     network_rate: Rate = Field(0.01, description="SGD rate of networks, momentum 0.5 (paper: 0.01)")
-    batch: Count = Field(256, description="real windows per update (paper: 256)")
+    batch: Count = Field(64, description="real windows per update (paper: 256 images)")
 
 
 def as_they_are(

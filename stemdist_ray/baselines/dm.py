@@ -27,8 +27,8 @@ from stemdist_ray.baselines.size import Sizes
 class DmOptions(LearnedOptions):
     """Hyper-parameters."""
 
-    steps: Count = Field(1000, description="updates, each with a network of its own (paper: 20000)")
-    batch: Count = Field(256, description="real windows per update (paper: 256)")
+    steps: Count = Field(500, description="updates, each with a network of its own (paper: 20000)")
+    batch: Count = Field(64, description="real windows per update (paper: 256 images)")
     width: Count = Field(128, description="features of the random encoder of inputs and targets")
 
 

@@ -41,7 +41,7 @@ class FrepoOptions(LearnedOptions):
     ridge: Annotated[float, Field(gt=0.0)] = Field(
         1e-6, description="penalty, as a share of the mean square of a feature (paper: 1e-6)"
     )
-    batch: Count = Field(256, description="real windows per update (paper: 1024)")
+    batch: Count = Field(64, description="real windows per update (paper: 1024 images)")
 
 
 @dataclass

@@ -37,12 +37,13 @@ from stemdist_ray.training.steps import TrainingStep
 class IdmOptions(DmOptions):
     """Hyper-parameters."""
 
+    steps: Count = Field(300, description="updates (paper: 20000)")
     parts: Count = Field(
         2, description="a window is cut into, each stretched to a whole (paper: 2)"
     )
     networks: Count = Field(10, description="that wait in the queue (paper: 100)")
     oldest: Count = Field(50, description="training steps after which one is replaced (paper: 100)")
-    network_steps: Count = Field(2, description="of training on real windows whenever one is used")
+    network_steps: Count = Field(1, description="of training on real windows whenever one is used")
     network_rate: Rate = Field(0.01, description="SGD rate of networks, momentum 0.9 (paper: 0.01)")
     loss_weight: Rate = Field(0.5, description="of the forecast loss on the synthetic windows")
 

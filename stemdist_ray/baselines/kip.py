@@ -37,15 +37,15 @@ _KEPT = 12  # arrays of a kernel's size that its layers keep for the backward pa
 class KipOptions(LearnedOptions):
     """Hyper-parameters."""
 
-    steps: Count = Field(300, description="updates")
+    steps: Count = Field(200, description="updates")
     depth: Count = Field(3, description="hidden layers of the network of infinite width (paper: 3)")
     ridge: Annotated[float, Field(gt=0.0)] = Field(
         1e-6, description="penalty, as a share of the mean of the kernel's diagonal (paper: 1e-6)"
     )
     rows: Count = Field(
-        1024, description="synthetic windows of single locations per update, drawn at random"
+        512, description="synthetic windows of single locations per update, drawn at random"
     )
-    batch: Count = Field(2000, description="real windows of single locations per update")
+    batch: Count = Field(1000, description="real windows of single locations per update")
 
 
 def inducing_windows(work: MethodWork) -> Made:

@@ -175,7 +175,7 @@ class _DistillJob:
                 )
                 self.source = source  # lets a series that was only read for this run go
             # Refused before anything is written or trained.
-            self.config = config = sized(config, source)
+            self.config = sized(config, source)
             earlier = self._earlier(source)
             reached("source read")
             self.out.make()
