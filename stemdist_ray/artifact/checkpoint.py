@@ -110,7 +110,7 @@ class CheckpointStore:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / CHECKPOINT
-        self._members = self.path / "teacher"
+        self.trained = self.path / "teacher"  # what is trained before there is a checkpoint
         self._folders = NumberedFolders(self.path, _STATE, _WHAT_TO_DO)
 
     def exists(self) -> bool:
@@ -158,29 +158,29 @@ class CheckpointStore:
                 save_teacher(aside, checkpoint.teacher)
         for name in _BEFORE_5:
             (self.path / name).unlink(missing_ok=True)
-        self._remove_members()
+        self._remove_trained()
         reached("checkpoint saved")
 
     def sweep(self) -> None:
         """Remove what a process that died while saving has left; the run's owner may."""
         self._folders.sweep()
-        self._remove_members()
+        self._remove_trained()
 
     def members(self, config: DistillConfig, source: SourceDescription) -> MemberStore:
         """Where members of the teacher are kept until there is a checkpoint, which has them all."""
-        return MemberStore(self._members, config, source.hash)
+        return MemberStore(self.trained, config, source.hash)
 
     def clear(self) -> None:
-        """Remove all but members of a teacher, where a run begins anew that may go on with them."""
+        """Remove all but what was trained, where a run begins anew that may go on with them."""
         for path in self.path.iterdir():
-            if path != self._members:
+            if path != self.trained:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        if not self._members.exists():
+        if not self.trained.exists():
             self.path.rmdir()
 
-    def _remove_members(self) -> None:
-        if self._members.exists():
-            shutil.rmtree(self._members)
+    def _remove_trained(self) -> None:
+        if self.trained.exists():
+            shutil.rmtree(self.trained)
 
     def config(self) -> DistillConfig:
         """The settings that the run was begun with.

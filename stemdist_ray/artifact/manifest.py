@@ -205,9 +205,11 @@ class Manifest(_Part):
     executions: tuple[Execution, ...] = ()
 
     def distill_seconds(self) -> float:
-        """What distilling took: base, teacher, clusters, rounds; not reading, nor starting Ray."""
+        """What distilling took: base, teacher, experts, clusters, rounds; not reading, nor starting Ray."""
         known = {name: record.seconds for name, record in self.stages.items()}
-        before = sum(known.get(name, 0.0) for name in ("base", "teacher", "balance", "cluster"))
+        before = sum(
+            known.get(name, 0.0) for name in ("base", "teacher", "balance", "experts", "cluster")
+        )
         # Schema version 1 knew the last process of a resumed run only; rounds are all known.
         rounds = sum(r.seconds + r.validation_seconds for r in self.history)
         return before + max(known.get("distill", 0.0), rounds)

@@ -25,6 +25,7 @@ from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig, describe_validation_error
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.distillation.budget import balances
+from stemdist_ray.distillation.experts import Expert, ExpertPlan
 from stemdist_ray.distillation.start import (
     Start,
     clustered_data,
@@ -59,12 +60,14 @@ class MethodWork:
         config: Of the run: ratios, seed, threads.
         options: Of the method.
         device: "cpu" or "cuda".
+        experts: Forecasters trained on the real data, as :attr:`Method.experts` asked for.
     """
 
     real: RealData
     config: DistillConfig
     options: Any
     device: str = "cpu"
+    experts: tuple[Expert, ...] = ()
 
     @property
     def num_windows(self) -> int:
@@ -110,6 +113,8 @@ class Method:
         options: Its hyper-parameters, with the published values as defaults.
         needs: Bytes that making the data takes at its peak, by sizes and options; may raise
             ConfigError where the sizes do not fit. None = hardly more than the series.
+        experts: Which experts it needs, of its options; they are trained as tasks of the run and
+            handed to ``make``. None = none.
     """
 
     name: str
@@ -121,6 +126,7 @@ class Method:
     make: Callable[[MethodWork], Made] | None = None
     options: type[MethodOptions] = field(default=MethodOptions)
     needs: Callable[[Sizes, Any], float] | None = None
+    experts: Callable[[Any], ExpertPlan] | None = None
 
     def read_options(self, given: dict[str, Any]) -> MethodOptions:
         """Check options and fill in those that are not given.
@@ -174,6 +180,18 @@ def describe_methods() -> list[dict[str, Any]]:
         }
         for method in methods
     ]
+
+
+def expert_plan(config: DistillConfig) -> ExpertPlan | None:
+    """Which experts the method of a run needs, None where it needs none.
+
+    Raises:
+        ConfigError: There is no such method, or its options are unsuitable.
+    """
+    method = METHODS.get(config.method)
+    if method.experts is None:
+        return None
+    return method.experts(method.read_options(config.method_options))
 
 
 def check_method(config: DistillConfig) -> Method:
@@ -239,11 +257,13 @@ class MethodTask:
         name: For messages.
         config: Of the run, with the method's name and options.
         device: "cpu" or "cuda".
+        experts: That the method asked for.
     """
 
     name: str
     config: DistillConfig
     device: str
+    experts: tuple[Expert, ...] = ()
 
 
 def run_method(real: RealData, task: MethodTask) -> Made:
@@ -252,7 +272,7 @@ def run_method(real: RealData, task: MethodTask) -> Made:
     assert method.make is not None
     options = method.read_options(task.config.method_options)
     with torch_threads(task.config.worker.coordinator_threads):
-        return method.make(MethodWork(real, task.config, options, task.device))
+        return method.make(MethodWork(real, task.config, options, task.device, task.experts))
 
 
 def run_begun(real: RealData, task: MethodTask) -> tuple[Start, Clustering]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from stemdist_ray.artifact.checkpoint import Checkpoint, CheckpointStore
 from stemdist_ray.artifact.dataset import SyntheticDataset
+from stemdist_ray.artifact.expert_files import ExpertStore
 from stemdist_ray.artifact.member_files import MemberStore
-from stemdist_ray.baselines.method import check_method, sized
+from stemdist_ray.baselines.method import check_method, expert_plan, sized
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource, Source
 from stemdist_ray.data.streaming import opened_source
@@ -219,6 +220,9 @@ class _DistillJob:
                 self.reporter,
                 self.options.cluster,
                 self._members(source),
+                lambda plan: ExpertStore(
+                    self.store.trained, self.config, plan, source.description.hash
+                ),
             )
             executor.share(work.begun.clustered)
             coordinator = self._coordinator(work, executor, tracker)
@@ -309,4 +313,6 @@ class _DistillJob:
 
 def _tasks_at_a_time(config: DistillConfig) -> int:
     """More workers than this would never have something to do."""
-    return max(config.num_shards, config.teacher.members, config.validation.repeats)
+    plan = expert_plan(config)
+    experts = 0 if plan is None else plan.count
+    return max(config.num_shards, config.teacher.members, config.validation.repeats, experts)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from stemdist_ray.artifact.checkpoint import Checkpoint
 from stemdist_ray.baselines import METHODS
-from stemdist_ray.baselines.method import MethodTask, run_begun
+from stemdist_ray.baselines.method import MethodTask, expert_plan, run_begun
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.comparison.passes import series_parts
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.distillation.budget import Balance, choose_balance
+from stemdist_ray.distillation.experts import Expert, ExpertKeeper, ExpertPlan, train_experts
 from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.distillation.start import Start, StartTask, run_start
 from stemdist_ray.distillation.state import SyntheticState
@@ -69,6 +70,7 @@ def prepare_work(
     reporter: Reporter,
     cluster: Clusterer,
     keeper: MemberKeeper | None = None,
+    expert_keeper: Callable[[ExpertPlan], ExpertKeeper] | None = None,
 ) -> tuple[Work, dict[str, float]]:
     """Base, teacher, balance and clusters, in this order; those of a checkpoint as they are.
 
@@ -83,6 +85,7 @@ def prepare_work(
         reporter: Told of progress.
         cluster: Clusters the locations.
         keeper: Has members of the teacher that were trained before, and keeps others.
+        expert_keeper: Gives the same of experts, by how they are trained.
 
     Returns:
         What the rounds work on, and the validation relative RMSE of those who could give the first
@@ -111,8 +114,9 @@ def prepare_work(
                 config, tried = choose_balance(config, source, teacher, executor, device, reporter)
     else:
         teacher = earlier.teacher
+    experts = _experts(config, executor, clock, reporter, expert_keeper)
     with clock.stage("cluster"):
-        begun, clustering = _begun(config, source, earlier, executor, cluster)
+        begun, clustering = _begun(config, source, earlier, executor, cluster, experts)
         whole = replace(
             begun.clustered,
             real=real,
@@ -133,16 +137,34 @@ def prepare_work(
     return Work(config, source, fitted, teacher, clustering, real, begun, tried), teachers
 
 
+def _experts(
+    config: DistillConfig,
+    executor: Executor,
+    clock: StageClock,
+    reporter: Reporter,
+    keeper: Callable[[ExpertPlan], ExpertKeeper] | None,
+) -> tuple[Expert, ...]:
+    """The experts that the method asks for; most ask for none."""
+    plan = expert_plan(config)
+    if plan is None:
+        return ()
+    kept = None if keeper is None else keeper(plan)
+    with clock.stage("experts"):
+        device = worker_device(config)
+        return train_experts(plan, config, executor, device, reporter, kept)
+
+
 def _begun(
     config: DistillConfig,
     source: PreparedSource,
     earlier: Checkpoint | None,
     executor: Executor,
     cluster: Clusterer,
+    experts: tuple[Expert, ...],
 ) -> tuple[Start, Clustering]:
     """What the method makes: of the library's own, what the rounds begin with."""
     if METHODS.get(config.method).make is not None:
-        made = MethodTask(f"method {config.method}", config, worker_device(config))
+        made = MethodTask(f"method {config.method}", config, worker_device(config), experts)
         return executor.run(run_begun, [made], lambda done: None)[0]
     clustering = cluster(config, source, executor) if earlier is None else earlier.clustering
     start = StartTask("start", config, clustering)

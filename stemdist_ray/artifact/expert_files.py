@@ -1,0 +1,89 @@
+"""Experts on disk, one sealed file each, written as soon as an expert is trained. No pickle.
+
+A run that dies while its experts train does not train again what it has. Everything that decides an
+expert is part of its folder's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from stemdist_ray.config import DistillConfig
+from stemdist_ray.config.layers import without
+from stemdist_ray.distillation.experts import Expert, ExpertPlan
+from stemdist_ray.errors import ArtifactError
+from stemdist_ray.system.seal import read_sealed_bytes, write_sealed_bytes
+
+logger = logging.getLogger(__name__)
+
+_VERSION = 1
+# What an expert does not depend on; a setting that is new counts as deciding until it is named here.
+_NOT_DECIDING = (
+    *("method", "method_options", "budget", "spatial_ratio", "temporal_ratio", "num_shards"),
+    *("clustering", "matching", "refine", "teacher", "validation"),
+)
+
+
+def expert_key(config: DistillConfig, plan: ExpertPlan, source_hash: str) -> str:
+    """A name for all that decides the experts but their number: readings, settings, plan.
+
+    Args:
+        config: The run's.
+        plan: How they are trained.
+        source_hash: Content hash of the readings.
+    """
+    deciding = without(config.deciding(), _NOT_DECIDING)
+    how = {name: value for name, value in asdict(plan).items() if name != "count"}
+    text = json.dumps([_VERSION, source_hash, deciding, how], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+class ExpertStore:
+    """The experts that one kind of training gives.
+
+    Args:
+        root: Folder of all kinds.
+        config: Of the run.
+        plan: How they are trained.
+        source_hash: Content hash of the readings.
+    """
+
+    def __init__(
+        self, root: Path, config: DistillConfig, plan: ExpertPlan, source_hash: str
+    ) -> None:
+        self.folder = root / f"experts-{expert_key(config, plan, source_hash)}"
+
+    def load(self, index: int) -> Expert | None:
+        """See :class:`stemdist_ray.distillation.experts.ExpertKeeper`."""
+        path = self._at(index)
+        try:
+            with np.load(
+                io.BytesIO(read_sealed_bytes(path, "it is trained again")), allow_pickle=False
+            ) as file:
+                seconds, peak = file["cost"].tolist()
+                return Expert(file["weights"], seconds, peak, index)
+        except FileNotFoundError:
+            return None
+        except ArtifactError as error:
+            logger.warning("%s", error)
+        except (OSError, EOFError, LookupError, TypeError, ValueError, BadZipFile) as error:
+            logger.warning("%s is damaged: %r; it is trained again", path, error)
+        return None
+
+    def save(self, expert: Expert) -> None:
+        """See :class:`stemdist_ray.distillation.experts.ExpertKeeper`."""
+        content = io.BytesIO()
+        cost = np.array([expert.seconds, expert.peak_rss_mib])
+        np.savez(content, weights=expert.weights, cost=cost)
+        write_sealed_bytes(self._at(expert.index), content.getvalue())
+
+    def _at(self, index: int) -> Path:
+        return self.folder / f"{index}.expert"
