@@ -17,7 +17,10 @@ from stemdist_ray.baselines.rows import ROWS
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.system.files import read_json
 
-TRAINED = ("distilled", "random_subset", "random_teacher", "centroid", "node_sampled", "full_data")
+TRAINED = (
+    *("distilled", "random_subset", "random_teacher", "centroid"),
+    *("node_sampled", "st_prune", "full_data"),
+)
 NAIVE = ("seasonal_linear", "ridge", "historical_average", "last_value")
 
 Result = Mapping[str, Any]

@@ -25,7 +25,7 @@ from stemdist_ray.system.seal import read_sealed_bytes, write_sealed_bytes
 logger = logging.getLogger(__name__)
 
 _VERSION = 1
-# What an expert does not depend on; a setting that is new counts as deciding until it is named here.
+# What an expert does not depend on; a new setting counts as deciding until it is named here.
 _NOT_DECIDING = (
     *("method", "method_options", "budget", "spatial_ratio", "temporal_ratio", "num_shards"),
     *("clustering", "matching", "refine", "teacher", "validation"),

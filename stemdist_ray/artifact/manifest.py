@@ -205,7 +205,7 @@ class Manifest(_Part):
     executions: tuple[Execution, ...] = ()
 
     def distill_seconds(self) -> float:
-        """What distilling took: base, teacher, experts, clusters, rounds; not reading, nor starting Ray."""
+        """What distilling took, from the base to the rounds; not reading, nor starting Ray."""
         known = {name: record.seconds for name, record in self.stages.items()}
         before = sum(
             known.get(name, 0.0) for name in ("base", "teacher", "balance", "experts", "cluster")

@@ -44,6 +44,14 @@ def evaluate(
     full_data: Annotated[
         bool, typer.Option("--full-data", help="Also train on all data to convergence (slow).")
     ] = False,
+    zero_shot: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Also ask a pre-trained forecaster that is installed: fracast, another entry "
+            "point, or module:object.",
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write the table to this JSON file.")
     ] = None,
@@ -82,6 +90,7 @@ def evaluate(
             "protocol": protocol,
             "graph": graph,
             "graph_kind": graph_kind,
+            "zero_shot": zero_shot,
         },
         "streaming": streaming or None,
         "tracking": {"uri": tracking_uri},

@@ -73,7 +73,7 @@ def break_evens(
     own = next(iter(tracks.values()))["distilled"].curve
     found: dict[str, dict[str, Any]] = {}
     for track, rows in tracks.items():
-        for name in ("node_sampled", "full_data"):
+        for name in ("node_sampled", "st_prune", "full_data"):
             curve = rows[name].curve if name in rows else ()
             if not curve or not own:
                 continue

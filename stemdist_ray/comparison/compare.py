@@ -87,11 +87,12 @@ class Comparison:
         config = self.data.material.config
         possible = [cell for cell in cells if self._is_possible(cell.row)]
         trainings = len(config.rate_factors) + config.repeats - 1
-        self.reporter.begin("evaluating", len(possible) * trainings + len(closed_form_rows()))
+        naive_rows = [row for row in closed_form_rows() if row.wanted(config)]
+        self.reporter.begin("evaluating", len(possible) * trainings + len(naive_rows))
         first = [
             [self._task(cell, 0, factor) for factor in config.rate_factors] for cell in possible
         ]
-        closed = [ClosedFormTask(r.title, r, self.threads) for r in closed_form_rows()]
+        closed = [ClosedFormTask(r.title, r, self.threads) for r in naive_rows]
         done = self._run([*closed, *(task for tasks in first for task in tasks)])
         naive = {
             task.row.name: _closed_form(found)

@@ -43,6 +43,7 @@ class Evaluation:
         versions: Of Python and packages.
         hardware: Of the machine.
         graph: What the given graph is, None where none was given.
+        zero_shot: The pre-trained forecaster of row ``zero_shot``, None without one.
     """
 
     tracks: Mapping[str, Rows]
@@ -55,6 +56,7 @@ class Evaluation:
     versions: Mapping[str, str] = field(default_factory=package_versions)
     hardware: Mapping[str, Any] = field(default_factory=hardware)
     graph: str | None = None
+    zero_shot: str | None = None
 
     @property
     def track(self) -> str:
@@ -98,7 +100,8 @@ class Evaluation:
             "break_even": break_evens(self.tracks, self.distill_seconds),
             "versions": dict(self.versions),
             "hardware": dict(self.hardware),
-            **_graph_json(self.graph),
+            **_given("graph", self.graph),
+            **_given("zero_shot", self.zero_shot),
         }
 
     @classmethod
@@ -117,11 +120,12 @@ class Evaluation:
             versions=tree["versions"],
             hardware=tree["hardware"],
             graph=tree.get("graph"),
+            zero_shot=tree.get("zero_shot"),
         )
 
 
-def _graph_json(graph: str | None) -> dict[str, str]:
-    return {} if graph is None else {"graph": graph}
+def _given(name: str, value: str | None) -> dict[str, str]:
+    return {} if value is None else {name: value}
 
 
 def _track_json(rows: Rows) -> dict[str, Any]:
@@ -158,6 +162,7 @@ class CrossEvaluation:
         versions: Of Python and packages.
         hardware: Of the machine.
         graph: What the given graph is, for forecasters that take one; None where none was given.
+        zero_shot: The pre-trained forecaster of row ``zero_shot``, None without one.
     """
 
     rows: Mapping[str, Mapping[str, RowResult]]
@@ -170,6 +175,7 @@ class CrossEvaluation:
     versions: Mapping[str, str] = field(default_factory=package_versions)
     hardware: Mapping[str, Any] = field(default_factory=hardware)
     graph: str | None = None
+    zero_shot: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The table as plain data."""
@@ -186,7 +192,8 @@ class CrossEvaluation:
             "track": self.track,
             "versions": dict(self.versions),
             "hardware": dict(self.hardware),
-            **_graph_json(self.graph),
+            **_given("graph", self.graph),
+            **_given("zero_shot", self.zero_shot),
         }
 
     @classmethod
@@ -206,6 +213,7 @@ class CrossEvaluation:
             versions=tree["versions"],
             hardware=tree["hardware"],
             graph=tree.get("graph"),
+            zero_shot=tree.get("zero_shot"),
         )
 
     def to_records(self) -> list[dict[str, Any]]:

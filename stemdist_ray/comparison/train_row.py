@@ -183,7 +183,7 @@ def run_task(
 def fit_row(data: ComparisonData, task: ClosedFormTask) -> ClosedForm:
     """Fit and score a row in closed form."""
     with torch_threads(task.threads), PeakMemory() as memory:
-        model = task.row.forecaster(data.material.source)
+        model = task.row.fitted(data.material)
         batch = model.windows_per_batch()
         test, validation = (w.score(model.predict, batch) for w in (data.test, data.validation))
     return ClosedForm(test, validation, memory.peak_mib)

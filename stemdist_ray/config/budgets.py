@@ -12,6 +12,7 @@ from stemdist_ray.config.section import (
     GraphNumbers,
     Positive,
     Rate,
+    Ratio,
     Section,
     Track,
 )
@@ -115,6 +116,23 @@ class EvaluationConfig(BudgetConfig):
     )
     full_data_patience: Positive = Field(
         3, description="passes without improvement before full-data training stops"
+    )
+    more_rows: tuple[str, ...] = Field(
+        (), description="rows that are trained besides the usual ones: full_data, st_prune"
+    )
+    prune_share: Ratio = Field(
+        0.5, description="train windows that an epoch of st_prune keeps, in the mean"
+    )
+    prune_last: Ratio = Field(
+        0.15, description="epochs of st_prune at the end, of all, that see everything"
+    )
+    zero_shot: str | None = Field(
+        None,
+        description="a pre-trained forecaster that is asked as it is, one more row: name of an "
+        "entry point, or module:object",
+    )
+    zero_shot_context: Positive | None = Field(
+        None, description="readings that it is shown; null = lookback, as many as others see"
     )
 
     def full_data_budget(self) -> BudgetConfig:

@@ -9,11 +9,12 @@ from stemdist_ray.artifact.dataset import CROSS_EVALUATION, SyntheticDataset
 from stemdist_ray.comparison.compare import Cell
 from stemdist_ray.comparison.rows import RowResult
 from stemdist_ray.comparison.table import CrossEvaluation
+from stemdist_ray.comparison.wanted import wanted_rows
 from stemdist_ray.config import DistillConfig, ForecasterConfig
 from stemdist_ray.data.prepared import PreparedSource, Source
 from stemdist_ray.execution.executor import Executor
 from stemdist_ray.forecasters import FORECASTERS, check_forecaster
-from stemdist_ray.pipeline.evaluate_job import opened_comparison, track_evaluation, wanted_rows
+from stemdist_ray.pipeline.evaluate_job import opened_comparison, track_evaluation
 from stemdist_ray.progress import Reporter, SilentReporter
 
 
@@ -51,10 +52,11 @@ def evaluate_forecasters(
     names = FORECASTERS.names() if forecasters is None else list(dict.fromkeys(forecasters))
     for name in names:
         check_forecaster(ForecasterConfig(name=name))
-    wanted = [row for row in wanted_rows(full_data) if row.in_cross_table]
     rows: dict[str, dict[str, RowResult]] = {}
     failed: dict[str, str] = {}
     with opened_comparison(artifact, source, config, reporter, executor, names) as work:
+        some = wanted_rows(full_data, work.config.evaluation)
+        wanted = [row for row in some if row.in_cross_table]
         surrogate, track = work.dataset.config.forecaster, work.tracks[0]
         kinds = [surrogate if n == surrogate.name else ForecasterConfig(name=n) for n in names]
         cells = [Cell(kind, track, row) for kind in kinds for row in wanted]
@@ -76,6 +78,7 @@ def evaluate_forecasters(
             seed=work.config.seed,
             track=track,
             graph=work.graph,
+            zero_shot=work.config.evaluation.zero_shot,
         )
         if work.folder is not None:
             table = work.write(CROSS_EVALUATION, result.to_json())

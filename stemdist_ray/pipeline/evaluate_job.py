@@ -12,12 +12,13 @@ from typing import Any
 from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.artifact.generation import EVALUATION, generation
 from stemdist_ray.artifact.judged import write_judged
-from stemdist_ray.baselines.rows import Material, TrainedRow, trained_rows
+from stemdist_ray.baselines.rows import Material
 from stemdist_ray.comparison.compare import Cell, Comparison
 from stemdist_ray.comparison.passes import series_parts
 from stemdist_ray.comparison.rows import RowResult
 from stemdist_ray.comparison.table import Evaluation
 from stemdist_ray.comparison.train_row import ComparisonData, scored_starts
+from stemdist_ray.comparison.wanted import check_rows, wanted_rows
 from stemdist_ray.config import DataConfig, DistillConfig
 from stemdist_ray.data.prepared import PreparedSource, Source
 from stemdist_ray.data.streaming import Streamer, opened_source
@@ -75,7 +76,9 @@ def evaluate(
     ):
         forecaster = work.config.forecaster
         cells = [
-            Cell(forecaster, track, row) for track in work.tracks for row in wanted_rows(full_data)
+            Cell(forecaster, track, row)
+            for track in work.tracks
+            for row in wanted_rows(full_data, work.config.evaluation)
         ]
         found, naive = work.comparison.run(cells)
         for outcome in found.values():
@@ -95,16 +98,12 @@ def evaluate(
             peak_rss_mib=memory.peak_mib,
             distill_seconds=work.dataset.manifest.distill_seconds(),
             graph=work.graph,
+            zero_shot=work.config.evaluation.zero_shot,
         )
         if work.folder is not None:
             table = work.write(EVALUATION, result.to_json())
             track_evaluation(work, table, result.every_row(), result.forecaster)
     return result
-
-
-def wanted_rows(full_data: bool) -> list[TrainedRow]:
-    """The rows that are trained; those on request only where all data are asked for."""
-    return [row for row in trained_rows() if full_data or not row.on_request]
 
 
 @dataclass(frozen=True)
@@ -192,6 +191,7 @@ def _opened(
 ) -> Iterator[EvaluationWork]:
     config = config or dataset.config
     check_forecaster(config.forecaster)
+    check_rows(config.evaluation)
     check_graph(config.evaluation, forecasters or [config.forecaster.name], reporter)
     if config.tracking.enabled and folder is not None:
         tracking_uri(config.tracking, folder)  # a password that is missing is said before training

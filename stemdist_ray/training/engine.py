@@ -23,7 +23,7 @@ from stemdist_ray.evaluation.predict import windows_per_batch
 from stemdist_ray.forecasters.base_class import Forecaster
 from stemdist_ray.training.captured import CapturedSteps
 from stemdist_ray.training.group import Group, LocalGroup
-from stemdist_ray.training.losses import weighted_loss
+from stemdist_ray.training.losses import weighted_loss, window_errors
 from stemdist_ray.training.steps import TrainingStep
 
 TRAINING_BUDGET = 512 * 2**20  # bytes of activations; larger steps are cut, gradients add up
@@ -223,7 +223,7 @@ class Engine:
     def _is_whole(self, step: TrainingStep) -> bool:
         """Whether it is taken in one piece: sharing out pieces looks at the targets."""
         at_once = windows_per_batch(self.model, step.x.shape[2], TRAINING_BUDGET)
-        return step.graph is None and len(step.x) <= at_once
+        return step.graph is None and step.told is None and len(step.x) <= at_once
 
     def finish(self) -> None:
         """Wait for the steps taken: a GPU is still at them when the host, and its clock, go on."""
@@ -264,5 +264,7 @@ def add_gradients(model: Forecaster, step: TrainingStep, share: float = 1.0) -> 
         factor = held * share
         given = (part.graph,) if model.shape.graph else ()
         forecast = model(part.x, part.mean_window, *given)
+        if part.told is not None:
+            part.told(window_errors(forecast, part.y, part.observed))
         loss = weighted_loss(forecast, part.y, part.weights, part.observed)
         torch.autograd.backward(loss if factor == 1.0 else factor * loss)

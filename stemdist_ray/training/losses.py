@@ -19,6 +19,24 @@ def location_weights(cluster_size: Tensor) -> Tensor:
     return size / size.sum() * len(size)
 
 
+def window_errors(forecast: Tensor, target: Tensor, observed: Tensor | None = None) -> Tensor:
+    """Mean over observed entries of (forecast - target)^2 of every window, 0 where there are none.
+
+    Args:
+        forecast: (W, H, N).
+        target: (W, H, N).
+        observed: (W, H, N) bool or None, true = the target was observed.
+
+    Returns:
+        (W,) without a graph.
+    """
+    error = (forecast - target).detach().square().flatten(1)
+    if observed is None:
+        return error.mean(dim=1)
+    seen = observed.flatten(1)
+    return torch.where(seen, error, 0.0).sum(dim=1) / seen.sum(dim=1).clamp(min=1)
+
+
 def weighted_loss(
     forecast: Tensor, target: Tensor, weights: Tensor, observed: Tensor | None = None
 ) -> Tensor:

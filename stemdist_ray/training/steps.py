@@ -37,6 +37,8 @@ class TrainingStep:
         weights: (N,) loss weights, mean 1; (W, 1, N) where windows count differently, too.
         observed: (W, H, N) bool or None.
         graph: Between the N locations, where one was given.
+        told: Is given the mean squared errors of the windows, (W,), when the step is taken; those
+            of a step that is cut into pieces piece by piece.
     """
 
     x: Tensor
@@ -45,6 +47,7 @@ class TrainingStep:
     weights: Tensor
     observed: Tensor | None
     graph: LocationGraph | None = None
+    told: Callable[[Tensor], None] | None = None
 
     def every(self, size: int, first: int) -> TrainingStep:
         """The windows at ``first``, ``first + size``, ...: one worker's part of the step."""
@@ -244,10 +247,10 @@ class FullData:
             own = starts[self.rank :: self.size]
             return full_step(self.windows, own, None, self.mean_window, self.device)
 
-        yield from _one_ahead(gather, batches)
+        yield from one_ahead(gather, batches)
 
 
-def _one_ahead(
+def one_ahead(
     gather: Callable[[npt.NDArray[np.int64]], TrainingStep],
     batches: Sequence[npt.NDArray[np.int64]],
 ) -> Iterator[TrainingStep]:

@@ -130,7 +130,8 @@ class TrainedRow(Row):
     Args:
         data: Makes what is trained on, and the base; also given the seed of the repeat.
         in_cross_table: Whether it stands in the table of several evaluators, too.
-        on_request: Whether it is trained only where ``full_data`` asks for it.
+        on_request: Whether it is trained only where it is asked for, by ``full_data`` or
+            ``evaluation.more_rows``.
         needs_teacher: Whether the row exists only where there is a teacher.
         reads_all: Whether it trains on all of the real data; else on a set of the distilled size.
         budget: For how long, and the patience; of the settings of the evaluation.
@@ -153,6 +154,15 @@ class ClosedFormRow(Row):
     """
 
     forecaster: type[ClosedFormForecaster]
+
+    def wanted(self, config: EvaluationConfig) -> bool:
+        """Whether the row is part of an evaluation with these settings."""
+        del config
+        return True
+
+    def fitted(self, material: Material) -> ClosedFormForecaster:
+        """The forecaster, fitted."""
+        return self.forecaster(material.source)
 
 
 def _home(row: Row) -> tuple[object, ...]:
