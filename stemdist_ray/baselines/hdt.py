@@ -58,7 +58,9 @@ class HDTOptions(LearnedOptions):
     segments: Count = Field(16, description="real stretches whose mean amplitudes are matched")
     batch: Count = Field(16, description="windows, real and synthetic, per update")
     network_every: Count = Field(20, description="updates after which a new network matches")
-    network_steps: Count = Field(5, description="training steps of the network between updates")
+    network_steps: Annotated[int, Field(ge=0)] = Field(
+        5, description="training steps of the network between updates"
+    )
     network_rate: Rate = Field(2e-3, description="Adam rate of the network")
 
 

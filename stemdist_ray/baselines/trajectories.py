@@ -69,7 +69,7 @@ class TrajectoryOptions(LearnedOptions):
     segment: Count = Field(2, description="epochs of the expert that a student catches up with")
     student_steps: Count = Field(10, description="gradient steps that it has for that")
     batch: Count | None = Field(16, description="windows per student step; null = all of them")
-    step_size_rate: Rate = Field(1e-2, description="Adam rate of the logarithm of the step size")
+    step_size_rate: Rate = Field(5e-2, description="Adam rate of the logarithm of the step size")
 
 
 def experts_wanted(options: Any) -> ExpertPlan:

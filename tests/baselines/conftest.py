@@ -3,8 +3,29 @@
 import numpy as np
 import pytest
 
-from stemdist_ray.baselines.method import METHODS, MethodTask, MethodWork, run_method
+from stemdist_ray.baselines.method import METHODS, MethodTask, MethodWork, expert_plan, run_method
+from stemdist_ray.distillation.experts import train_experts
 from stemdist_ray.distillation.validation import real_data
+from stemdist_ray.execution.serial import SerialExecutor
+from stemdist_ray.progress import SilentReporter
+
+FEW_EXPERTS = {
+    "experts": 2,
+    "expert_epochs": 4,
+    "expert_steps": 3,
+    "expert_windows": 8,
+    "latest_start": 2,
+    "student_steps": 3,
+}
+
+
+def experts_for(work):
+    """The experts that the method of some work asks for."""
+    plan = expert_plan(work.config)
+    if plan is None:
+        return ()
+    executor = SerialExecutor(work.real)
+    return train_experts(plan, work.config, executor, "cpu", SilentReporter())
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +57,7 @@ def check_learns(make_work):
     """Check what holds for every method that learns windows; gives what it made."""
 
     def made_by(work):
-        return run_method(work.real, MethodTask("m", work.config, "cpu"))
+        return run_method(work.real, MethodTask("m", work.config, "cpu", experts_for(work)))
 
     def check(name, start, **options):
         work = make_work(name, **options)

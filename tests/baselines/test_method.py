@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import build_config
 from stemdist_ray.data.prepared import prepare
 from stemdist_ray.errors import ConfigError
+from tests.baselines.conftest import FEW_EXPERTS, experts_for
 from tests.conftest import TINY
 
 OTHERS = sorted({*available()} - {OWN})
@@ -43,7 +46,10 @@ def test_every_method_gives_what_was_asked_for(real, based_config, name):
         changes["spatial_ratio"] = 1.0
     config = based_config.model_copy(update=changes)
     work = MethodWork(real, config, options)
-    made = run_method(real, MethodTask("m", config, "cpu"))
+    if method.experts is not None:
+        config = config.model_copy(update={"method_options": {**FEW_EXPERTS, "steps": 2}})
+    task = MethodTask("m", config, "cpu", experts_for(replace(work, config=config)))
+    made = run_method(real, task)
     windows, locations = made.state.num_windows, made.state.num_locations
     assert windows == work.num_windows
     assert locations == work.num_locations
@@ -56,7 +62,7 @@ def test_every_method_gives_what_was_asked_for(real, based_config, name):
     assert np.isfinite(made.state.x).all()
     assert np.isfinite(made.state.y).all()
     assert made.known.offset.shape == made.state.y.shape
-    again = run_method(real, MethodTask("m", config, "cpu"))
+    again = run_method(real, task)
     np.testing.assert_array_equal(again.state.x, made.state.x)
 
 

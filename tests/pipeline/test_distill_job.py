@@ -12,6 +12,7 @@ import torch
 from stemdist_ray import SyntheticDataset, build_config, distill
 from stemdist_ray.data import prepared
 from stemdist_ray.data.prepared import prepare_source
+from stemdist_ray.distillation.experts import train_expert
 from stemdist_ray.distillation.start import chosen_windows
 from stemdist_ray.distillation.teacher import taught_targets, train_member
 from stemdist_ray.errors import ArtifactError, ConfigError, DataError
@@ -361,3 +362,39 @@ def test_a_driver_that_dies_while_the_teacher_trains_does_not_train_it_again(
     np.testing.assert_array_equal(again.dataset.y, calm.dataset.y)
     assert again.dataset.manifest.result == calm.dataset.manifest.result
     assert list((tmp_path / "run").rglob("*.member")) == []
+
+
+class Interrupted(SerialExecutor):
+    """Dies after two experts, then counts those that are trained."""
+
+    def __init__(self, most):
+        super().__init__()
+        self.most, self.trained = most, []
+
+    def run(self, function, tasks, on_done):
+        def done(result):
+            on_done(result)
+            if function is train_expert:
+                self.trained.append(result.index)
+                if len(self.trained) == self.most:
+                    raise KeyboardInterrupt
+
+        return super().run(function, tasks, done)
+
+
+def test_a_driver_that_dies_while_experts_train_does_not_train_them_again(traffic, tmp_path):
+    few = {"experts": 3, "expert_epochs": 3, "expert_steps": 2, "latest_start": 1, "steps": 2}
+    of_method = {"method": "mtt", "method_options": few, "spatial_ratio": 1.0, "rounds": 0}
+    config = build_config("demo", TINY, of_method)
+    with pytest.raises(KeyboardInterrupt):
+        distill(traffic, tmp_path / "run", config, executor=Interrupted(2))
+    assert len(list((tmp_path / "run").rglob("*.expert"))) == 2
+    executor = Interrupted(9)
+    again = distill(traffic, tmp_path / "run", config, resume=True, executor=executor)
+    assert executor.trained == [2]
+    calm = distill(traffic, tmp_path / "calm", config)
+    np.testing.assert_array_equal(again.dataset.x, calm.dataset.x)
+    np.testing.assert_array_equal(again.dataset.y, calm.dataset.y)
+    manifest = again.dataset.manifest
+    assert manifest.distill_seconds() >= manifest.stages["experts"].seconds > 0
+    assert list((tmp_path / "run").rglob("*.expert")) == []

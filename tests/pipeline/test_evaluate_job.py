@@ -1,7 +1,9 @@
 import json
 import shutil
+import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from stemdist_ray import Evaluation, SyntheticDataset, evaluate
@@ -10,6 +12,7 @@ from stemdist_ray.data import prepared
 from stemdist_ray.data.prepared import prepare_source
 from stemdist_ray.errors import ConfigError, DivergenceError
 from stemdist_ray.progress import SilentReporter
+from stemdist_ray.system.files import write_json
 from tests.conftest import GOLDEN
 from tests.test_contract import EVALUATION_KEYS, METRICS
 
@@ -124,3 +127,24 @@ def test_a_row_that_diverges_ends_the_evaluation(artifact, traffic):
     changed = data.config.evaluation.model_copy(update=wild)
     with pytest.raises(DivergenceError, match="stid never reached a finite validation error"):
         evaluate(data, traffic, data.config.model_copy(update={"evaluation": changed}))
+
+
+def sum_of_recent(recent, horizon):
+    return np.repeat(np.nan_to_num(recent).sum(axis=1, keepdims=True), horizon, axis=1)
+
+
+def test_rows_that_are_asked_for(artifact, traffic, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "mine", sys.modules[__name__])
+    dataset = SyntheticDataset.load(artifact)
+    wanted = {"more_rows": ("st_prune",), "zero_shot": "mine:sum_of_recent"}
+    evaluation = dataset.config.evaluation.model_copy(update=wanted)
+    table = evaluate(dataset, traffic, dataset.config.model_copy(update={"evaluation": evaluation}))
+    assert "full_data" not in table.rows
+    assert table.rows["st_prune"].test.values["relative_rmse"]["mean"] < 1.5
+    assert table.zero_shot == "mine:sum_of_recent"
+    assert list(table.naive)[-1] == "zero_shot"
+    write_json(tmp_path / "e.json", table.to_json())
+    assert read_evaluation(tmp_path / "e.json") == table
+    evaluation = evaluation.model_copy(update={"zero_shot": "mine:nothing"})
+    with pytest.raises(ConfigError, match="'mine:nothing' cannot be loaded"):
+        evaluate(dataset, traffic, dataset.config.model_copy(update={"evaluation": evaluation}))

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from stemdist_ray.training.losses import location_weights, weighted_loss
+from stemdist_ray.training.losses import location_weights, weighted_loss, window_errors
 
 
 def test_weights_have_mean_one_and_follow_cluster_size():
@@ -16,6 +16,16 @@ def test_loss_by_hand():
     assert weighted_loss(forecast, target, weights) == pytest.approx((0.5 + 6) / 2)
     observed = torch.tensor([[[True, False]]])
     assert weighted_loss(forecast, target, weights, observed) == pytest.approx(0.5)
+
+
+def test_errors_of_windows_by_hand():
+    forecast = torch.tensor([[[1.0, 2.0]], [[3.0, 0.0]]], requires_grad=True)
+    target = torch.tensor([[[0.0, 4.0]], [[0.0, 0.0]]])
+    found = window_errors(forecast, target)
+    assert not found.requires_grad
+    assert found.tolist() == [2.5, 4.5]
+    observed = torch.tensor([[[True, False]], [[False, False]]])
+    assert window_errors(forecast, target, observed).tolist() == [1.0, 0.0]
 
 
 def test_masked_entries_never_influence_the_loss():

@@ -23,10 +23,10 @@ ALL = [*trained_rows(), *closed_form_rows()]
 def test_names_of_the_contract_in_their_order():
     assert [row.name for row in trained_rows()] == [
         *("distilled", "random_subset", "random_teacher", "centroid"),
-        *("node_sampled", "full_data"),
+        *("node_sampled", "st_prune", "full_data"),
     ]
     assert [row.name for row in closed_form_rows()] == [
-        *("last_value", "historical_average", "ridge", "seasonal_linear")
+        *("last_value", "historical_average", "ridge", "seasonal_linear", "zero_shot")
     ]
 
 
@@ -107,7 +107,7 @@ def test_budgets(material):
         budget, patience = row.budget(config)
         wanted = config.full_data_epochs if row.on_request else config.epochs
         assert budget.epochs == wanted
-        assert (patience > 0) == row.on_request
+        assert (patience > 0) == (row.name == "full_data")
 
 
 def test_the_real_windows_carry_the_base_of_the_track(based_material):
@@ -131,5 +131,7 @@ def test_every_row_has_the_graph_of_what_it_is_trained_on(based_material, rng):
         row = ROWS.get(name)
         assert row.data(material, 3).data.graph.digest() == wanted.digest(), name
         assert row.data(based_material, 3).data.graph is None
+    pruned = ROWS.get("st_prune").data(material, 3).data
+    assert pruned.full.windows.graph is graph
     for name in ("node_sampled", "full_data"):
         assert ROWS.get(name).data(material, 3).data.windows.graph is graph

@@ -33,7 +33,10 @@ def test_known_figures_on_real_data(name, last, ridge):
         assert metrics.relative_mae == pytest.approx(mae, abs=2e-4)
 
 
-@pytest.mark.parametrize("row", closed_form_rows(), ids=lambda row: row.name)
+FITTED = [row for row in closed_form_rows() if row.name != "zero_shot"]
+
+
+@pytest.mark.parametrize("row", FITTED, ids=lambda row: row.name)
 def test_missing_readings_are_no_problem(row, traffic):
     source = prepare(traffic, DataConfig(lookback=6, horizon=4))
     assert np.isfinite(score(row.forecaster, source).rmse)
