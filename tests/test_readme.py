@@ -14,6 +14,7 @@ import urllib.request
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -243,6 +244,7 @@ def test_every_python_block_is_run_below():
         "register_forecaster",
         "register_reader",
         "register_row",
+        "mean_of_recent",
     )
     assert len({python_block(text) for text in used}) == len(PYTHON)
 
@@ -253,6 +255,14 @@ def test_python_interface(workplace):
     errors = dict(line.split() for line in done.stdout.splitlines())
     assert {"distilled", "random_subset", "ridge"} <= set(errors)
     assert all(0.1 < float(error) < 2 for error in errors.values())
+
+
+def test_own_zero_shot_forecaster():
+    names: dict = {}
+    exec(python_block("mean_of_recent"), names)
+    recent = np.ones((2, 5, 3), np.float32)
+    recent[0, 1:3, 0] = np.nan
+    np.testing.assert_array_equal(names["mean_of_recent"](recent, 4), np.ones((2, 4, 3)))
 
 
 def test_any_model_in_any_loop(workplace):
@@ -432,7 +442,9 @@ def test_extras_exist():
     extras = tree["project"]["optional-dependencies"]
     listed = " ".join(PAGES[README].split()).split("Extras add the rest:")[1].split(". ")[0]
     clouds = {"aws", "gcp"}  # for those who start machines there
-    assert set(re.findall(r"`(\w+)`", listed)) == set(extras) - {"dev"} - clouds
+    rare = {"pretrained"}
+    assert set(re.findall(r"`(\w+)`", listed)) == set(extras) - {"dev"} - clouds - rare
+    assert all(f"extra `{name}`" in PAGES["stemdist_ray/README.md"] for name in rare)
     assert all(cloud in PAGES["infra/README.md"] for cloud in clouds & set(extras))
 
 

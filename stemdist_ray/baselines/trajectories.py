@@ -56,8 +56,8 @@ StudentLoss = Callable[[Tensor, TrainingStep], Tensor]
 class TrajectoryOptions(LearnedOptions):
     """Of the experts, the students and their matching."""
 
-    steps: Count = Field(200, description="updates of the synthetic data (published: 5000)")
-    experts: Count = Field(5, description="experts (published: 100)")
+    steps: Count = Field(100, description="updates of the synthetic data (published: 5000)")
+    experts: Count = Field(4, description="experts (published: 100)")
     expert_epochs: Count = Field(20, description="epochs whose weights are kept (published: 50)")
     expert_steps: Count = Field(10, description="sampled steps that count as an epoch")
     expert_windows: Count = Field(16, description="real windows per step of an expert")

@@ -21,7 +21,7 @@ class Fracast:
     """
 
     def __init__(self) -> None:
-        need("the zero-shot forecaster fracast", "zero-shot", "fracast")
+        need("the zero-shot forecaster fracast", "pretrained", "fracast")
         from fracast import FracastModel
 
         # Without an argument it reads the weights of its own package: nothing is downloaded.

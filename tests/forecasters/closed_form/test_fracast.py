@@ -8,7 +8,7 @@ from stemdist_ray.system import dependencies
 
 def test_without_the_package_the_extra_is_named(monkeypatch):
     monkeypatch.setattr(dependencies, "is_installed", lambda module: False)
-    with pytest.raises(DependencyError, match=r"needs fracast, .*stemdist-ray\[zero-shot\]"):
+    with pytest.raises(DependencyError, match=r"needs fracast, .*stemdist-ray\[pretrained\]"):
         Fracast()
 
 
