@@ -174,6 +174,7 @@ def describe_methods() -> list[dict[str, Any]]:
             "summary": method.summary,
             "compresses": method.compresses,
             "teacher": method.uses_teacher,
+            "experts": method.experts is not None,
             "source": method.source,
             "deviations": method.deviations,
             "options": method.options().model_dump(mode="json"),
@@ -204,6 +205,8 @@ def check_method(config: DistillConfig) -> Method:
     options = method.read_options(config.method_options)
     if method.make is None:
         return method
+    if method.experts is not None:
+        method.experts(options)  # says what does not fit together
     if config.rounds > 0:
         raise ConfigError(
             f"rounds are those of method {OWN}; {method.name} has none: leave rounds out, "

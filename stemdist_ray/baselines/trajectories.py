@@ -42,6 +42,7 @@ from stemdist_ray.distillation.experts import ExpertPlan, expert_bytes
 from stemdist_ray.distillation.pieces import Loss, pulled_back, summed_gradient
 from stemdist_ray.distillation.shard_memory import MEASURED, StepMemory
 from stemdist_ray.errors import ConfigError, DivergenceError
+from stemdist_ray.forecasters.base_class import Forecaster
 from stemdist_ray.system.free_memory import in_words
 from stemdist_ray.training.losses import weighted_loss
 from stemdist_ray.training.steps import TrainingStep
@@ -118,6 +119,16 @@ class Segment:
     last: Tensor
 
 
+def as_student(model: Forecaster) -> Forecaster:
+    """As experts are trained, but without dropout: its noise would hide the way to be matched."""
+    model.eval()
+    for module in model.modules():
+        # Kept statistics are those of a training; a student has those of its windows.
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.train()
+    return model
+
+
 def squared_loss(forecast: Tensor, step: TrainingStep) -> Tensor:
     """What students lose, as evaluators do: see :mod:`stemdist_ray.training.losses`."""
     return weighted_loss(forecast, step.y, step.weights)
@@ -147,8 +158,7 @@ class TrajectoryMatching:
         self.work, self.options, self.rng, self.loss = work, options, rng, loss
         begun = begin(work, options)
         self.learned = LearnedWindows(begun, work.device)
-        # Dropout noise would hide the way that is to be matched.
-        self.model = fresh_network(work, begun).eval()
+        self.model = as_student(fresh_network(work, begun))
         named = dict(self.model.named_parameters())
         self.names, self.shapes = list(named), [p.shape for p in named.values()]
         # At first a student can go as far as the expert goes.

@@ -11,11 +11,15 @@ from stemdist_ray.baselines.size import Sizes
 from stemdist_ray.baselines.trajectories import (
     TrajectoryMatching,
     TrajectoryOptions,
+    as_student,
     experts_wanted,
     trajectory_bytes,
 )
+from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.distillation.shard_memory import StepMemory
 from stemdist_ray.errors import ConfigError, DivergenceError
+from stemdist_ray.forecasters.base_class import WindowShape
+from stemdist_ray.forecasters.catalog import build_forecaster
 from stemdist_ray.training.losses import weighted_loss
 from tests.baselines.conftest import FEW_EXPERTS, experts_for
 
@@ -124,6 +128,14 @@ def test_experts_are_most_of_what_it_needs(work):
     assert trajectory_bytes(sizes, work.options) > held
     more = TrajectoryOptions(**{**FEW_EXPERTS, "experts": 20})
     assert trajectory_bytes(sizes, more) > 10 * held
+
+
+def test_students_normalise_by_their_own_windows_and_drop_nothing(work):
+    shape = WindowShape.of(work.real.windows)
+    student = as_student(build_forecaster(ForecasterConfig(name="graph_wavenet"), shape))
+    kinds = {type(m).__name__: m.training for m in student.modules()}
+    assert kinds["BatchNorm1d"]
+    assert not student.training
 
 
 def test_data_that_are_not_finite_are_refused(run):

@@ -16,6 +16,13 @@ def test_lists_all_methods():
 def test_as_json():
     found = json.loads(CliRunner().invoke(app, ["methods", "--json"]).stdout)
     assert sorted(row["name"] for row in found) == available()
-    assert {"name", "summary", "compresses", "teacher", "source", "deviations", "options"} == {
-        *found[0]
-    }
+    assert {
+        "name",
+        "summary",
+        "compresses",
+        "teacher",
+        "experts",
+        "source",
+        "deviations",
+        "options",
+    } == {*found[0]}
