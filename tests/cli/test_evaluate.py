@@ -59,6 +59,11 @@ def test_options_become_settings(asked):
         (["--protocol", "unfair"], "evaluation.protocol (--protocol)"),
         (["--forecaster", "x"], "unknown forecaster"),
         (["--set", "evaluation.epoks=1"], "evaluation.epoks: unknown setting"),
+        (
+            ["--zero-shot", "magic"],
+            "unknown zero-shot forecaster 'magic'; expected one of: fracast",
+        ),
+        (["--set", "evaluation.more_rows=[all]"], "unknown all; expected some of: st_prune, full"),
         (["--set", "matching.steps=3"], "found matching, which are those of the data set"),
         (["--set", "data.lookback=3"], "found data, which are those of the data set"),
     ],
