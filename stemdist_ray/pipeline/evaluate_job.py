@@ -75,11 +75,8 @@ def evaluate(
         PeakMemory() as memory,
     ):
         forecaster = work.config.forecaster
-        cells = [
-            Cell(forecaster, track, row)
-            for track in work.tracks
-            for row in wanted_rows(full_data, work.config.evaluation)
-        ]
+        wanted = wanted_rows(full_data, work.config.evaluation)
+        cells = [Cell(forecaster, track, row) for track in work.tracks for row in wanted]
         found, naive = work.comparison.run(cells)
         for outcome in found.values():
             if isinstance(outcome, Exception):
