@@ -29,8 +29,9 @@ from stemdist_ray.registry import Registry
 Array = npt.NDArray[np.float32]
 
 Adapter: TypeAlias = Callable[[Array, int], npt.ArrayLike]
-"""(W, C, N) readings in original units, NaN where missing, and H, to (W, H, N) forecasts in the
-same units. A class is called without arguments first: it is made once, and then asked."""
+"""(W, C, N) readings in original units, NaN where missing (never all of a window's of a
+location), and H, to (W, H, N) forecasts in the same units. A class is called without arguments
+first: it is made once, and then asked."""
 
 ADAPTERS: Registry[Any] = Registry("zero-shot forecaster", group="stemdist_ray.zero_shot")
 ADAPTERS.register("fracast")(Fracast)
@@ -99,7 +100,8 @@ class ZeroShot(ClosedFormForecaster):
     def recent(self, starts: npt.NDArray[np.int64]) -> Array:
         """Readings up to the end of each lookback, (W, C, N), original units.
 
-        NaN where they are missing, or from before the series begins.
+        NaN where they are missing, or from before the series begins. A location of which nothing
+        was seen is shown at its train mean, so that there is something to go by.
         """
         source, series = self.source, self.source.windows
         steps = starts[:, None] + series.lookback - self.context + np.arange(self.context)
@@ -108,6 +110,8 @@ class ZeroShot(ClosedFormForecaster):
         if series.input_mask is not None:
             values[~series.input_mask[inside, :, series.target]] = np.nan
         values[steps < 0] = np.nan
+        unseen = np.isnan(values).all(axis=1, keepdims=True)
+        values = np.where(unseen, np.float32(source.scaler.mean[series.target]), values)
         return values
 
     def predict(self, starts: npt.NDArray[np.int64]) -> Array:
