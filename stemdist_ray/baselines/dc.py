@@ -75,7 +75,9 @@ def condensed(work: MethodWork, augment: Augment) -> Made:
 
         def objective(step: int) -> Tensor:
             if step % options.updates_per_network == 0:
-                fresh = fresh_network(work, begun)
+                # As published, not at the base: a last layer of zeros would let no gradient through
+                # to the layers before it, and nothing could be matched there.
+                fresh = fresh_network(work, begun, at_base=False)
                 sgd = torch.optim.SGD(fresh.parameters(), options.network_rate, momentum=0.5)
                 training[:] = [(fresh, sgd)]
             else:  # on the windows as the update before left them
