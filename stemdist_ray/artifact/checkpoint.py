@@ -38,7 +38,8 @@ from stemdist_ray.system.seal import read_sealed, write_sealed
 from stemdist_ray.system.stages import StageRecord
 
 CHECKPOINT, _STATE = "checkpoint", "state.json"
-_VERSION, _READ = 5, (4, 5)  # version 4 had neither hashes nor numbers
+# Version 4 had neither hashes nor numbers, 5 Arrow's tensor type in the files of the base.
+_VERSION, _READ = 6, (4, 5, 6)
 _UNSEALED = (None, 1, 2, 3, 4)
 _BEFORE_5 = (_STATE, "synthetic.npz", "best.npz", "clustering.npz", *BASE_FILES, *TEACHER_FILES)
 _WHAT_TO_DO = "restore it, or start anew in another folder"

@@ -29,8 +29,9 @@ from stemdist_ray.system.environment import hardware, package_versions
 from stemdist_ray.system.seal import read_sealed
 from stemdist_ray.system.stages import StageRecord
 
-# Version 1 had no training settings of validation and teacher of their own, 2 no base, 3 no hashes.
-SCHEMA_VERSION, _UNSEALED = 4, (1, 2, 3)
+# Version 1 had no training settings of validation and teacher of their own, 2 no base, 3 no hashes,
+# 4 Arrow's tensor type in its Parquet files.
+SCHEMA_VERSION, _UNSEALED = 5, (1, 2, 3)
 SAYS_WHAT_IT_JUDGED = 4  # from here on evaluations name the data set they are about
 _WHAT_TO_DO = "restore it, or distil again (with resume=True its checkpoint gives it back)"
 

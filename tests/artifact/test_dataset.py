@@ -3,10 +3,14 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from stemdist_ray import SyntheticDataset
+from stemdist_ray.artifact.checkpoint import CheckpointStore
+from stemdist_ray.artifact.tensors import tensor_column
 from stemdist_ray.data.prepared import prepare
 from stemdist_ray.distillation.start import chosen_windows
 from stemdist_ray.distillation.state import KnownParts
@@ -92,15 +96,87 @@ def test_pyarrow_alone_can_read_it(artifact):
     data = SyntheticDataset.load(artifact)
     table = pq.read_table(artifact / "synthetic.parquet")
     assert table.num_rows == len(data.x)
-    x = table["x"].combine_chunks()
-    x = (x.chunk(0) if hasattr(x, "chunk") else x).to_numpy_ndarray()
-    np.testing.assert_array_equal(x, data.x)
+    np.testing.assert_array_equal(np.array(table["x"].to_pylist(), np.float32), data.x)
+    shapes = {
+        "x": data.x.shape[1:],
+        "y": data.y.shape[1:],
+        "calendar": data.known.calendar.shape[1:],
+    }
+    said = json.loads(table.schema.metadata[b"tensor_shapes"])
+    assert {name: tuple(said[name]) for name in shapes} == shapes
     places = pq.read_table(artifact / "locations.parquet").to_pydict()
     assert places["id"] == list(data.location_ids)
     assert (
         pq.read_table(artifact / "clusters.parquet")["size"].to_pylist()
         == data.cluster_size.tolist()
     )
+
+
+def test_pandas_and_polars_read_it(artifact):
+    data = SyntheticDataset.load(artifact)
+    frame = pd.read_parquet(artifact / "synthetic.parquet")
+    np.testing.assert_array_equal(np.array([np.array(y.tolist()) for y in frame["y"]]), data.y)
+    polars = pytest.importorskip("polars")
+    table = polars.read_parquet(artifact / "synthetic.parquet")
+    np.testing.assert_array_equal(table["x"].to_numpy(), data.x)
+
+
+def test_hugging_face_reads_it(artifact, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    data = SyntheticDataset.load(artifact)
+    file = str(artifact / "synthetic.parquet")
+    found = datasets.load_dataset("parquet", data_files=file, cache_dir=str(tmp_path))["train"]
+    found = found.with_format("numpy")
+    for name, array in (("x", data.x), ("y", data.y), ("calendar", data.known.calendar)):
+        np.testing.assert_array_equal(found[:][name], array)
+
+
+def rewritten(name, change):
+    """A table changed, and all sealed again as if it had been written so."""
+
+    def damage(folder):
+        table = pq.read_table(folder / name)
+        pq.write_table(change(table), folder / name)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        names = list(manifest.pop("files"))
+        del manifest["sha256"]
+        write_sealed(folder / "manifest.json", manifest, names)
+
+    return damage
+
+
+def with_x(make):
+    return lambda table: table.set_column(
+        1, "x", make(np.array(table["x"].to_pylist(), np.float32))
+    )
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (with_x(lambda x: tensor_column(x[:, :-1])), r"x has the shape .* expected \(\d+, 6,"),
+        (with_x(lambda x: tensor_column(x[:, :, :, 0])), "x has the shape"),
+        (with_x(lambda x: pa.array(list(x[:, :, 0, 0]))), "expected numbers in lists of a fixed"),
+        (with_x(lambda x: pa.array(x[:, 0, 0, 0])), "expected numbers in lists of a fixed"),
+    ],
+)
+def test_other_lists_are_one_clear_line(artifact, tmp_path, damage, words):
+    folder = tmp_path / "copy"
+    shutil.copytree(artifact, folder)
+    rewritten("synthetic.parquet", damage)(folder)
+    with pytest.raises(ArtifactError, match=words) as error:
+        SyntheticDataset.load(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_a_flipped_bit_is_found(artifact, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(artifact, folder)
+    content = bytearray((folder / "synthetic.parquet").read_bytes())
+    content[len(content) // 3] ^= 4
+    (folder / "synthetic.parquet").write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"synthetic.parquet is not as it was written"):
+        SyntheticDataset.load(folder)
 
 
 def test_nothing_is_pickled(artifact):
@@ -189,3 +265,22 @@ def test_an_artifact_of_the_first_release_is_read():
     assert data.manifest.result.best_round == 2
     assert (data.config.base, data.fitted_base, data.teacher) == ("none", None, None)
     np.testing.assert_array_equal(data.inputs(), data.x)
+
+
+def test_an_artifact_of_schema_version_4_is_read(tmp_path):
+    """Its tables have Arrow's tensor type; the files must not be written anew."""
+    folder = GOLDEN / "artifact_v4"
+    data = SyntheticDataset.load(folder)
+    assert data.manifest.schema_version == 4
+    old = pq.read_table(folder / "synthetic.parquet")["x"].combine_chunks()
+    np.testing.assert_array_equal(data.x, old.to_numpy_ndarray())
+    assert data.fitted_base.model.weights["own"].shape == (4, 6)
+    data.save(tmp_path / "new")
+    again = SyntheticDataset.load(tmp_path / "new")
+    for name in ("x", "y", "mean_window"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(data, name))
+    for part, weights in data.fitted_base.model.weights.items():
+        np.testing.assert_array_equal(again.fitted_base.model.weights[part], weights)
+    checkpoint = CheckpointStore(folder).load()  # of version 5
+    for part, weights in data.fitted_base.model.weights.items():
+        np.testing.assert_array_equal(checkpoint.fitted_base.model.weights[part], weights)

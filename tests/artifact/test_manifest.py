@@ -56,11 +56,11 @@ def test_keys_of_later_releases_are_left_alone(artifact):
     assert Manifest.from_json({**tree, "new": 1}).seed == tree["seed"]
 
 
-@pytest.mark.parametrize("version", [0, 5, None, "3"])
+@pytest.mark.parametrize("version", [0, 6, None, "3"])
 def test_other_schema_versions_are_refused(artifact, version):
     tree = json.loads((artifact / "manifest.json").read_text())
-    assert tree["schema_version"] == 4
-    with pytest.raises(ArtifactError, match="this release reads 1 to 4"):
+    assert tree["schema_version"] == 5
+    with pytest.raises(ArtifactError, match="this release reads 1 to 5"):
         Manifest.from_json({**tree, "schema_version": version})
 
 
