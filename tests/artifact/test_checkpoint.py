@@ -114,7 +114,7 @@ def test_checkpoints_of_earlier_releases_are_refused(artifact, tmp_path, version
     else:
         as_before_numbers(folder, tmp_path, version)
     for read in (CheckpointStore(tmp_path).load, CheckpointStore(tmp_path).config):
-        with pytest.raises(ArtifactError, match="expected 5; it was written by another release"):
+        with pytest.raises(ArtifactError, match="expected 6; it was written by another release"):
             read()
 
 
