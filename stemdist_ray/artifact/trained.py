@@ -6,15 +6,12 @@ columns.
 
 from __future__ import annotations
 
-import io
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from pydantic import BaseModel, ValidationError, model_validator
 from torch import Tensor
 
@@ -34,13 +31,16 @@ from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
 from stemdist_ray.forecasters.closed_form.live import InputRule
 from stemdist_ray.system.files import replacing_folder
+from stemdist_ray.system.safetensors import from_safetensors, to_safetensors
 from stemdist_ray.system.seal import read_sealed, write_sealed
+from stemdist_ray.system.torch_archives import read_archive
 
-# Version 4 has hashes, version 5 a given graph besides.
-_VERSION, _VERSION_WITH_GRAPH, _UNSEALED = 4, 5, (None, 1, 2, 3)
+# Version 4 has hashes, 6 weights as safetensors; 5 and 7 a given graph besides.
+_VERSION, _VERSION_WITH_GRAPH, _UNSEALED = 6, 7, (None, 1, 2, 3)
 # Parts of the names of weights that were other ones in version 1.
 _RENAMED = {"enter": "input_projection", "leave": "output_projection"}
-_ABOUT, _WEIGHTS, _MEAN_WINDOW = "model.json", "weights.pt", "context.npy"
+_ABOUT, _WEIGHTS, _MEAN_WINDOW = "model.json", "weights.safetensors", "context.npy"
+_WEIGHTS_BEFORE_6 = "weights.pt"
 
 
 @dataclass(frozen=True)
@@ -119,11 +119,7 @@ class TrainedForecaster:
         }
         with replacing_folder(folder) as aside:
             np.save(aside / _MEAN_WINDOW, self.mean_window, allow_pickle=False)
-            weights = {name: value.cpu() for name, value in self.model.state_dict().items()}
-            # torch's own writer turns a full disk into an error that says something else.
-            content = io.BytesIO()
-            torch.save(weights, content)
-            (aside / _WEIGHTS).write_bytes(content.getbuffer())
+            (aside / _WEIGHTS).write_bytes(to_safetensors(self.model.state_dict()))
             if self.base is not None:
                 save_base(aside, self.base)
             if self.graph is not None:
@@ -142,13 +138,11 @@ class TrainedForecaster:
             tree = read_sealed(folder / _ABOUT, "train again", unsealed=_UNSEALED)
             about = _About.model_validate(tree)
             mean_window = np.load(folder / _MEAN_WINDOW, allow_pickle=False)
-            weights: dict[str, Tensor] = torch.load(
-                folder / _WEIGHTS, map_location="cpu", weights_only=True
-            )
+            weights = _weights(folder, about.version)
         except ValidationError as error:
             reason = describe_validation_error(error).removeprefix("configuration: ")
             raise ArtifactError(f"{folder / _ABOUT} is damaged: {reason}; train again") from error
-        except (OSError, EOFError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+        except (OSError, EOFError, ValueError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ArtifactError(
                 f"{folder} is not a trained forecaster or damaged: {reason}; train again"
@@ -165,7 +159,7 @@ class TrainedForecaster:
             model.load_state_dict(_renamed(weights, set(model.state_dict())) if first else weights)
         except (RuntimeError, TypeError, AttributeError) as error:
             raise ArtifactError(
-                f"{folder / _WEIGHTS} are not weights of {about.forecaster.name} as model.json "
+                f"the weights in {folder} are not those of {about.forecaster.name} as model.json "
                 "describes it; train again"
             ) from error
         return cls(
@@ -215,6 +209,15 @@ class _About(BaseModel):
             calendar=CalendarRule(self.calendar),
             sampling_seconds=self.sampling_seconds,
         )
+
+
+def _weights(folder: Path, version: int) -> dict[str, Tensor]:
+    if version >= _VERSION:
+        return from_safetensors((folder / _WEIGHTS).read_bytes())[0]
+    weights = read_archive((folder / _WEIGHTS_BEFORE_6).read_bytes())
+    if not isinstance(weights, dict):
+        raise ValueError(f"{_WEIGHTS_BEFORE_6} holds no weights by name")
+    return weights
 
 
 def _renamed(weights: dict[str, Tensor], wanted: set[str]) -> dict[str, Tensor]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import pickle
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.system.points import reached
+from stemdist_ray.system.safetensors import from_safetensors, to_safetensors
 from stemdist_ray.system.seal import read_sealed_bytes, write_sealed_bytes
+from stemdist_ray.system.torch_archives import read_archive
+
+_ARCHIVE = b"PK"  # how a file of torch.save begins
+_TREE = "state"
 
 
 class Group(Protocol):
@@ -65,10 +68,13 @@ class LocalGroup:
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a checkpoint: the sha256 of what ``torch.save`` makes of it, then that."""
-    content = io.BytesIO()
-    torch.save(dict(state), content)
-    write_sealed_bytes(path, content.getbuffer())
+    """Write a checkpoint: its tensors as safetensors, how they belong together as JSON beside.
+
+    The sha256 of all of it comes first.
+    """
+    tensors: dict[str, Tensor] = {}
+    tree = json.dumps(_packed(dict(state), "", tensors))
+    write_sealed_bytes(path, to_safetensors(tensors, {_TREE: tree}))
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -78,13 +84,45 @@ def load_state(path: Path) -> dict[str, Any]:
         ArtifactError: It is damaged.
     """
     hint = "train again, in another folder or with overwrite=True"
-    # Releases before this wrote the archive of torch.save alone.
-    content = read_sealed_bytes(path, hint, unsealed=b"PK")
+    # The first releases wrote the archive of torch.save alone, later ones sealed it.
+    content = read_sealed_bytes(path, hint, unsealed=_ARCHIVE)
     try:
-        state: dict[str, Any] = torch.load(
-            io.BytesIO(content), map_location="cpu", weights_only=True
-        )
-    except (OSError, EOFError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+        if content.startswith(_ARCHIVE):
+            state = read_archive(content)
+        else:
+            tensors, texts = from_safetensors(content)
+            state = _unpacked(json.loads(texts[_TREE]), tensors)
+        if not isinstance(state, dict):
+            raise ValueError(f"expected a state by name, found {type(state).__name__}")
+    except (LookupError, TypeError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ArtifactError(f"{path} is damaged: {reason}; {hint}") from error
     return state
+
+
+def _packed(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    """A state as JSON: a container is a list of its kind and its items, a tensor has a name."""
+    if isinstance(value, Tensor):
+        name = name if name not in tensors else f"{name}#{len(tensors)}"
+        tensors[name] = value
+        return ["tensor", name]
+    if isinstance(value, Mapping):
+        return ["dict", [[k, _packed(v, f"{name}/{k}", tensors)] for k, v in value.items()]]
+    if isinstance(value, list | tuple):
+        kind = "list" if isinstance(value, list) else "tuple"
+        return [kind, [_packed(v, f"{name}/{i}", tensors) for i, v in enumerate(value)]]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{name} of a checkpoint is a {type(value).__name__}; expected plain values")
+
+
+def _unpacked(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if not isinstance(tree, list):
+        return tree
+    kind, content = tree
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "dict":
+        return {key: _unpacked(value, tensors) for key, value in content}
+    items = [_unpacked(value, tensors) for value in content]
+    return items if kind == "list" else tuple(items)

@@ -12,6 +12,7 @@ from stemdist_ray.errors import ArtifactError, DataError
 from stemdist_ray.forecasters.base_class import WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
 from stemdist_ray.forecasters.closed_form.live import InputRule
+from stemdist_ray.system.seal import write_sealed
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def test_damage_is_reported(trained, tmp_path):
     with pytest.raises(ArtifactError, match="not a trained forecaster"):
         TrainedForecaster.load(tmp_path)
     trained.save(tmp_path / "model")
-    (tmp_path / "model" / "weights.pt").write_bytes(b"x")
+    (tmp_path / "model" / "weights.safetensors").write_bytes(b"x")
     with pytest.raises(ArtifactError, match="train again"):
         TrainedForecaster.load(tmp_path / "model")
 
@@ -122,6 +123,22 @@ def test_weights_of_the_first_release_are_read(rng, tmp_path):
     recent = rng.normal(size=(6, 5))
     again = TrainedForecaster.load(tmp_path / "model")
     np.testing.assert_array_equal(again.forecast(recent), one.forecast(recent))
+
+
+def test_weights_of_version_4_are_read(trained, rng, tmp_path):
+    """They were an archive of torch.save."""
+    folder = tmp_path / "model"
+    trained.save(folder)
+    about = json.loads((folder / "model.json").read_text())
+    torch.save(dict(trained.model.state_dict()), folder / "weights.pt")
+    (folder / "weights.safetensors").unlink()
+    del about["files"], about["sha256"]
+    write_sealed(folder / "model.json", {**about, "version": 4}, ["weights.pt", "context.npy"])
+    again, recent = TrainedForecaster.load(folder), readings(rng)
+    np.testing.assert_array_equal(again.forecast(recent), trained.forecast(recent))
+    (folder / "weights.pt").write_bytes(b"x")
+    with pytest.raises(ArtifactError, match="weights.pt is not as it was written"):
+        TrainedForecaster.load(folder)
 
 
 @pytest.fixture
@@ -179,6 +196,7 @@ def test_files_of_version_2_had_covariates_among_their_features(trained, rng, tm
     for name in ("num_covariates", "residual"):
         del about["shape"][name]
     (tmp_path / "model" / "model.json").write_text(json.dumps({**about, "version": 2}))
+    torch.save(trained.model.state_dict(), tmp_path / "model" / "weights.pt")
     again, recent = TrainedForecaster.load(tmp_path / "model"), readings(rng)
     np.testing.assert_array_equal(again.forecast(recent), trained.forecast(recent))
     assert again.base is None

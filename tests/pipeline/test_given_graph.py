@@ -92,13 +92,13 @@ def test_a_trained_model_brings_its_graph(traffic, file, tmp_path):
     recent, last = traffic.values[-6:], traffic.times[-1]
     out = again.forecast(recent, last)
     np.testing.assert_array_equal(out, result.forecaster.forecast(recent, last))
-    assert json.loads((tmp_path / "run" / "model" / "model.json").read_text())["version"] == 5
+    assert json.loads((tmp_path / "run" / "model" / "model.json").read_text())["version"] == 7
 
 
 def test_without_a_graph_files_are_those_of_ever(traffic, tmp_path):
     train_forecaster(traffic, tmp_path / "run", training())
     about = json.loads((tmp_path / "run" / "model" / "model.json").read_text())
-    assert about["version"] == 4
+    assert about["version"] == 6
     assert "graph" not in about["shape"]
     assert not list((tmp_path / "run" / "model").glob("graph*"))
     assert "graph" not in json.loads((tmp_path / "run" / "training.json").read_text())

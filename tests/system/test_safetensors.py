@@ -1,0 +1,93 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from stemdist_ray.errors import ConfigError
+from stemdist_ray.system.safetensors import _DTYPES, from_safetensors, to_safetensors
+
+
+def some():
+    generator = torch.Generator().manual_seed(0)
+    numbers = 100 * torch.randn(3, 4, generator=generator)
+    tensors = {f"of {dtype}": numbers.to(dtype) for dtype in _DTYPES.values()}
+    return {
+        **tensors,
+        "scalar": torch.tensor(3, dtype=torch.int64),
+        "empty": torch.empty(0, 3),
+        "view": numbers.T[1:],
+        'ünï.code/"name"': torch.ones(2),
+        "one byte": torch.ones(3, dtype=torch.bool),
+    }
+
+
+def same(one, two):
+    assert one.keys() == two.keys()
+    for name in one:
+        assert one[name].dtype == two[name].dtype, name
+        assert torch.equal(one[name], two[name]), name
+
+
+def test_round_trip():
+    content = to_safetensors(some(), {"format": "pt", "ä": "text"})
+    tensors, texts = from_safetensors(content)
+    same(tensors, some())
+    assert texts == {"format": "pt", "ä": "text"}
+    tensors["scalar"] += 1  # may be changed
+    assert from_safetensors(to_safetensors({})) == ({}, {})
+    assert content == to_safetensors(dict(reversed(some().items())), {"format": "pt", "ä": "text"})
+
+
+def test_numbers_of_any_bits_survive():
+    bits = np.random.default_rng(0).integers(0, 2**32, 1000, dtype=np.uint32)
+    tensor = torch.from_numpy(bits.view(np.float32))
+    again = from_safetensors(to_safetensors({"x": tensor}))[0]["x"]
+    np.testing.assert_array_equal(again.numpy().view(np.uint32), bits)
+
+
+def test_the_safetensors_package_agrees():
+    package = pytest.importorskip("safetensors.torch")
+    same(package.load(to_safetensors(some())), some())
+    plain = {name: tensor.contiguous() for name, tensor in some().items()}
+    same(from_safetensors(package.save(plain, {"a": "b"}))[0], plain)
+
+
+def test_what_has_no_word_is_refused():
+    with pytest.raises(ConfigError, match=r"w holds torch.complex128"):
+        to_safetensors({"w": torch.ones(2, dtype=torch.complex128)})
+
+
+def made(header, data=b""):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+X = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "cut off"),
+        (b"\xff" * 20, "cut off"),
+        (made({"x": X}, bytes(8))[:-30], "cut off"),
+        (made({"x": X}, bytes(7)), "take 8 bytes, found 7"),
+        (made({"x": X}, bytes(9)), "take 8 bytes, found 9"),
+        (made({"x": {**X, "data_offsets": [1, 9]}}, bytes(9)), "begins at byte 1, expected 0"),
+        (made({"x": X, "y": X}, bytes(8)), "begins at byte 0, expected 8"),
+        (made({"x": {**X, "shape": [3]}}, bytes(8)), "does not take 8 B"),
+        (made({"x": {**X, "shape": [-2]}}, bytes(8)), "from 0 on"),
+        (made({"x": {**X, "shape": [True, 2]}}, bytes(8)), "from 0 on"),
+        (made({"x": {**X, "dtype": "F33"}}, bytes(8)), "damaged"),
+        (made({"x": {**X, "data_offsets": [0]}}, bytes(8)), "not enough values"),
+        (made({"x": 3}), "damaged"),
+        (made([]), "damaged"),
+        (made(b'{"x": 1, "x": 1}'), "stands twice"),
+        (made(b"{"), "Expecting"),
+        (made(b"\xff{"), "decode"),
+    ],
+)
+def test_damage(content, words):
+    with pytest.raises(ValueError, match=words):
+        from_safetensors(content)
