@@ -4,13 +4,24 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+import yaml
+
+from stemdist_ray.artifact.croissant import UNKNOWN_LICENSE, license_of
 from stemdist_ray.artifact.manifest import Manifest
 from stemdist_ray.system.free_memory import in_words
 
+# Number of rows up to which the Hugging Face Hub has a name.
+_SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
+
 
 def dataset_card(manifest: Manifest) -> str:
-    """Write the card of an artifact as Markdown, from its manifest."""
+    """Write the card of an artifact, from its manifest: Markdown after a head of YAML.
+
+    The head is what the Hugging Face Hub and its ``datasets`` read: licence, kind and size, and
+    that of the files only ``synthetic.parquet`` has the rows.
+    """
     source, size, scaler = manifest.source, manifest.size, manifest.scaler
     target, result, config = manifest.target, manifest.result, manifest.config
     unit = f" ({plain_words(target.unit)})" if target.unit else ""
@@ -19,7 +30,10 @@ def dataset_card(manifest: Manifest) -> str:
         f"| {name} | {stage.seconds:.1f} | {stage.peak_rss_mib:.0f} |"
         for name, stage in manifest.stages.items()
     )
-    return f"""# Distilled data set: {plain_words(source.name)}
+    return f"""---
+{_front_matter(manifest)}---
+
+# Distilled data set: {plain_words(source.name)}
 
 {size.windows} synthetic windows of {size.locations} synthetic locations, learned from
 {size.real_windows} train windows of {size.real_locations} real locations
@@ -42,13 +56,14 @@ def dataset_card(manifest: Manifest) -> str:
 
 | file | content |
 |---|---|
-| `synthetic.parquet` | a row per window: `x` (L, K, F) and `y` (H, K) as Arrow fixed-shape tensors, scaled; `calendar` (L, C); `base_offset` (H, K), what the base adds to its map of the lags |
+| `synthetic.parquet` | a row per window: `x` (L, K, F) and `y` (H, K) as lists of lists of a fixed size, scaled; `calendar` (L, C); `base_offset` (H, K), what the base adds to its map of the lags |
 | `clusters.parquet` | `cluster`, `size`: how many real locations each synthetic one stands for; `medoid`, the nearest real one |
 | `base_*.parquet`, `base.json` | the base: weights, seasonal patterns, level and coefficients of every location |
 | `teacher.parquet`, `teacher.json` | the networks that gave the first targets |
 | `locations.parquet` | `id`, `cluster` and coordinates of every real location |
 | `encoder_input.parquet` | mean train window of every real location: what lets a forecaster run on them |
 | `manifest.json` | configuration, scaler, metrics, versions, costs |
+| `croissant.json` | files, tables and limits as Croissant metadata |
 
 Values are scaled: reading = value * std + mean, with mean {list(scaler.mean)} and std {list(scaler.std)}
 per feature ({", ".join(map(plain_words, scaler.features))}).
@@ -62,6 +77,9 @@ data = SyntheticDataset.load("this folder")
 x, y = data.x, data.y                # NumPy, scaled
 pairs = data.to_torch()              # torch Dataset of (inputs, targets), calendar included
 ```
+
+`datasets.load_dataset("this folder")`, pandas and polars read `synthetic.parquet` as well; `stemdist export` writes it for
+other libraries.
 
 With a base, `data.to_torch(residual=True)` gives what it leaves, and `data.base.forecast(...)` what it says.
 
@@ -81,6 +99,31 @@ are not observations and must not be used as such. Errors of forecasters trained
 
 Made with {versions}.
 """
+
+
+def _front_matter(manifest: Manifest) -> str:
+    windows = manifest.size.windows
+    tree: dict[str, Any] = {
+        "pretty_name": f"Distilled data set: {' '.join(manifest.source.name.split())}",
+        **_license(license_of(manifest)),
+        "task_categories": ["time-series-forecasting"],
+        "tags": ["synthetic", "dataset-distillation", "spatio-temporal", "stemdist"],
+        "size_categories": [next((s for n, s in _SIZES.items() if windows < n), "n>1M")],
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [{"split": "train", "path": "synthetic.parquet"}],
+            }
+        ],
+    }
+    return str(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=1000))
+
+
+def _license(license: str) -> dict[str, str]:
+    """A licence that the Hub has no identifier for is called other, with its address."""
+    if "://" not in license:
+        return {"license": license}
+    return {"license": "other", "license_name": UNKNOWN_LICENSE, "license_link": license}
 
 
 def plain_words(text: str) -> str:

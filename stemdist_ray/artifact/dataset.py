@@ -21,6 +21,7 @@ from torch.utils.data import TensorDataset
 
 from stemdist_ray.artifact.base_files import load_base, save_base
 from stemdist_ray.artifact.card import dataset_card
+from stemdist_ray.artifact.croissant import CROISSANT, croissant
 from stemdist_ray.artifact.generation import (
     CARD,
     CROSS_EVALUATION,
@@ -43,7 +44,7 @@ from stemdist_ray.distillation.state import KnownParts
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
 from stemdist_ray.forecasters.closed_form.live import InputRule, LiveBase
-from stemdist_ray.system.files import replacing_file, write_text
+from stemdist_ray.system.files import replacing_file, write_json, write_text
 from stemdist_ray.system.points import reached
 from stemdist_ray.system.seal import write_sealed
 
@@ -214,6 +215,8 @@ class SyntheticDataset:
             save_base(folder, self.fitted_base)
         if self.teacher is not None:
             save_teacher(folder, self.teacher)
+        names = [path.name for path in folder.iterdir()]
+        write_json(folder / CROISSANT, croissant(self.manifest, folder, names))
         write_text(folder / CARD, dataset_card(self.manifest))
         names = [path.name for path in folder.iterdir()]
         write_sealed(folder / MANIFEST, self.manifest.to_json(), names)

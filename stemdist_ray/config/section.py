@@ -13,6 +13,7 @@ Rate = Annotated[float, Field(gt=0.0)]
 Covariate = Literal["time_of_day", "day_of_week", "month_of_year"]
 Track = Literal["with_base", "network_alone"]
 BaseName = Literal["seasonal_linear", "ridge", "none"]
+License = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9.+-]*|https?://\S+)$")] | None
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
 Streaming = Annotated[
     bool,

@@ -20,6 +20,7 @@ from stemdist_ray.config.secrets import conceal
 from stemdist_ray.config.section import (
     BaseName,
     Covariate,
+    License,
     Positive,
     Rate,
     Ratio,
@@ -185,6 +186,7 @@ _NOT_DECIDING = (
     # Used after the data are distilled, or beside them.
     "evaluation",
     "tracking",
+    "license",
     "data.locations_file",
     "data.memory_budget",
     # How the series is held; the readings and their hash are the same.
@@ -221,6 +223,11 @@ class DistillConfig(Section):
         None,
         description="synthetic entries / real ones; where it is given, a cheap proxy picks the two "
         "ratios for the data at hand (of other methods, a rule: evenly, or windows alone)",
+    )
+    license: License = Field(
+        None,
+        description="licence under which the distilled data may be given away, for their card: an "
+        "identifier of the Hugging Face Hub such as cc-by-4.0, or a web address; null = unknown",
     )
     spatial_ratio: Ratio = Field(0.1, description="synthetic locations / real locations")
     temporal_ratio: Ratio = Field(0.05, description="synthetic windows / real train windows")

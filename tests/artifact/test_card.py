@@ -1,5 +1,10 @@
 from dataclasses import replace
 
+import numpy as np
+import pytest
+import yaml
+
+from stemdist_ray import SyntheticDataset
 from stemdist_ray.artifact.card import as_code, dataset_card
 from stemdist_ray.artifact.manifest import read_manifest
 
@@ -12,6 +17,72 @@ def test_card_names_what_a_user_must_know(artifact):
     assert "speed (km/h)" in card
     assert "| distill |" in card
     assert "must not be used as such" in card
+
+
+def parts(card):
+    """The YAML head and the Markdown of a card."""
+    nothing, head, text = card.split("---\n", 2)
+    assert nothing == ""
+    return yaml.safe_load(head), text.lstrip("\n")
+
+
+def test_the_head_is_that_of_the_hub(artifact):
+    head, _ = parts((artifact / "README.md").read_text())
+    assert head == {
+        "pretty_name": "Distilled data set: simulated traffic",
+        "license": "unknown",
+        "task_categories": ["time-series-forecasting"],
+        "tags": ["synthetic", "dataset-distillation", "spatio-temporal", "stemdist"],
+        "size_categories": ["n<1K"],
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [{"split": "train", "path": "synthetic.parquet"}],
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("license", "wanted"),
+    [
+        ("cc-by-4.0", {"license": "cc-by-4.0"}),
+        (
+            "https://data.example/terms",
+            {"license": "other", "license_link": "https://data.example/terms"},
+        ),
+    ],
+)
+def test_the_licence_that_was_given(artifact, license, wanted):
+    manifest = read_manifest(artifact)
+    config = manifest.config.model_copy(update={"license": license})
+    head, _ = parts(dataset_card(manifest.model_copy(update={"config": config})))
+    assert {name: head[name] for name in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("windows", "category"), [(999, "n<1K"), (1_000, "1K<n<10K"), (2_000_000, "n>1M")]
+)
+def test_sizes(artifact, windows, category):
+    manifest = read_manifest(artifact)
+    size = manifest.size.model_copy(update={"windows": windows})
+    head, _ = parts(dataset_card(manifest.model_copy(update={"size": size})))
+    assert head["size_categories"] == [category]
+
+
+def test_the_hub_takes_the_head(artifact):
+    hub = pytest.importorskip("huggingface_hub")
+    card = hub.DatasetCard.load(artifact / "README.md")
+    assert card.data.license == "unknown"
+    assert card.data.configs[0]["data_files"][0]["path"] == "synthetic.parquet"
+
+
+def test_hugging_face_reads_the_folder_by_its_head(artifact, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    found = datasets.load_dataset(str(artifact), cache_dir=str(tmp_path))
+    assert list(found) == ["train"]
+    rows = found["train"].with_format("numpy")
+    np.testing.assert_array_equal(rows[:]["y"], SyntheticDataset.load(artifact).y)
 
 
 def test_card_names_the_teacher(artifact):
@@ -47,10 +118,12 @@ def test_card_shows_names_as_they_are(artifact):
         "&amp;lt;"
     )
     assert card.count(shown) == 4
-    assert card.startswith(f"# Distilled data set: {shown}\n")
+    head, text = parts(card)
+    assert head["pretty_name"] == f"Distilled data set: {' '.join(NASTY.split())}"
+    assert text.startswith(f"# Distilled data set: {shown}\n")
     code = f"``` {' '.join(NASTY.split())} ``x`` ```"
     assert f"**Source**: {code}, " in card
-    assert "<img" not in card.replace(code, "")
+    assert "<img" not in text.replace(code, "")
 
 
 def test_code_spans_end_where_they_should():

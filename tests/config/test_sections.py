@@ -54,6 +54,7 @@ def test_digest_ignores_who_does_the_work_but_not_what():
         ("evaluation.subsets", 7),
         ("tracking.experiment", "other"),
         ("data.locations_file", "places.csv"),
+        ("license", "cc-by-4.0"),
         ("streaming", True),
         ("worker.num_workers", 7),
         ("worker.num_cpus", 2.0),
@@ -113,7 +114,7 @@ def test_every_setting_decides_or_is_known_not_to():
     left_out = settings - set(config.deciding())
     kept_of_worker = {"worker.threads", "worker.coordinator_threads"}
     assert left_out == {
-        *("rounds", "streaming", "validation.patience"),
+        *("rounds", "streaming", "validation.patience", "license"),
         *("data.locations_file", "data.memory_budget"),
     } | {
         name
@@ -126,3 +127,14 @@ def test_every_setting_decides_or_is_known_not_to():
 def test_threads_that_no_machine_has(name):
     with pytest.raises(ConfigError, match=f"worker.{name}.*1024"):
         build_config("standard", {"worker": {name: 100_000}})
+
+
+@pytest.mark.parametrize("license", ["cc-by-4.0", "odc-by", "https://data.example/licence", None])
+def test_licences(license):
+    assert build_config("standard", {"license": license}).license == license
+
+
+@pytest.mark.parametrize("license", ["", "CC BY", "a\nb", "ftp://x", "https://a b"])
+def test_what_is_no_licence(license):
+    with pytest.raises(ConfigError, match="license"):
+        build_config("standard", {"license": license})
