@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from stemdist_ray.artifact.dataset import SyntheticDataset
+    from stemdist_ray.artifact.export import export
     from stemdist_ray.artifact.trained import TrainedForecaster
     from stemdist_ray.config import DistillConfig, TrainConfig, build_config
     from stemdist_ray.data.as_series import as_series
@@ -63,6 +64,7 @@ __all__ = [
     "distill",
     "evaluate",
     "evaluate_forecasters",
+    "export",
     "prepare_source",
     "read_series",
     "register_forecaster",
@@ -72,6 +74,7 @@ __all__ = [
 
 _HOMES = {
     "SyntheticDataset": "artifact.dataset",
+    "export": "artifact.export",
     "DistillConfig": "config",
     "build_config": "config",
     "as_series": "data.as_series",

@@ -13,6 +13,7 @@ from stemdist_ray.cli.describe import describe
 from stemdist_ray.cli.distill import distill
 from stemdist_ray.cli.evaluate import evaluate
 from stemdist_ray.cli.exits import exit_codes, prepare_process
+from stemdist_ray.cli.export import export
 from stemdist_ray.cli.flags import with_flags
 from stemdist_ray.cli.forecasters import forecasters
 from stemdist_ray.cli.methods import methods
@@ -54,6 +55,7 @@ for _command in (
     distill,
     evaluate,
     report,
+    export,
     train,
     tune,
     forecasters,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from stemdist_ray.pipeline.track import TRACKING
 from stemdist_ray.progress import Reporter
 from stemdist_ray.system.files import sweep
 from stemdist_ray.system.lease import LEASE, Lease
-from stemdist_ray.system.outputs import check_local, check_writable, why_not_writable
+from stemdist_ray.system.outputs import check_local, check_writable, move_aside, why_not_writable
 from stemdist_ray.system.points import reached
 from stemdist_ray.tracking.journal import UNDELIVERED
 
@@ -199,11 +198,7 @@ class RunFolder:
 
     def _move_aside(self) -> None:
         self.__exit__(None, None, None)
-        previous = self.folder.with_name(self.folder.name + ".previous")
-        if previous.exists():
-            stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(previous.stat().st_mtime))
-            previous.replace(previous.with_name(f"{previous.name}-{stamp}"))
-        self.folder.replace(previous)
+        move_aside(self.folder)
 
 
 @contextmanager

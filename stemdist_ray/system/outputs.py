@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import time
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -74,3 +75,17 @@ def check_writable(folder: Path, name: str = "out") -> None:
             f"{folder} cannot be {'written to' if folder.exists() else 'created'}: {reason}; give "
             f"another `{name}`, or make room for it"
         )
+
+
+def move_aside(path: Path) -> Path:
+    """Rename a file or folder to ``<path>.previous``; one of that name gets its time besides."""
+    previous = path.with_name(path.name + ".previous")
+    if previous.exists():
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(previous.stat().st_mtime))
+        older = previous.with_name(f"{previous.name}-{stamp}")
+        number = 1
+        while older.exists():  # two of one second
+            number += 1
+            older = previous.with_name(f"{previous.name}-{stamp}-{number}")
+        previous.replace(older)
+    return path.replace(previous)

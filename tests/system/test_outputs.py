@@ -8,6 +8,7 @@ from stemdist_ray.errors import ArtifactError, ConfigError
 from stemdist_ray.system.outputs import (
     check_local,
     check_writable,
+    move_aside,
     sqlite_path,
     sqlite_uri,
     why_not_writable,
@@ -60,3 +61,12 @@ def test_what_the_machine_says(tmp_path, monkeypatch, number):
     with pytest.raises(ArtifactError, match=f"cannot be written to: {os.strerror(number)}"):
         check_writable(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_steps_aside_is_never_lost(tmp_path):
+    for text in ("one", "two", "three"):
+        (tmp_path / "x.csv").write_text(text)
+        assert move_aside(tmp_path / "x.csv") == tmp_path / "x.csv.previous"
+        for old in tmp_path.glob("x.csv.previous"):
+            os.utime(old, (1e9 + len(text), 1e9 + len(text)))
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"one", "two", "three"}
