@@ -15,6 +15,37 @@ from stemdist_ray.system.free_memory import in_words
 # Number of rows up to which the Hugging Face Hub has a name.
 _SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
 
+_FILES = """## Files
+
+| file | content |
+|---|---|
+| `synthetic.parquet` | a row per window: `x` (L, K, F) and `y` (H, K) as lists of lists of a fixed size, scaled; `calendar` (L, C); `base_offset` (H, K), what the base adds to its map of the lags |
+| `clusters.parquet` | `cluster`, `size`: how many real locations each synthetic one stands for; `medoid`, the nearest real one |
+| `base_*.parquet`, `base.json` | the base: weights, seasonal patterns, level and coefficients of every location |
+| `teacher.parquet`, `teacher.json` | the networks that gave the first targets |
+| `locations.parquet` | `id`, `cluster` and coordinates of every real location |
+| `encoder_input.parquet` | mean train window of every real location: what lets a forecaster run on them |
+| `manifest.json` | configuration, scaler, metrics, versions, costs |
+| `croissant.json` | files, tables and limits as Croissant metadata |
+"""
+_USE = """## Use
+
+```python
+from stemdist_ray import SyntheticDataset
+
+data = SyntheticDataset.load("this folder")
+x, y = data.x, data.y  # NumPy, scaled
+pairs = data.to_torch()  # torch Dataset of (inputs, targets), calendar included
+```
+
+`datasets.load_dataset("this folder")`, pandas and polars read `synthetic.parquet` as well; `stemdist export` writes it for
+other libraries.
+
+With a base, `data.to_torch(residual=True)` gives what it leaves, and `data.base.forecast(...)` what it says.
+
+Weight the loss of synthetic location j by its cluster size: it stands for that many real ones.
+"""
+
 
 def dataset_card(manifest: Manifest) -> str:
     """Write the card of an artifact, from its manifest: Markdown after a head of YAML.
@@ -52,39 +83,11 @@ def dataset_card(manifest: Manifest) -> str:
 - **Splits**: train, validation, test = {list(config.data.split)} in time order. Scaler,
   clusters and synthetic data come from train; validation chose teacher and round; test was not read.
 
-## Files
-
-| file | content |
-|---|---|
-| `synthetic.parquet` | a row per window: `x` (L, K, F) and `y` (H, K) as lists of lists of a fixed size, scaled; `calendar` (L, C); `base_offset` (H, K), what the base adds to its map of the lags |
-| `clusters.parquet` | `cluster`, `size`: how many real locations each synthetic one stands for; `medoid`, the nearest real one |
-| `base_*.parquet`, `base.json` | the base: weights, seasonal patterns, level and coefficients of every location |
-| `teacher.parquet`, `teacher.json` | the networks that gave the first targets |
-| `locations.parquet` | `id`, `cluster` and coordinates of every real location |
-| `encoder_input.parquet` | mean train window of every real location: what lets a forecaster run on them |
-| `manifest.json` | configuration, scaler, metrics, versions, costs |
-| `croissant.json` | files, tables and limits as Croissant metadata |
-
+{_FILES}
 Values are scaled: reading = value * std + mean, with mean {list(scaler.mean)} and std {list(scaler.std)}
 per feature ({", ".join(map(plain_words, scaler.features))}).
 
-## Use
-
-```python
-from stemdist_ray import SyntheticDataset
-
-data = SyntheticDataset.load("this folder")
-x, y = data.x, data.y                # NumPy, scaled
-pairs = data.to_torch()              # torch Dataset of (inputs, targets), calendar included
-```
-
-`datasets.load_dataset("this folder")`, pandas and polars read `synthetic.parquet` as well; `stemdist export` writes it for
-other libraries.
-
-With a base, `data.to_torch(residual=True)` gives what it leaves, and `data.base.forecast(...)` what it says.
-
-Weight the loss of synthetic location j by its cluster size: it stands for that many real ones.
-
+{_USE}
 ## Limits
 
 The data imitate what a forecaster learns from the source, not the source itself: single windows

@@ -106,6 +106,11 @@ def _series(data: SyntheticDataset) -> npt.NDArray[np.float32]:
     return data.scaler.inverse(whole, target)
 
 
+def _weights(data: SyntheticDataset) -> npt.NDArray[Any]:
+    """How much each synthetic location counts in a loss: (K,)."""
+    return data.cluster_size if data.weights is None else data.weights
+
+
 def _say_left_out(names: list[str], to: str) -> None:
     if names:
         logger.warning(
@@ -160,8 +165,8 @@ def _write_basicts(data: SyntheticDataset, path: Path) -> None:
             "note": (
                 f"Only samples 0, {length}, {2 * length}, ... are windows; others straddle two: "
                 f"train on torch.utils.data.Subset(dataset, range(0, len(dataset), {length})). "
-                "Weight the loss of a location by cluster_size.npy. Validation and test are "
-                "empty: take real readings."
+                "Weight the loss of a location by location_weights.npy. Validation and test "
+                "are empty: take real readings."
             ),
             "left_out": left_out,
         },
@@ -170,7 +175,7 @@ def _write_basicts(data: SyntheticDataset, path: Path) -> None:
         for split in _SPLITS:
             part = series if split == "train" else series[:0]
             np.save(aside / f"{split}_data.npy", part.reshape(-1, places), allow_pickle=False)
-        np.save(aside / "cluster_size.npy", data.cluster_size, allow_pickle=False)
+        np.save(aside / "location_weights.npy", _weights(data), allow_pickle=False)
         write_json(aside / "meta.json", about)
 
 
@@ -190,6 +195,8 @@ def _write_neuralforecast(data: SyntheticDataset, path: Path) -> None:
         "ds": np.tile(np.arange(1, length + 1), len(names)),
         "y": series.transpose(0, 2, 1).ravel(),
     }
+    weights = np.asarray(_weights(data) / np.mean(_weights(data)), np.float32)
+    columns["sample_weight"] = np.tile(np.repeat(weights, length), windows)
     known, exogenous = data.inputs(), []
     for i, title in enumerate((*data.manifest.scaler.features, *data.manifest.calendar)):
         if i == data.manifest.target.position:
@@ -224,8 +231,9 @@ def _write_neuralforecast(data: SyntheticDataset, path: Path) -> None:
             "note": (
                 "Give `model` to the model and `freq` to NeuralForecast, and fit with val_size=0: "
                 "it then sees the windows and nothing that straddles. Steps are numbered from 1 "
-                "in every window. Models without exogenous inputs take no hist_exog_list. A "
-                "cluster stands for cluster_size real locations (static.parquet)."
+                "in every window. Models without exogenous inputs take no hist_exog_list. "
+                "sample_weight, which releases from 3.3 on heed, is high where a synthetic "
+                "location stands for many real ones (static.parquet)."
             ),
         },
     }

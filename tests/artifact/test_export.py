@@ -43,7 +43,7 @@ def test_basicts_round_trip(data, tmp_path, caplog):
     np.testing.assert_array_equal(again[:, :lookback], x)
     np.testing.assert_array_equal(again[:, lookback:], y)
     assert series.mask is None
-    np.testing.assert_array_equal(np.load(out / "cluster_size.npy"), data.cluster_size)
+    np.testing.assert_array_equal(np.load(out / "location_weights.npy"), data.cluster_size)
 
 
 def test_every_so_manieth_sample_of_basicts_is_a_window(data, tmp_path):
@@ -82,6 +82,8 @@ def test_neuralforecast_tables(data, tmp_path):
     clock = frame["time_of_day_sin"].to_numpy().reshape(count, places, length)
     for place in (0, places - 1):
         np.testing.assert_array_equal(clock[:, place, :lookback], data.known.calendar[..., 0])
+    weights = frame["sample_weight"].to_numpy().reshape(count, places, length)
+    np.testing.assert_allclose(weights[1, :, 2] * data.cluster_size.mean(), data.cluster_size)
     assert not frame.isna().any().any()
     static = pq.read_table(out / "static.parquet")
     assert static["unique_id"].to_pylist() == frame["unique_id"].unique().tolist()
@@ -99,8 +101,8 @@ def test_neuralforecast_sees_the_windows_and_nothing_else(data, tmp_path, monkey
 
     class Looks(MLP):
         def training_step(self, batch, batch_idx):
-            made = self._create_windows(batch, step="train")
-            seen.append(made["temporal"].numpy()[:, :, 0])
+            windows, *_, weights, columns = self._create_windows(batch, step="train")
+            seen.extend([windows[:, :, columns.get_loc("y"), 0].numpy(), weights.flatten()])
             return super().training_step(batch, batch_idx)
 
     out = export(data, "neuralforecast", tmp_path / "x")
@@ -114,7 +116,8 @@ def test_neuralforecast_sees_the_windows_and_nothing_else(data, tmp_path, monkey
     forecasts.fit(pd.read_parquet(out / "train.parquet"), val_size=0)
     x, y = windows(data)
     wanted = np.concatenate([x, y], axis=1).transpose(0, 2, 1).reshape(-1, x.shape[1] + y.shape[1])
-    found = seen[0]
+    found, weights = seen[:2]
+    assert weights.mean().item() == pytest.approx(1)
     order = [np.lexsort(array.T) for array in (found, wanted)]
     np.testing.assert_array_equal(found[order[0]], wanted[order[1]])
 
@@ -133,7 +136,8 @@ def test_several_features(data, tmp_path):
     )
     other = replace(data, x=two, scaler=scaler, manifest=changed)
     frame = pd.read_parquet(export(other, "neuralforecast", tmp_path / "x") / "train.parquet")
-    assert list(frame.columns)[2:4] == ["y", "y_input"]
+    assert list(frame.columns)[2:4] == ["y", "sample_weight"]
+    assert frame.columns[4] == "y_input"
     np.testing.assert_allclose(frame["y"][:6], data.x[0, :, 0, 0] * 3 + 7, rtol=1e-5)
     np.testing.assert_allclose(frame["y_input"][:6], (data.x[0, :, 0, 0] + 1) * 2 + 5, rtol=1e-5)
     about = json.loads((export(other, "basicts", tmp_path / "y") / "meta.json").read_text())
