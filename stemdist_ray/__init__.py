@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stemdist_ray.artifact.dataset import SyntheticDataset
     from stemdist_ray.artifact.export import export
     from stemdist_ray.artifact.trained import TrainedForecaster
-    from stemdist_ray.config import DistillConfig, TrainConfig, build_config
+    from stemdist_ray.config import DistillConfig, RankConfig, TrainConfig, build_config
     from stemdist_ray.data.as_series import as_series
     from stemdist_ray.data.prepared import PreparedSource, prepare_source
     from stemdist_ray.data.series import SpatioTemporalSeries
@@ -31,10 +31,12 @@ if TYPE_CHECKING:
         CrossEvaluation,
         DistillResult,
         Evaluation,
+        Ranking,
         TrainResult,
         distill,
         evaluate,
         evaluate_forecasters,
+        rank,
         train_forecaster,
     )
     from stemdist_ray.sweeps.finish import SweepResult
@@ -50,6 +52,8 @@ __all__ = [
     "Forecaster",
     "ForecasterOptions",
     "PreparedSource",
+    "RankConfig",
+    "Ranking",
     "SpatioTemporalSeries",
     "StemdistError",
     "SweepConfig",
@@ -66,6 +70,7 @@ __all__ = [
     "evaluate_forecasters",
     "export",
     "prepare_source",
+    "rank",
     "read_series",
     "register_forecaster",
     "search",
@@ -90,12 +95,15 @@ _HOMES = {
     "CrossEvaluation": "pipeline",
     "DistillResult": "pipeline",
     "Evaluation": "pipeline",
+    "RankConfig": "config",
+    "Ranking": "pipeline",
     "TrainConfig": "config",
     "TrainResult": "pipeline",
     "TrainedForecaster": "artifact.trained",
     "distill": "pipeline",
     "evaluate": "pipeline",
     "evaluate_forecasters": "pipeline",
+    "rank": "pipeline",
     "train_forecaster": "pipeline",
     "SweepConfig": "sweeps.sweep",
     "SweepResult": "sweeps.finish",

@@ -20,9 +20,10 @@ from stemdist_ray.system.seal import FILES, file_hash
 
 MANIFEST, CARD = "manifest.json", "README.md"
 EVALUATION, CROSS_EVALUATION = "evaluation.json", "cross_architecture.json"
+RANK = "rank"
 NEXT, STALE = ".next", "stale"
 # What says something of a data set and is wrong of the next one.
-_OUTDATED = (EVALUATION, CROSS_EVALUATION, "report.html", "figures")
+_OUTDATED = (EVALUATION, CROSS_EVALUATION, RANK, "report.html", "figures")
 # What data sets of schema versions 1 to 3, whose manifests list no files, may have.
 _BEFORE_4 = (*BASE_FILES, *TEACHER_FILES)
 

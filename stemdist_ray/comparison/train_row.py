@@ -5,14 +5,14 @@ Axis letters: W windows, L lookback, H horizon, N locations.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from stemdist_ray.baselines.rows import ClosedFormRow, Material, RowData, TrainedRow
-from stemdist_ray.config import EvaluationConfig, ForecasterConfig
+from stemdist_ray.config import BudgetConfig, EvaluationConfig, ForecasterConfig
 from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import evenly_spaced
 from stemdist_ray.errors import DivergenceError
@@ -226,7 +226,42 @@ def train_row(data: ComparisonData, task: TrainingTask) -> Training | Divergence
 
 def _fit(data: ComparisonData, task: TrainingTask, material: Material, own: RowData) -> FitResult:
     budget, patience = task.row.budget(material.config)
-    selection = data.selection.with_base(own.base)
+    return fit_on(
+        data,
+        own,
+        forecaster=task.forecaster,
+        budget=budget.model_copy(update={"learning_rate": task.learning_rate}),
+        patience=patience,
+        seed=task.seed,
+        snapshots_at=material.config.curve,
+    )
+
+
+def fit_on(
+    data: ComparisonData,
+    own: RowData,
+    *,
+    forecaster: ForecasterConfig,
+    budget: BudgetConfig,
+    patience: int,
+    seed: int,
+    snapshots_at: Sequence[int] = (),
+) -> FitResult:
+    """Train on the data of a row; the windows that choose the epoch are those of the comparison.
+
+    Args:
+        data: The comparison.
+        own: What is trained on, and the base that the forecasts are added to.
+        forecaster: What is trained.
+        budget: Epochs, rates, how often to validate.
+        patience: Validations without improvement before stopping; 0 = never stop early.
+        seed: Of weights, dropout and the draws of the steps.
+        snapshots_at: Optimiser steps after which to keep a snapshot.
+
+    Raises:
+        DivergenceError: Validation never gave a finite error.
+    """
+    material, selection = data.material, data.selection.with_base(own.base)
 
     def validate(model: Forecaster) -> Metrics:
         return score_forecaster(model, selection, material.mean_window, material.device)
@@ -234,13 +269,13 @@ def _fit(data: ComparisonData, task: TrainingTask, material: Material, own: RowD
     return fit(
         own.data,
         validate,
-        forecaster=task.forecaster,
-        shape=shape_for(task.forecaster, selection.windows),
-        budget=budget.model_copy(update={"learning_rate": task.learning_rate}),
-        seed=task.seed,
+        forecaster=forecaster,
+        shape=shape_for(forecaster, selection.windows),
+        budget=budget,
+        seed=seed,
         patience=patience,
         device=material.device,
-        snapshots_at=material.config.curve,
+        snapshots_at=snapshots_at,
     )
 
 

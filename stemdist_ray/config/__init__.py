@@ -19,6 +19,7 @@ from stemdist_ray.config.layers import (
 )
 from stemdist_ray.config.matching import MatchingConfig, RefineConfig
 from stemdist_ray.config.presets import PRESETS, build_config
+from stemdist_ray.config.ranking import ConfigurationEntry, ConfigurationGrid, RankConfig
 from stemdist_ray.config.reading import ReadConfig
 from stemdist_ray.config.section import GraphKind, Positive, Rate, Ratio, Section
 from stemdist_ray.config.sections import (
@@ -35,6 +36,8 @@ __all__ = [
     "PRESETS",
     "BudgetConfig",
     "ClusteringConfig",
+    "ConfigurationEntry",
+    "ConfigurationGrid",
     "DataConfig",
     "DistillConfig",
     "EvaluationConfig",
@@ -43,6 +46,7 @@ __all__ = [
     "LayerOf",
     "MatchingConfig",
     "Positive",
+    "RankConfig",
     "Rate",
     "Ratio",
     "ReadConfig",

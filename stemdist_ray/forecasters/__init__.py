@@ -23,6 +23,7 @@ from stemdist_ray.forecasters.catalog import (
     check_forecaster,
     check_takes_graph,
     describe_forecasters,
+    options_of_width,
     takes_graph,
 )
 
@@ -44,6 +45,7 @@ __all__ = [
     "graph_wavenet",
     "itransformer",
     "mtgnn",
+    "options_of_width",
     "register_forecaster",
     "stgcn",
     "stid",

@@ -111,6 +111,7 @@ class Agcrn(Forecaster):
     summary = "recurrent network with parameters per location"
     source = "Bai et al., NeurIPS 2020, arXiv:2007.02842"
     capturable = True
+    widths = ("hidden",)
 
     def __init__(self, shape: WindowShape, options: AgcrnOptions) -> None:
         super().__init__(shape)

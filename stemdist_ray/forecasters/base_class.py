@@ -82,12 +82,14 @@ class Forecaster(nn.Module, ABC):
         capturable: Whether a training step on a GPU may be recorded and replayed
             (:mod:`stemdist_ray.training.captured`): what ``forward`` computes depends on the shapes
             of its arguments alone, all of it on the GPU, and nothing makes the host wait.
+        widths: Options that say how wide the network is: a search over widths scales them together.
     """
 
     Options: ClassVar[type[ForecasterOptions]] = ForecasterOptions
     summary: ClassVar[str] = ""
     source: ClassVar[str] = ""
     capturable: ClassVar[bool] = False
+    widths: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, shape: WindowShape) -> None:
         super().__init__()

@@ -45,6 +45,31 @@ def check_forecaster(config: ForecasterConfig) -> ForecasterOptions:
         raise ConfigError(f"forecaster {config.name}: {text}") from error
 
 
+_WIDTH_STEP = 8  # heads, and channels that kernels share, divide it
+
+
+def options_of_width(name: str, factor: float) -> dict[str, int]:
+    """The options that make a forecaster wider or narrower than by default.
+
+    Args:
+        name: Of the forecaster.
+        factor: Times the default widths; the results are multiples of 8, at least 8.
+
+    Raises:
+        ConfigError: Unknown name, or a factor other than 1 for a forecaster without widths.
+    """
+    kind = FORECASTERS.get(name)
+    if factor == 1.0:
+        return {}
+    if not kind.widths:
+        raise ConfigError(
+            f"forecaster {name} has no widths to scale (found width {factor:g}); leave width out"
+        )
+    defaults = kind.Options()
+    steps = {n: round(factor * getattr(defaults, n) / _WIDTH_STEP) for n in kind.widths}
+    return {name: _WIDTH_STEP * max(1, count) for name, count in steps.items()}
+
+
 def takes_graph(name: str) -> bool:
     """Whether a registered forecaster can be given a graph of the locations.
 

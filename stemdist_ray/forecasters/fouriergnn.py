@@ -84,6 +84,7 @@ class Fouriergnn(Forecaster):
     summary = "graph operators in the frequency domain"
     source = "Yi et al., NeurIPS 2023, arXiv:2311.06190"
     capturable = True
+    widths = ("width", "hidden", "reduced_hidden")
 
     def __init__(self, shape: WindowShape, options: FouriergnnOptions) -> None:
         super().__init__(shape)

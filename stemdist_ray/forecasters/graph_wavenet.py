@@ -86,6 +86,7 @@ class GraphWavenet(GraphForecaster):
     summary = "dilated convolutions and an adaptive graph"
     source = "Wu et al., IJCAI 2019, arXiv:1906.00121"
     capturable = True
+    widths = ("channels", "skip_channels", "end_channels")
 
     def __init__(self, shape: WindowShape, options: GraphWavenetOptions) -> None:
         super().__init__(shape)

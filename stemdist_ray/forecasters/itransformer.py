@@ -88,6 +88,7 @@ class Itransformer(Forecaster):
     summary = "attention over locations"
     source = "Liu et al., ICLR 2024, arXiv:2310.06625"
     capturable = True
+    widths = ("width", "feed_forward")
 
     def __init__(self, shape: WindowShape, options: ItransformerOptions) -> None:
         super().__init__(shape)

@@ -74,6 +74,7 @@ def as_forecaster(kind: Any) -> type[Forecaster]:
         "Options": getattr(kind, "Options", ForecasterOptions),
         "summary": getattr(kind, "summary", (kind.__doc__ or "").strip().split("\n")[0]),
         "source": getattr(kind, "source", ""),
+        "widths": tuple(getattr(kind, "widths", ())),
     }
     return type(kind.__name__, (ModuleForecaster,), members)
 

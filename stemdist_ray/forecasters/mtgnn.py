@@ -71,6 +71,7 @@ class Mtgnn(GraphForecaster):
     summary = "inception over time, mix-hop over a learned graph"
     source = "Wu et al., KDD 2020, arXiv:2005.11650"
     capturable = True
+    widths = ("channels", "skip_channels", "end_channels")
 
     def __init__(self, shape: WindowShape, options: MtgnnOptions) -> None:
         super().__init__(shape)

@@ -96,6 +96,7 @@ class Stgcn(GraphForecaster):
     summary = "gated and Chebyshev graph convolutions"
     source = "Yu et al., IJCAI 2018, arXiv:1709.04875"
     capturable = True
+    widths = ("channels", "graph_channels")
 
     def __init__(self, shape: WindowShape, options: StgcnOptions) -> None:
         super().__init__(shape)

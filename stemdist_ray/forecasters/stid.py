@@ -68,6 +68,7 @@ class Stid(Forecaster):
     summary = "MLP with spatial and temporal identities"
     source = "Shao et al., CIKM 2022, arXiv:2208.05233"
     capturable = True
+    widths = ("embedding", "series_embedding", "time_embedding")
 
     def __init__(self, shape: WindowShape, options: StidOptions) -> None:
         super().__init__(shape)

@@ -93,6 +93,7 @@ class Stnorm(Forecaster):
     summary = "WaveNet with spatial and temporal normalisation"
     source = "Deng et al., KDD 2021, doi:10.1145/3447548.3467330"
     capturable = True
+    widths = ("channels",)
 
     def __init__(self, shape: WindowShape, options: StnormOptions) -> None:
         super().__init__(shape)

@@ -1,0 +1,1 @@
+"""Do small data rank configurations as full training does?"""

@@ -1,0 +1,101 @@
+"""A ranking in words: its table, what the table says, and the page ``rank.md``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from stemdist_ray.comparison.ranking.agreement import Interval
+from stemdist_ray.comparison.ranking.cells import look_of
+from stemdist_ray.comparison.ranking.result import Ranked, Ranking
+
+COLUMNS = (
+    "trained on",
+    "Spearman",
+    "Kendall",
+    "regret",
+    "regret %",
+    "chosen",
+    "s in all",
+    "regret / s saved",
+)
+
+
+def table_cells(one: Ranked) -> tuple[str, ...]:
+    """The texts of :data:`COLUMNS`."""
+    measures = one.measures
+    per_second = one.regret_per_second_saved
+    return (
+        look_of(one.trained_on).title,
+        _with_interval(measures["spearman"], 2),
+        _with_interval(measures["kendall"], 2),
+        _text(measures["regret"].value, 4),
+        _with_interval(measures["regret_percent"], 1),
+        one.chosen,
+        f"{one.seconds:.0f}",
+        "-" if math.isnan(per_second) else f"{per_second:.1e}",
+    )
+
+
+def _with_interval(interval: Interval, digits: int) -> str:
+    value, low, high = (_text(getattr(interval, n), digits) for n in ("value", "low", "high"))
+    return value if value == "-" else f"{value} [{low}, {high}]"
+
+
+def _text(value: float, digits: int) -> str:
+    return "-" if math.isnan(value) else f"{value + 0.0:.{digits}f}"
+
+
+def explanation(ranking: Ranking) -> str:
+    """What the table says, in plain words."""
+    alone = ranking.track == "network_alone"
+    track = "networks alone" if alone else "networks on top of a base"
+    best = float(ranking.truth().mean(axis=1).min())
+    seeds = f"{ranking.repeats} seed{'s' if ranking.repeats > 1 else ''}"
+    return (
+        f"{len(ranking.configurations)} configurations, {seeds} each, {track}. What ranks is the "
+        "relative RMSE on the real validation split of models trained on the data of a row; the "
+        f"truth is the test error of full training, best {ranking.best} ({best:.3f}). regret: test "
+        "error after full training of the configuration a row would choose, minus the best. s in "
+        "all: one search, with what its data cost before (distilling, teacher, base). [95 %]: "
+        "bootstrap over configurations" + (" and seeds." if ranking.repeats > 1 else ".")
+    )
+
+
+def markdown(ranking: Ranking) -> str:
+    """The page ``rank.md``."""
+    lines = [f"# Ranking configurations for {ranking.source}", "", explanation(ranking), ""]
+    lines += _markdown_table(COLUMNS, [table_cells(one) for one in ranking.ranked.values()])
+    lines += ["", "## Every configuration", ""]
+    lines += [
+        "Relative RMSE, mean over seeds: on validation by what was trained on, and on test after "
+        "full training. *diverged*: no finite error.",
+        "",
+    ]
+    kinds = list(ranking.ranked)
+    errors = {name: ranking.errors(name).mean(axis=1) for name in kinds}
+    truth = ranking.truth().mean(axis=1)
+    head = ("configuration", *(look_of(name).title for name in kinds), "test")
+    body = [
+        (
+            ranking.configurations[i].name,
+            *(_error(errors[name][i]) for name in kinds),
+            _error(truth[i]),
+        )
+        for i in np.argsort(truth, kind="stable")
+    ]
+    return "\n".join([*lines, *_markdown_table(head, body), ""])
+
+
+def _error(value: float) -> str:
+    return f"{value:.4f}" if math.isfinite(value) else "diverged"
+
+
+def _markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    rule = "|".join("---" for _ in head)
+    return [f"| {' | '.join(row)} |" for row in (head,)] + [
+        f"|{rule}|",
+        *(f"| {' | '.join(row)} |" for row in body),
+    ]

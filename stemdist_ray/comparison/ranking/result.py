@@ -1,0 +1,232 @@
+"""The result of a ranking as typed data, to and from JSON, and as rows of a table.
+
+Axis letters: C configurations, R repeats.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from stemdist_ray.comparison.ranking.agreement import MEASURES, Errors, Interval, intervals
+from stemdist_ray.comparison.ranking.cells import FULL, Cell
+from stemdist_ray.comparison.ranking.configurations import Configuration
+from stemdist_ray.comparison.rows import number
+from stemdist_ray.seeding import numpy_generator
+from stemdist_ray.system.environment import hardware, package_versions
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """How one kind of training data ranks the configurations.
+
+    Args:
+        trained_on: Which.
+        measures: "spearman", "kendall", "regret" and "regret_percent", with intervals.
+        chosen: Name of the configuration that validates best.
+        ahead_seconds: What the data cost before the first training: distilling, teacher, base.
+        train_seconds: All trainings of one search, mean over repeats.
+        regret_per_second_saved: Regret over the seconds saved against full training; NaN where
+            none are.
+    """
+
+    trained_on: str
+    measures: Mapping[str, Interval]
+    chosen: str
+    ahead_seconds: float
+    train_seconds: float
+    regret_per_second_saved: float
+
+    @property
+    def seconds(self) -> float:
+        """Of a search in all."""
+        return self.ahead_seconds + self.train_seconds
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            **{name: interval.to_json() for name, interval in self.measures.items()},
+            "chosen": self.chosen,
+            "ahead_seconds": self.ahead_seconds,
+            "train_seconds": self.train_seconds,
+            "seconds": self.seconds,
+            "regret_per_second_saved": self.regret_per_second_saved,
+        }
+
+    @classmethod
+    def from_json(cls, trained_on: str, tree: Mapping[str, Any]) -> Ranked:
+        """Read what :meth:`to_json` wrote."""
+        return cls(
+            trained_on=trained_on,
+            measures={name: Interval.from_json(tree[name]) for name in MEASURES},
+            chosen=str(tree["chosen"]),
+            ahead_seconds=number(tree["ahead_seconds"]),
+            train_seconds=float(tree["train_seconds"]),
+            regret_per_second_saved=number(tree["regret_per_second_saved"]),
+        )
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How training data of several kinds rank configurations, against full training.
+
+    What ranks is the error on the real validation split; the truth is the test error of full
+    training. Full training stands among those that rank, too: by its own validation error.
+
+    Args:
+        ranked: By training data, full training last.
+        configurations: What was ranked, in the order asked for.
+        cells: Every training.
+        track: "with_base" or "network_alone".
+        seed: Seed of the ranking.
+        repeats: Seeds per configuration and training data.
+        source: The real series.
+        versions: Of Python and packages.
+        hardware: Of the machine that wrote it down.
+    """
+
+    ranked: Mapping[str, Ranked]
+    configurations: tuple[Configuration, ...]
+    cells: tuple[Cell, ...]
+    track: str
+    seed: int
+    repeats: int
+    source: str
+    versions: Mapping[str, str] = field(default_factory=package_versions)
+    hardware: Mapping[str, Any] = field(default_factory=hardware)
+
+    @property
+    def best(self) -> str:
+        """Name of the configuration with the lowest test error after full training."""
+        return self.configurations[int(np.argmin(self.truth().mean(axis=1)))].name
+
+    def errors(self, trained_on: str) -> Errors:
+        """Validation relative RMSE: (C, R), infinite where a training diverged."""
+        return errors_of(self.cells, self.configurations, trained_on, "validation")
+
+    def truth(self) -> Errors:
+        """Test relative RMSE of full training: (C, R), infinite where a training diverged."""
+        return errors_of(self.cells, self.configurations, FULL, "test")
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract of ``rank.json``."""
+        return {
+            "ranked": {name: one.to_json() for name, one in self.ranked.items()},
+            "best": self.best,
+            "configurations": [one.to_json() for one in self.configurations],
+            "cells": [cell.to_json() for cell in self.cells],
+            "track": self.track,
+            "seed": self.seed,
+            "repeats": self.repeats,
+            "source": self.source,
+            "ranks_by": "validation relative RMSE on the real validation split",
+            "truth": "test relative RMSE of full training",
+            "versions": dict(self.versions),
+            "hardware": dict(self.hardware),
+        }
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> Ranking:
+        """Read what :meth:`to_json` wrote."""
+        return cls(
+            ranked={name: Ranked.from_json(name, one) for name, one in tree["ranked"].items()},
+            configurations=tuple(Configuration.from_json(one) for one in tree["configurations"]),
+            cells=tuple(Cell.from_json(cell) for cell in tree["cells"]),
+            track=str(tree["track"]),
+            seed=int(tree["seed"]),
+            repeats=int(tree["repeats"]),
+            source=str(tree["source"]),
+            versions=tree["versions"],
+            hardware=tree["hardware"],
+        )
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A flat record per training, for a table."""
+        known = {one.name: one for one in self.configurations}
+        return [
+            {
+                "trained_on": cell.trained_on,
+                "configuration": cell.configuration,
+                "forecaster": known[cell.configuration].forecaster.name,
+                "learning_rate": known[cell.configuration].learning_rate,
+                "width": known[cell.configuration].width,
+                "repeat": cell.repeat,
+                "validation_relative_rmse": _finite(cell.validation),
+                "test_relative_rmse": _finite(cell.test),
+                "fit_seconds": cell.fit_seconds,
+                "seconds": cell.seconds,
+                "optimizer_steps": cell.optimizer_steps,
+                "best_epoch": cell.best_epoch,
+                "num_parameters": cell.num_parameters,
+                "peak_rss_mib": cell.peak_rss_mib,
+                "failed": cell.failed,
+            }
+            for cell in self.cells
+        ]
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def errors_of(
+    cells: Sequence[Cell], configurations: Sequence[Configuration], trained_on: str, part: str
+) -> Errors:
+    """Errors of one kind of training data, (C, R).
+
+    Args:
+        cells: Trainings, in any order.
+        configurations: Their order is that of the result.
+        trained_on: Which of them count.
+        part: "validation" or "test".
+    """
+    own = {(c.configuration, c.repeat): getattr(c, part) for c in cells if _is_of(c, trained_on)}
+    repeats = sorted({repeat for _, repeat in own})
+    return np.array([[own[one.name, repeat] for repeat in repeats] for one in configurations])
+
+
+def _is_of(cell: Cell, trained_on: str) -> bool:
+    return cell.trained_on == trained_on
+
+
+def rank_all(
+    cells: Sequence[Cell],
+    configurations: Sequence[Configuration],
+    trained_on: Sequence[str],
+    ahead: Mapping[str, float],
+    resamples: int,
+    seed: int,
+) -> dict[str, Ranked]:
+    """Compare the order that each kind of training data gives with that of full training.
+
+    Args:
+        cells: Every training.
+        configurations: What was trained.
+        trained_on: Kinds of training data, full training among them.
+        ahead: Seconds that each takes before the first training.
+        resamples: Behind the intervals.
+        seed: Of the ranking.
+    """
+    truth = errors_of(cells, configurations, FULL, "test")
+    repeats = truth.shape[1]
+    spent = {n: sum(c.seconds for c in cells if _is_of(c, n)) / repeats for n in trained_on}
+    whole = ahead[FULL] + spent[FULL]
+    found = {}
+    for name in trained_on:
+        errors = errors_of(cells, configurations, name, "validation")
+        # The same draws for all of them, so that intervals differ by what is compared alone.
+        measures = intervals(errors, truth, resamples, numpy_generator(seed, "rank resamples"))
+        saved = whole - ahead[name] - spent[name]
+        found[name] = Ranked(
+            trained_on=name,
+            measures=measures,
+            chosen=configurations[int(np.argmin(errors.mean(axis=1)))].name,
+            ahead_seconds=ahead[name],
+            train_seconds=spent[name],
+            regret_per_second_saved=measures["regret"].value / saved if saved > 0 else math.nan,
+        )
+    return found
