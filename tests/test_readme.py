@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from stemdist_ray import __version__
 from stemdist_ray.cli.app import app
-from stemdist_ray.cli.files import JobFile, TrainFile, TuneFile
+from stemdist_ray.cli.files import JobFile, RankFile, TrainFile, TuneFile
 from stemdist_ray.config import flatten
 from stemdist_ray.config.yaml_files import read_yaml
 from tests.conftest import ROOT, TINY
@@ -68,6 +68,7 @@ TINY_EVALUATION = ["--set=evaluation.epochs=1", "--set=evaluation.repeats=1"]
 SMALLER = {
     "distill": TINY_RUN,
     "evaluate": TINY_EVALUATION,
+    "rank": ["--epochs=1", "--full-epochs=1", "--set=evaluation.full_data_batch=256"],
     "train": ["--epochs=1", "--workers=0"],
     "tune": [*TINY_RUN, *TINY_EVALUATION, "--set=rounds=1", "--set=tracking.enabled=false"],
 }
@@ -151,10 +152,10 @@ def workplace(tmp_path_factory):
 
 
 def is_slow(page, command):
-    """A sweep, which takes minutes, and other ways to call what the first page calls already."""
+    """A sweep or a ranking, which take minutes, and other ways to call what the first page calls already."""
     on_first_page = {words(c)[1] for p, c in STEMDIST if p == README}
     name = words(command)[1]
-    return name == "tune" or (page != README and name in on_first_page)
+    return name in ("tune", "rank") or (page != README and name in on_first_page)
 
 
 @pytest.mark.parametrize(
@@ -337,7 +338,7 @@ def test_scripts_that_are_submitted():
 
 
 @pytest.mark.parametrize(
-    ("folder", "model"), [("jobs", (JobFile, TrainFile)), ("tuning", (TuneFile,))]
+    ("folder", "model"), [("jobs", (JobFile, RankFile, TrainFile)), ("tuning", (TuneFile,))]
 )
 def test_tables_of_job_files_name_every_key(folder, model):
     text = PAGES[f"{folder}/README.md"]

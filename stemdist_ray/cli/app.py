@@ -17,6 +17,7 @@ from stemdist_ray.cli.export import export
 from stemdist_ray.cli.flags import with_flags
 from stemdist_ray.cli.forecasters import forecasters
 from stemdist_ray.cli.methods import methods
+from stemdist_ray.cli.rank import rank
 from stemdist_ray.cli.report import report
 from stemdist_ray.cli.sync import sync
 from stemdist_ray.cli.train import train
@@ -54,6 +55,7 @@ for _command in (
     convert,
     distill,
     evaluate,
+    rank,
     report,
     export,
     train,

@@ -12,6 +12,7 @@ from stemdist_ray.cli.jobs import DistillJob, EvaluateJob, evaluation_layer
 from stemdist_ray.config import (
     DistillConfig,
     LayerOf,
+    RankConfig,
     TrainConfig,
     build_config,
     describe_validation_error,
@@ -122,6 +123,26 @@ class TrainFile(YamlFile):
     resume: bool = False
     overwrite: bool = False
     config: TrainConfig = TrainConfig()
+
+
+class RankFile(YamlFile):
+    """What a YAML file of ``jobs/rank.py`` holds.
+
+    Args:
+        source: SOURCE, the real series.
+        out: Folder of the distilled data set; the ranking is written to ``rank`` inside.
+        config: Settings that override those of the data set.
+        rank: Configurations, and what ranks them.
+        overwrite: Move an earlier ranking aside first.
+        json_file: Where to write the result, besides.
+    """
+
+    source: str
+    out: Path
+    config: Settings = Field(default_factory=dict)
+    rank: RankConfig = RankConfig()
+    overwrite: bool = False
+    json_file: Path | None = None
 
 
 class TuneFile(YamlFile):

@@ -48,6 +48,8 @@ SETTING_FLAGS = {
     "training.graph_kind": "--graph-kind",
     "evaluation.protocol": "--protocol",
     "evaluation.repeats": "--repeats",
+    "rank.trained_on": "--trained-on",
+    "rank.track": "--track",
     "spatial_ratio": "--spatial-ratio",
     "temporal_ratio": "--temporal-ratio",
     "num_shards": "--shards",

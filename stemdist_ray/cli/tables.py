@@ -9,6 +9,8 @@ from rich.table import Table
 
 from stemdist_ray.baselines.rows import ROWS
 from stemdist_ray.comparison.break_even import break_even_lines
+from stemdist_ray.comparison.ranking.page import COLUMNS, explanation, table_cells
+from stemdist_ray.comparison.ranking.result import Ranking
 from stemdist_ray.comparison.rows import RowResult
 from stemdist_ray.comparison.table import DISTILLED, CrossEvaluation, Evaluation
 from stemdist_ray.sweeps.finish import SweepResult
@@ -128,6 +130,18 @@ def sweep_table(result: SweepResult) -> Table:
             f"{metrics['error']:.3f}",
             "" if test is None else f"{test['mean']:.3f} ±{test['std']:.3f}",
         )
+    return table
+
+
+def rank_table(result: Ranking) -> Table:
+    """How each kind of training data ranks the configurations."""
+    table = _table("ranking configurations", explanation(result))
+    for name in COLUMNS:
+        left = name in ("trained on", "chosen")
+        # A table is read by its numbers; of names there is more in the files.
+        table.add_column(name, justify="left" if left else "right", no_wrap=name != "chosen")
+    for one in result.ranked.values():
+        table.add_row(*table_cells(one))
     return table
 
 

@@ -126,6 +126,25 @@ def read_yaml(path: Path | None) -> dict[str, Any]:
     """
     if path is None:
         return {}
+    tree = read_yaml_tree(path)
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path}: expected a mapping of settings, found {kind_of(tree)}")
+    return tree
+
+
+def kind_of(tree: Any) -> str:
+    """What a YAML tree is, for messages."""
+    return "text" if isinstance(tree, str) else type(tree).__name__
+
+
+def read_yaml_tree(path: Path) -> Any:
+    """Read YAML: a mapping, a list, a text, or None where there is nothing in the file.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
     try:
         if path.exists() and not path.is_file():
             raise ConfigError(f"{path}: expected a YAML file; found a folder or a device")
@@ -138,9 +157,4 @@ def read_yaml(path: Path | None) -> dict[str, Any]:
         raise ConfigError(f"{path}: not YAML of settings: nested too deeply") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    if tree is None or (isinstance(tree, PlainScalar) and tree.guess() is None):
-        return {}
-    if not isinstance(tree, dict):
-        kind = "text" if isinstance(tree, str) else type(tree).__name__
-        raise ConfigError(f"{path}: expected a mapping of settings, found {kind}")
-    return tree
+    return None if isinstance(tree, PlainScalar) and tree.guess() is None else tree

@@ -13,7 +13,7 @@ from stemdist_ray.cli.app import app
 from tests.cli.conftest import SOURCE, TINY_RUN, check_refused, run, stemdist, wait_for_file
 
 COMMANDS = (
-    *("demo", "describe", "convert", "distill", "evaluate", "report", "export"),
+    *("demo", "describe", "convert", "distill", "evaluate", "rank", "report", "export"),
     *("train", "tune", "forecasters", "methods", "ui", "sync"),
 )
 

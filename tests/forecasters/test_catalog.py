@@ -11,6 +11,7 @@ from stemdist_ray.forecasters import (
     build_forecaster,
     check_takes_graph,
     describe_forecasters,
+    options_of_width,
     takes_graph,
 )
 from stemdist_ray.forecasters.base_class import WindowShape
@@ -73,3 +74,17 @@ def test_who_takes_a_graph(prepared):
         config = ForecasterConfig(name=name)
         assert shape_for(config, given).graph == (name in takers)
         assert not shape_for(config, prepared.windows).graph
+
+
+def test_widths_are_scaled_together():
+    assert options_of_width("stid", 1.0) == {}
+    assert options_of_width("stgcn", 0.25) == {"channels": 16, "graph_channels": 8}
+    assert options_of_width("stgcn", 2) == {"channels": 128, "graph_channels": 32}
+    with pytest.raises(ConfigError, match="dlinear has no widths to scale"):
+        options_of_width("dlinear", 0.5)
+    shape = WindowShape(6, 4, 1)
+    for name in FORECASTERS:
+        if FORECASTERS.get(name).widths:
+            narrow = ForecasterConfig(name=name, options=options_of_width(name, 0.25))
+            whole = build_forecaster(ForecasterConfig(name=name), shape).num_parameters()
+            assert build_forecaster(narrow, shape).num_parameters() < whole

@@ -1,0 +1,32 @@
+from stemdist_ray.comparison.ranking.page import COLUMNS, explanation, markdown, table_cells
+from tests.comparison.ranking.helpers import ranking
+
+
+def test_cells_of_the_table():
+    ranked = ranking().ranked
+    cells = dict(zip(COLUMNS, table_cells(ranked["random_subset"]), strict=True))
+    assert cells["trained on"] == "random subset"
+    assert cells["chosen"] == "dlinear"
+    assert cells["regret"] == "0.1000"
+    assert cells["regret %"].startswith("20.0 [0.0, ")
+    assert cells["s in all"] == "4"
+    assert table_cells(ranked["full_data"])[-1] == "-"
+
+
+def test_what_ranks_and_what_the_truth_is_are_said():
+    text = explanation(ranking())
+    for words in (
+        "4 configurations, 2 seeds each, networks alone",
+        "real validation split",
+        "the truth is the test error of full training, best stid (0.500)",
+        "bootstrap over configurations and seeds",
+    ):
+        assert words in text
+    assert explanation(ranking(1)).endswith("bootstrap over configurations.")
+
+
+def test_markdown():
+    text = markdown(ranking())
+    assert "| trained on | Spearman |" in text
+    assert "| stid | 0.5500 | 0.9000 | 0.5100 | 0.5000 |" in text
+    assert "| mtgnn | 0.8800 | diverged | 0.8100 | 0.8000 |" in text
