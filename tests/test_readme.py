@@ -152,7 +152,7 @@ def workplace(tmp_path_factory):
 
 
 def is_slow(page, command):
-    """A sweep or a ranking, which take minutes, and other ways to call what the first page calls already."""
+    """What takes minutes, and other ways to call what the first page calls already."""
     on_first_page = {words(c)[1] for p, c in STEMDIST if p == README}
     name = words(command)[1]
     return name in ("tune", "rank") or (page != README and name in on_first_page)
@@ -359,6 +359,7 @@ def test_shipped_job_files_are_named():
 
 KNOWN = (
     "stemdist ", "make ", "ray ", "python jobs/benchmark.py ", "python -m pytest ",
+    "python tuning/search.py --config tuning/configs/models.yaml",  # by tests/sweeps/test_models.py
     "jobs/benchmarks/gpu_check.sh",  # by tests/jobs/benchmarks/test_gpu_check.py
     "export RAY_AUTH_MODE=token && ray ", "infra/make-secrets.sh ", "docker compose ", "kubectl ",
     # Run by tests/infra.

@@ -20,7 +20,7 @@ from stemdist_ray.config import (
     with_settings,
 )
 from stemdist_ray.errors import ConfigError
-from stemdist_ray.sweeps.config import SearchConfig
+from stemdist_ray.sweeps.config import ModelsConfig, SearchConfig
 
 Settings = Annotated[dict[str, Any], LayerOf(DistillConfig)]
 """Settings of a distillation that override a preset."""
@@ -154,6 +154,7 @@ class TuneFile(YamlFile):
         preset: Preset of the trials.
         config: Settings of every trial that override the preset.
         search: What is searched, how, and for how long.
+        models: Search a model on a distilled data set, and train the best on everything.
         resume: Go on where a sweep is found, start where none is.
         overwrite: Move a finished sweep aside.
     """
@@ -163,6 +164,7 @@ class TuneFile(YamlFile):
     preset: str = "standard"
     config: Settings = Field(default_factory=dict)
     search: SearchConfig = SearchConfig()
+    models: ModelsConfig | None = None
     resume: bool = False
     overwrite: bool = False
 

@@ -133,6 +133,25 @@ def sweep_table(result: SweepResult) -> Table:
     return table
 
 
+def model_table(result: SweepResult) -> Table:
+    """The trials of a search for models, smallest validation error first."""
+    failed = sum(r.status == "failed" for r in result.trials)
+    caption = (
+        f"{len(result.trials)} trials, {failed} failed; val. = rel. RMSE on validation of the "
+        "model trained on the distilled data"
+    )
+    table = _table("models", caption)
+    table.add_column("trial", justify="right")
+    names = sorted({name for r in result.front for name in r.point})
+    for name in (*names, "train s", "val."):
+        table.add_column(name, justify="right")
+    for record in result.front:
+        seconds, error = record.metrics["train_seconds"], record.metrics["error"]
+        point = (_setting(record.point.get(name)) for name in names)
+        table.add_row(str(record.number), *point, f"{seconds:.2f}", f"{error:.4f}")
+    return table
+
+
 def rank_table(result: Ranking) -> Table:
     """How each kind of training data ranks the configurations."""
     table = _table("ranking configurations", explanation(result))

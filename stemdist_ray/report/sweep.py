@@ -46,6 +46,11 @@ def write_sweep_report(folder: Path, output: Path | None = None) -> Path:
         ArtifactError: The sweep is not finished, or a file is damaged.
     """
     tree = read_results(folder)
+    if tree.get("kind") == "models":
+        raise ArtifactError(
+            f"{folder} is a search for models, which has no report: its table is trials.csv, the "
+            "trained model is in winner"
+        )
     try:
         trials, inside = tree["trials"], set(tree["front"])
         by_id = {t["id"]: t for t in trials}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from stemdist_ray.config import Positive, Rate, Ratio, Section
+from stemdist_ray.config import LayerOf, Positive, Rate, Ratio, Section, TrainConfig
+from stemdist_ray.config.secrets import conceal_settings
+from stemdist_ray.config.section import Track
 
 Objective = Literal["error", "bytes", "train_seconds"]
 """Validation relative RMSE; size of the distilled data; seconds to train an evaluator on them."""
@@ -97,3 +100,24 @@ class SearchConfig(Section):
         if self.budget is not None and "spatial_ratio" not in self.space:
             raise ValueError("a budget searches the balance: space needs spatial_ratio")
         return self
+
+
+class ModelsConfig(Section):
+    """A search for a model: trials train on a distilled data set, the winner on everything."""
+
+    distilled: Path = Field(description="folder of the data set that trials train on")
+    track: Track = Field(
+        "network_alone", description="whether networks forecast alone or build upon its base"
+    )
+    train: Annotated[dict[str, Any], LayerOf(TrainConfig)] = Field(
+        default_factory=dict,
+        description="settings of the winner's training, e.g. training.epochs, worker.num_workers",
+    )
+    register_as: str | None = Field(
+        None, description="name of the winner in MLflow's model registry; null = none"
+    )
+
+    @field_validator("train")
+    @classmethod
+    def _conceal(cls, train: dict[str, Any]) -> dict[str, Any]:
+        return conceal_settings(train)

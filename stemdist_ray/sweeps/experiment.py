@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
+from typing import Any
 
 from ray import tune
 
@@ -16,7 +18,6 @@ from stemdist_ray.sweeps.resources import TrialPlan
 from stemdist_ray.sweeps.schedulers import create_scheduler
 from stemdist_ray.sweeps.searcher import RecordedSearch
 from stemdist_ray.sweeps.space import Point, SearchSpace
-from stemdist_ray.sweeps.trial import SharedSweep, run_trial
 
 # Our own records take the place of Tune's loggers; Ctrl-C is ours; trials stay in their folder.
 _ENVIRONMENT = {
@@ -31,7 +32,8 @@ def run_experiment(
     store: SweepStore,
     search: SearchConfig,
     space: SearchSpace,
-    shared: SharedSweep,
+    run_trial: Callable[[dict[str, Any], Any], None],
+    shared: object,
     points: list[Point] | None,
     plan: TrialPlan,
     rounds: int,
@@ -43,6 +45,7 @@ def run_experiment(
         store: Files of the sweep.
         search: Searcher, scheduler, failures.
         space: For searchers that propose points.
+        run_trial: What a trial does, given what it is told and ``shared``.
         shared: What all trials share.
         points: Points known beforehand, None = the searcher proposes them.
         plan: Placement.

@@ -17,6 +17,7 @@ from stemdist_ray.execution.devices import in_this_process
 from stemdist_ray.execution.executor import Executor
 from stemdist_ray.execution.select import open_executor
 from stemdist_ray.pipeline.evaluate_job import evaluate
+from stemdist_ray.pipeline.train_job import TrainResult
 from stemdist_ray.pipeline.write_artifact import write_artifact_of_checkpoint
 from stemdist_ray.progress import Reporter
 from stemdist_ray.sweeps.config import SearchConfig
@@ -40,6 +41,7 @@ class SweepResult:
         chosen: Those that were evaluated on the test split.
         best: The trial with the lowest validation error.
         run_id: Tracking run, None where nothing was tracked.
+        trained: Of a search for models: the winner, trained on everything.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class SweepResult:
     chosen: tuple[TrialRecord, ...]
     best: TrialRecord
     run_id: str | None
+    trained: TrainResult | None = None
 
 
 def finish_sweep(
@@ -154,8 +157,7 @@ def _without_data(records: Sequence[TrialRecord], store: SweepStore) -> list[Com
 def _write(
     store: SweepStore, result: SweepResult, search: SearchConfig, prepared: PreparedSource
 ) -> None:
-    names = sorted({name for record in result.trials for name in record.point})
-    rows = [{**dict.fromkeys(["trial", "status", *names]), **r.to_row()} for r in result.trials]
+    rows = rows_of_trials(result.trials)
     write_csv(store.trials_csv, rows)
     inside = {r.id for r in result.front}
     write_csv(store.front_csv, [row for row in rows if row["id"] in inside])
@@ -180,6 +182,12 @@ def _write(
             "hardware": hardware(),
         },
     )
+
+
+def rows_of_trials(trials: Sequence[TrialRecord]) -> list[dict[str, Any]]:
+    """A flat row per trial, all with the same keys."""
+    names = sorted({name for record in trials for name in record.point})
+    return [{**dict.fromkeys(["trial", "status", *names]), **r.to_row()} for r in trials]
 
 
 def _track(store: SweepStore, result: SweepResult, tracker: Tracker) -> None:

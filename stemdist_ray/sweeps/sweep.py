@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +32,9 @@ from stemdist_ray.progress import (
     stage_from_now,
     warnings_to,
 )
-from stemdist_ray.sweeps.config import SearchConfig
+from stemdist_ray.sweeps.config import ModelsConfig, SearchConfig
 from stemdist_ray.sweeps.finish import SweepResult, finish_sweep
+from stemdist_ray.sweeps.model_space import model_space
 from stemdist_ray.sweeps.monitor import SweepMonitor
 from stemdist_ray.sweeps.records import SETTINGS_VERSION, SweepStore
 from stemdist_ray.sweeps.resources import TrialPlan, plan_trials, wanted_bundles
@@ -51,6 +53,9 @@ class SweepConfig(Section):
         default_factory=dict, description="settings of every trial that override the preset"
     )
     search: SearchConfig = SearchConfig()
+    models: ModelsConfig | None = Field(
+        None, description="search a model on a distilled data set instead of a data set"
+    )
 
     @field_validator("config")
     @classmethod
@@ -58,7 +63,14 @@ class SweepConfig(Section):
         return conceal_settings(config)
 
     def space(self) -> SearchSpace:
-        """The search space over the settings of every trial."""
+        """The search space over the settings of every trial.
+
+        Raises:
+            ArtifactError, ConfigError: Models are searched and their data set is none, or
+                another preset than its settings is asked for.
+        """
+        if self.models is not None:
+            return model_space(self.models, self.search, self.preset, self.config)
         # One validation per round: schedulers and the front live on them. One thread: trials
         # run beside each other.
         defaults = {"validation": {"every": 1}, "worker": {"coordinator_threads": 1}}
@@ -110,7 +122,7 @@ def _search(
         earlier = store.read_settings()
         sweep = SweepConfig.model_validate(earlier["sweep"])
     sweep = sweep or SweepConfig()
-    _need_packages(sweep.search)
+    _need_packages(sweep)
     space = sweep.space()
     space.check()
     base = build_config(space.preset, space.layer)
@@ -121,23 +133,30 @@ def _search(
                 f"cannot resume {folder}: the readings of {prepared.description.source} are not "
                 "those it was begun with; start anew in another folder"
             )
-        return _Sweep(prepared, out, store, sweep, space, base, reporter, earlier).run()
+        kind = Sweep
+        if sweep.models is not None:
+            from stemdist_ray.sweeps.models import ModelSearch
+
+            kind = ModelSearch
+        return kind(prepared, out, store, sweep, space, base, reporter, earlier).run()
 
 
-def _need_packages(search: SearchConfig) -> None:
+def _need_packages(sweep: SweepConfig) -> None:
     """Find out before the first trial whether the last step can be taken.
 
     Raises:
         DependencyError: The extra ``sweeps`` or ``report`` is not installed.
     """
-    need_report_packages()  # a sweep ends with its report
+    search = sweep.search
+    if sweep.models is None:
+        need_report_packages()  # a sweep ends with its report
     if search.searcher in ("tpe", "nsga2"):
         need(f"search.searcher {search.searcher}", "sweeps", "optuna")
 
 
 @dataclass(frozen=True)
-class _Sweep:
-    """One sweep, its steps in order."""
+class Sweep:
+    """One sweep, its steps in order; ``base`` are the settings that all trials share."""
 
     prepared: PreparedSource
     out: RunFolder
@@ -149,6 +168,8 @@ class _Sweep:
     earlier: dict[str, Any] | None
 
     def run(self) -> SweepResult:
+        """Plan, run the trials that are missing, finish."""
+        self.check()
         points = self._points()
         planned = self.sweep.search.trials if points is None else len(points)
         with ExitStack() as stack:
@@ -169,6 +190,9 @@ class _Sweep:
             self._announce(planned, plan)
             self._run_trials(points, plan, monitor)
             return self._finish(tracker)
+
+    def check(self) -> None:
+        """Find out before the first trial whether all that follows can be done."""
 
     def _finish(self, tracker: Tracker) -> SweepResult:
         """On workers of its own: trials are over, so what they reserved is free."""
@@ -267,16 +291,12 @@ class _Sweep:
         self, points: list[Point] | None, plan: TrialPlan, monitor: SweepMonitor
     ) -> None:
         from stemdist_ray.sweeps.experiment import run_experiment
-        from stemdist_ray.sweeps.trial import SharedSweep
 
-        shared = SharedSweep(
-            self.store.folder, self.prepared, self.space, plan.workers, registered_by_user()
-        )
         run_experiment(
             self.store,
             self.sweep.search,
             self.space,
-            shared,
+            *self._trial(plan),
             points,
             plan,
             self.base.rounds,
@@ -285,3 +305,11 @@ class _Sweep:
         if all(record.status == "failed" for record in monitor.records.values()):
             reasons = sorted({str(r.reason) for r in monitor.records.values()})
             raise ExecutionError(f"every trial failed: {'; '.join(reasons)}")
+
+    def _trial(self, plan: TrialPlan) -> tuple[Callable[[dict[str, Any], Any], None], object]:
+        """What a trial does, and what all of them share."""
+        from stemdist_ray.sweeps.trial import SharedSweep, run_trial
+
+        return run_trial, SharedSweep(
+            self.store.folder, self.prepared, self.space, plan.workers, registered_by_user()
+        )

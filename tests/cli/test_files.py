@@ -2,11 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from stemdist_ray.cli.files import JobFile, TrainFile, TuneFile
+from stemdist_ray.cli.files import JobFile, RankFile, TrainFile, TuneFile
 from stemdist_ray.cli.jobs import DistillJob
+from stemdist_ray.comparison.ranking.configurations import configurations_of
 from stemdist_ray.config import PRESETS, DistillConfig, build_config
 from stemdist_ray.config.yaml_files import read_yaml
 from stemdist_ray.errors import ConfigError
+from stemdist_ray.sweeps.model_space import ModelSpace
 from stemdist_ray.sweeps.sweep import SweepConfig
 from tests.conftest import ROOT
 
@@ -52,6 +54,11 @@ def test_shipped_job_files_are_valid(path):
     assert file.evaluate_job().layers == ({"worker": {"num_workers": 2}},)
 
 
+def test_shipped_rank_file_is_valid():
+    job = RankFile.parse(read_yaml(ROOT / "jobs" / "configs" / "rank.yaml"))
+    assert len(configurations_of(job.rank)) == 21  # one of the four forecasters has no widths
+
+
 def test_shipped_train_file_is_valid():
     assert TrainFile.parse(read_yaml(ROOT / "jobs" / "configs" / "train.yaml")).register_as
 
@@ -61,7 +68,10 @@ def test_shipped_train_file_is_valid():
 )
 def test_shipped_tune_files_describe_sweeps(path):
     job = TuneFile.parse(read_yaml(path))
-    SweepConfig(preset=job.preset, config=job.config, search=job.search).space().check()
+    sweep = SweepConfig(preset=job.preset, config=job.config, search=job.search)
+    # The data set of a search for models is made when its file is used.
+    space = sweep.space() if job.models is None else ModelSpace(job.search, "standard", job.config)
+    space.check()
     assert f"--config tuning/configs/{path.name}" in path.read_text()
 
 

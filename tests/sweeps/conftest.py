@@ -18,6 +18,16 @@ SEARCH = {
     "evaluate_points": 1,
 }
 
+MODELS = {
+    "space": {
+        "forecaster.name": {"choice": ["stid", "dlinear"]},
+        "evaluation.learning_rate": {"choice": [0.01, 0.001]},
+    },
+    "objectives": ["error"],
+    "searcher": "grid",
+    "scheduler": "none",
+}
+
 
 def sweep_config(**changes):
     settings = {k: v for k, v in TINY.items() if k != "spatial_ratio"}
