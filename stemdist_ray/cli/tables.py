@@ -156,11 +156,13 @@ def rank_table(result: Ranking) -> Table:
     """How each kind of training data ranks the configurations."""
     table = _table("ranking configurations", explanation(result))
     for name in COLUMNS:
-        left = name in ("trained on", "chosen")
-        # A table is read by its numbers; of names there is more in the files.
-        table.add_column(name, justify="left" if left else "right", no_wrap=name != "chosen")
+        if name == "chosen":  # the one that may be long
+            table.add_column(name, overflow="fold", min_width=12)
+        else:
+            left = name == COLUMNS[0]
+            table.add_column(name, justify="left" if left else "right", no_wrap=True)
     for one in result.ranked.values():
-        table.add_row(*table_cells(one))
+        table.add_row(*table_cells(one, short=True))
     return table
 
 

@@ -100,7 +100,7 @@ def rank(
     config = config.model_copy(update={"forecaster": configurations[0].forecaster})
     names = list(dict.fromkeys(one.forecaster.name for one in configurations))
     with opened_comparison(artifact, source, config, reporter, executor, names) as work:
-        return _Ranking(work, ranking, configurations, reporter, overwrite).run()
+        return _Ranking(work, ranking, configurations, overwrite).run()
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,6 @@ class _Ranking:
     work: EvaluationWork
     ranking: RankConfig
     configurations: tuple[Configuration, ...]
-    reporter: Reporter
     overwrite: bool
 
     def run(self) -> Ranking:
@@ -149,6 +148,11 @@ class _Ranking:
         if store is not None:
             self._write(store, result)
         return result
+
+    @property
+    def reporter(self) -> Reporter:
+        """Told of progress; says how far the work is where nothing else is said."""
+        return self.work.comparison.reporter
 
     @property
     def _evaluation(self) -> EvaluationConfig:

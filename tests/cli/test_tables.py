@@ -9,10 +9,15 @@ from stemdist_ray.cli.tables import (
     cross_table,
     evaluation_table,
     forecaster_table,
+    model_table,
+    rank_table,
 )
 from stemdist_ray.comparison.rows import CurvePoint, RowResult
 from stemdist_ray.comparison.table import CrossEvaluation, Evaluation
 from stemdist_ray.evaluation.metrics import METRIC_NAMES, Summary
+from stemdist_ray.sweeps.finish import SweepResult
+from stemdist_ray.sweeps.records import TrialRecord
+from tests.comparison.ranking.helpers import ranking
 
 
 def row(value, repeats=2):
@@ -85,3 +90,23 @@ def test_forecaster_table():
     text = printed(forecaster_table(rows))
     for words in ("1,234", "where", "cannot be loaded"):
         assert words in text
+
+
+def test_a_ranking_is_not_cut():
+    text = printed(rank_table(ranking()), 120)
+    row = next(line for line in text.splitlines() if "random subset" in line)
+    assert "dlinear" in row
+    assert "20.0 [0.0, " in row
+    assert "\u2026" not in text
+    assert "per s saved: regret over" in " ".join(text.split())
+
+
+def test_models_best_first(tmp_path):
+    metrics = {"error": 0.5, "train_seconds": 1.0}
+    trials = tuple(
+        TrialRecord(str(i), i, {"forecaster.name": name}, "finished", metrics=metrics)
+        for i, name in enumerate(("stid", "dlinear"), 1)
+    )
+    text = printed(model_table(SweepResult(tmp_path, trials, trials, (), trials[0], None)))
+    assert "stid" in text
+    assert "2 trials, 0 failed" in text

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import kendalltau, rankdata
+from scipy.stats import rankdata
 
 Errors = npt.NDArray[np.float64]
 
@@ -22,7 +22,7 @@ class Agreement:
 
     Args:
         spearman: Rank correlation, -1 to 1; NaN where all of one side tie.
-        kendall: Kendall's tau-b, the same.
+        kendall: Kendall's tau-b (Kendall 1945), the same.
         chosen: Position of the configuration that what ranks prefers, 0 to C - 1.
         regret: True error of that one minus that of the best.
         regret_percent: The same in percent of the best.
@@ -52,7 +52,9 @@ def _correlations(errors: Errors, truth: Errors) -> tuple[float, float]:
     one, other = rankdata(errors), rankdata(truth)  # ranks, as infinities have no mean
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return math.nan, math.nan
-    return float(np.corrcoef(one, other)[0, 1]), float(kendalltau(one, other).statistic)
+    pairs = np.sign(one[:, None] - one), np.sign(other[:, None] - other)
+    together = float(np.vdot(*pairs)) / math.sqrt(np.prod([np.vdot(p, p) for p in pairs]))
+    return float(np.corrcoef(one, other)[0, 1]), together
 
 
 @dataclass(frozen=True)

@@ -19,18 +19,23 @@ COLUMNS = (
     "regret %",
     "chosen",
     "s in all",
-    "regret / s saved",
+    "per s saved",
 )
 
 
-def table_cells(one: Ranked) -> tuple[str, ...]:
-    """The texts of :data:`COLUMNS`."""
+def table_cells(one: Ranked, *, short: bool = False) -> tuple[str, ...]:
+    """The texts of :data:`COLUMNS`.
+
+    Args:
+        one: What ranks.
+        short: Leave out the interval of Kendall's correlation, which says what Spearman's does.
+    """
     measures = one.measures
     per_second = one.regret_per_second_saved
     return (
         look_of(one.trained_on).title,
         _with_interval(measures["spearman"], 2),
-        _with_interval(measures["kendall"], 2),
+        _text(measures["kendall"].value, 2) if short else _with_interval(measures["kendall"], 2),
         _text(measures["regret"].value, 4),
         _with_interval(measures["regret_percent"], 1),
         one.chosen,
@@ -59,7 +64,8 @@ def explanation(ranking: Ranking) -> str:
         "relative RMSE on the real validation split of models trained on the data of a row; the "
         f"truth is the test error of full training, best {ranking.best} ({best:.3f}). regret: test "
         "error after full training of the configuration a row would choose, minus the best. s in "
-        "all: one search, with what its data cost before (distilling, teacher, base). [95 %]: "
+        "all: one search, with what its data cost before (distilling, teacher, base); per s saved: "
+        "regret over the seconds saved against full training. [95 %]: "
         "bootstrap over configurations" + (" and seeds." if ranking.repeats > 1 else ".")
     )
 

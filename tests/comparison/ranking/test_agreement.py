@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau, spearmanr
 
 from stemdist_ray.comparison.ranking.agreement import Interval, agreement, intervals
 
@@ -22,6 +23,14 @@ def test_another_order():
     assert found.chosen == 1
     assert found.regret == pytest.approx(0.1)
     assert found.regret_percent == pytest.approx(20.0)
+
+
+def test_ties_are_counted_as_scipy_does(rng):
+    for _ in range(20):
+        one, other = rng.integers(4, size=(2, 9)).astype(float)
+        found = agreement(one, other + 1)
+        assert found.spearman == pytest.approx(spearmanr(one, other).statistic)
+        assert found.kendall == pytest.approx(kendalltau(one, other).statistic)
 
 
 def test_what_diverged_ranks_last():
