@@ -190,7 +190,13 @@ class _Ranking:
         lost = [name for name in names if row_of(name).needs_teacher]
         if lost:
             self.reporter.say(f"the data set has no teacher; left out: {', '.join(lost)}")
-        return [name for name in names if name not in lost]
+        left = [name for name in names if name not in lost]
+        if left == [FULL]:
+            raise ConfigError(
+                f"the data set has no teacher, so nothing is left of {', '.join(lost)} to rank by; "
+                "name others in rank.trained_on"
+            )
+        return left
 
     def _tasks(
         self, trained_on: str, epochs: Mapping[CellKey, int] | None = None

@@ -17,6 +17,7 @@ from stemdist_ray.artifact.dataset import EXAMPLES, SyntheticDataset
 from stemdist_ray.artifact.generation import locate
 from stemdist_ray.artifact.judged import judged_cross_evaluation, judged_evaluation
 from stemdist_ray.artifact.manifest import SAYS_WHAT_IT_JUDGED, Manifest
+from stemdist_ray.artifact.rank_files import RankStore
 from stemdist_ray.comparison.break_even import break_even_lines
 from stemdist_ray.comparison.rows import RowResult
 from stemdist_ray.comparison.table import (
@@ -27,6 +28,7 @@ from stemdist_ray.comparison.table import (
 from stemdist_ray.config import flatten
 from stemdist_ray.report import figures
 from stemdist_ray.report.figures import Picture, row_look
+from stemdist_ray.report.ranking import rank_scatter
 from stemdist_ray.system.files import replacing_file, write_text
 from stemdist_ray.system.outputs import why_not_writable
 
@@ -48,7 +50,8 @@ def write_report(folder: Path, output: Path | None = None) -> Path:
     """Write the report of an artifact, and its figures as SVG and PNG in ``figures/``.
 
     Args:
-        folder: Artifact, with ``evaluation.json`` when it has been evaluated.
+        folder: Artifact, with ``evaluation.json`` when it has been evaluated, ``rank`` when
+            configurations have been ranked.
         output: HTML file; ``report.html`` in the folder when None.
 
     Raises:
@@ -58,6 +61,9 @@ def write_report(folder: Path, output: Path | None = None) -> Path:
     cross = judged_cross_evaluation(folder, _is_modern(view["manifest"]))
     if cross is not None and cross.rows:
         view["pictures"].append(figures.cross_architecture(cross))
+    ranking = RankStore(folder).read()
+    if ranking is not None:
+        view["pictures"].append(rank_scatter(ranking))
     target = output or folder / "report.html"
     beside = folder if why_not_writable(folder) is None else target.parent
     save_pictures(beside / "figures", view["pictures"])

@@ -123,6 +123,9 @@ def test_tracks_and_what_is_missing(artifact, traffic, settings):
     said, both = Said(), FEW.model_copy(update={"trained_on": ("distilled", "random_teacher")})
     assert "random_teacher" not in rank(alone, traffic, both, settings, reporter=said).ranked
     assert "the data set has no teacher; left out: random_teacher" in said.lines
+    with pytest.raises(ConfigError, match="nothing is left of random_teacher to rank by"):
+        lost = FEW.model_copy(update={"trained_on": ("random_teacher",)})
+        rank(alone, traffic, lost, settings)
 
 
 def test_other_locations_and_rows_and_protocols_are_refused(artifact, traffic, settings):

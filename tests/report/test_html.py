@@ -10,10 +10,12 @@ from stemdist_ray import SyntheticDataset, evaluate, evaluate_forecasters
 from stemdist_ray.artifact.generation import generation
 from stemdist_ray.artifact.judged import write_judged
 from stemdist_ray.artifact.manifest import read_manifest
+from stemdist_ray.artifact.rank_files import RankStore
 from stemdist_ray.baselines.rows import ROWS
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.report import html
 from stemdist_ray.report.html import outcome, run_view, without_styles, write_report
+from tests.comparison.ranking.helpers import ranking
 from tests.report.helpers import evaluation, row
 
 
@@ -95,6 +97,13 @@ def test_figures_of_a_folder_that_cannot_be_written_to_are_beside_the_page(
     write_report(copy, tmp_path / "pages" / "x.html")
     assert (tmp_path / "pages" / "figures" / "clusters.png").exists()
     assert not (copy / "figures").exists()
+
+
+def test_figure_of_a_ranking(copy):
+    RankStore(copy).write(ranking(), generation(copy), b"png", [])
+    text = write_report(copy).read_text()
+    assert "Do small data rank as full training does?" in text
+    assert (copy / "figures" / "rank.png").exists()
 
 
 @pytest.mark.parametrize("name", ["evaluation.json", "cross_architecture.json"])

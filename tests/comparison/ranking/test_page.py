@@ -1,4 +1,12 @@
-from stemdist_ray.comparison.ranking.page import COLUMNS, explanation, markdown, table_cells
+from dataclasses import replace
+
+from stemdist_ray.comparison.ranking.page import (
+    COLUMNS,
+    explanation,
+    markdown,
+    table_cells,
+    too_short,
+)
 from tests.comparison.ranking.helpers import ranking
 
 
@@ -30,3 +38,14 @@ def test_markdown():
     assert "| trained on | Spearman |" in text
     assert "| stid | 0.5500 | 0.9000 | 0.5100 | 0.5000 |" in text
     assert "| mtgnn | 0.8800 | diverged | 0.8100 | 0.8000 |" in text
+
+
+def test_full_training_that_was_too_short_is_said():
+    one = ranking()
+    assert "too short" not in explanation(one)
+    cells = [
+        replace(c, validation=0.4) if c.key == ("distilled", "stnorm", 0) else c for c in one.cells
+    ]
+    changed = replace(one, cells=tuple(cells))
+    assert too_short(changed) == 1
+    assert "1 of 4 configurations validate better" in explanation(changed)
