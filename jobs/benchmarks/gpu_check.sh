@@ -6,7 +6,7 @@
 #   jobs/benchmarks/gpu_check.sh [FOLDER]     results and logs (default runs/gpu-check)
 #
 #   PYTHON=python3     with torch >= 2.11, numpy, scipy, pandas, pyarrow, scikit-learn, pytest
-#   WHEELS=DIR         wheels of what else is missing (pydantic, pyyaml, typer, rich, psutil)
+#   WHEELS=DIR         wheels of what else is missing (pydantic, pyyaml, typer, rich, psutil, safetensors)
 #   DEVICE=cpu         the same without a GPU, to try the script
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -21,7 +21,7 @@ if [ -n "${WHEELS:-}" ]; then
 fi
 "$python" - "$device" <<'PYTHON' || exit 2
 import importlib.util, sys
-names = ("torch", "numpy", "scipy", "pandas", "pyarrow", "sklearn", "pydantic", "yaml", "typer", "rich", "psutil")
+names = ("torch", "numpy", "scipy", "pandas", "pyarrow", "sklearn", "pydantic", "yaml", "typer", "rich", "psutil", "safetensors")
 missing = [name for name in names if importlib.util.find_spec(name) is None]
 if missing:
     sys.exit(f"error: {', '.join(missing)} cannot be imported; put their wheels into a folder and name it: WHEELS=DIR")

@@ -128,7 +128,8 @@ class HarmonicSeries:
         own = torch.view_as_complex(self.coefficients)
         whole = torch.zeros((self.all, *own.shape[1:]), dtype=own.dtype, device=own.device)
         whole = whole.scatter(0, self.kept, own)
-        return torch.fft.irfft(whole, n=self.length, dim=0, norm="forward")
+        found: Tensor = torch.fft.irfft(whole, n=self.length, dim=0, norm="forward")
+        return found
 
     def amplitudes(self) -> Tensor:
         """Those of the harmonics that are kept, (C, K, F)."""
@@ -214,7 +215,8 @@ class HarmonicMatching:
         # A mean over rows, so that the weight of the amplitudes is that of any forecaster.
         rows = sum(len(p) for p in self.model.parameters() if p.ndim >= 2)
         apart = (self.long.amplitudes() - self.wanted).abs().mean()
-        return gradient_gap(self.model, real, own) / rows + self.options.harmonic_weight * apart
+        weight: float = self.options.harmonic_weight
+        return gradient_gap(self.model, real, own) / rows + weight * apart
 
     def made(self) -> Made:
         """The windows of the series as it is now.

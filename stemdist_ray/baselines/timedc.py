@@ -91,7 +91,8 @@ class Spectra:
         batch = self.series.batch(starts[some], device=self.work.device)
         real = whole_windows(batch.x, batch.y, target)
         own = whole_windows(self.run.learned.x, self.run.learned.y, target)
-        return self.options.frequency_weight * spectral_distance(real, own, self.width)
+        weight: float = self.options.frequency_weight
+        return weight * spectral_distance(real, own, self.width)
 
 
 def condensed_windows(work: MethodWork) -> Made:
