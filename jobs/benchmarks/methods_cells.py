@@ -19,6 +19,7 @@ from jobs.benchmarks.methods_config import (
     MethodEntry,
     MethodsConfig,
     cell_config,
+    evaluator,
 )
 from jobs.benchmarks.methods_coverage import coverage
 from stemdist_ray.artifact.dataset import SyntheticDataset
@@ -26,7 +27,7 @@ from stemdist_ray.baselines.rows import trained_rows
 from stemdist_ray.comparison.compare import Cell as Place
 from stemdist_ray.comparison.rows import RowResult
 from stemdist_ray.comparison.table import DISTILLED
-from stemdist_ray.config import DataConfig, DistillConfig
+from stemdist_ray.config import DataConfig, DistillConfig, ForecasterConfig
 from stemdist_ray.data.prepared import PreparedSource, prepare_source
 from stemdist_ray.data.source import is_simulated
 from stemdist_ray.errors import ConfigError, StemdistError
@@ -51,6 +52,7 @@ class CellTask:
         method: By which method.
         budget: Synthetic entries / real ones.
         config: How it is distilled and judged, in one process.
+        evaluator: Which forecaster judges.
         rows: Names of the rows without distilling that are trained here, too.
     """
 
@@ -60,12 +62,14 @@ class CellTask:
     method: MethodEntry
     budget: float
     config: DistillConfig
+    evaluator: ForecasterConfig
     rows: tuple[str, ...]
 
     @property
     def key(self) -> str:
         """Changes with everything that decides the answer."""
-        told = f"{VERSION} {self.data.source} {self.config.model_dump_json()} {self.rows}"
+        told = f"{VERSION} {self.data.source} {self.config.model_dump_json()} "
+        told += f"{self.evaluator.model_dump_json()} {self.rows}"
         return sha256(told.encode()).hexdigest()
 
 
@@ -84,6 +88,7 @@ def cell_tasks(config: MethodsConfig, folder: Path | None = None) -> list[CellTa
             method=method,
             budget=budget,
             config=cell_config(config, data, method, budget, seed),
+            evaluator=evaluator(config, data),
             rows=config.reference_rows() if method.name == RANDOM else (),
         )
         for data in config.data
@@ -144,9 +149,7 @@ def _judged(
     wanted = [row for row in trained_rows() if row.name in (DISTILLED, *task.rows)]
     executor = SerialExecutor(None)
     with opened_comparison(dataset, source, task.config, SilentReporter(), executor) as work:
-        places = [
-            Place(task.config.forecaster, track, row) for track in work.tracks for row in wanted
-        ]
+        places = [Place(task.evaluator, track, row) for track in work.tracks for row in wanted]
         found, naive = work.comparison.run(places)
     tracks: dict[str, Any] = {}
     failed = None

@@ -14,6 +14,7 @@ from stemdist_ray.baselines.rows import trained_rows
 from stemdist_ray.config import (
     PRESETS,
     DistillConfig,
+    ForecasterConfig,
     LayerOf,
     build_config,
     describe_validation_error,
@@ -173,6 +174,11 @@ def _typed(tree: Mapping[str, Any]) -> dict[str, Any]:
 def _plain(entry: Any) -> Any:
     """A bare name: what YAML reads as a number or a truth is one here, too."""
     return str(entry) if isinstance(entry, str) else value_as_guessed(entry)
+
+
+def evaluator(config: MethodsConfig, data: DataEntry) -> ForecasterConfig:
+    """The forecaster that judges all methods of a data set, whatever they were learned with."""
+    return build_config("standard", merge_layers(config.settings, data.settings)).forecaster
 
 
 def cell_config(

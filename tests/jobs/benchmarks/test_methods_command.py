@@ -70,7 +70,7 @@ def test_known_cells_are_not_computed_again(done, config_file, monkeypatch, caps
     monkeypatch.setattr(methods_command, "run_cell", lambda *unused: pytest.fail("computed again"))
     run_methods_command(config_file, done, 0, False, "the command")
     assert (done / "methods.parquet").read_bytes() == before
-    assert "3 cells, 3 of them known already" in capsys.readouterr().err
+    assert "3 cells, 3 of them known already" in capsys.readouterr().out
 
 
 def test_one_cell_that_is_gone_is_computed_alone(done, config_file, monkeypatch):

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.benchmarks.methods_config import cell_config, read_methods_config
+from jobs.benchmarks.methods_config import cell_config, evaluator, read_methods_config
+from stemdist_ray.baselines import available
 from stemdist_ray.errors import ConfigError
 
 TINY = "data: [{name: demo, source: demo, settings: {data: {start: 2012-03-01}}}]\n"
@@ -45,6 +46,8 @@ def test_all_methods_are_judged_alike(read):
     assert cells[0].evaluation.epochs == 7
     assert [cell.rounds for cell in cells] == [0, 0, 1, 1]  # only ours has rounds
     assert cells[-1].base == "none"  # the preset's other settings stay
+    assert cells[-1].forecaster.name == "mtgnn"
+    assert evaluator(config, config.data[0]).name == "stid"
     assert {(cell.budget, cell.seed, cell.tracking.enabled) for cell in cells} == {(0.02, 3, False)}
 
 
@@ -74,6 +77,9 @@ def test_those_that_come_with_the_project_can_be_read():
     assert found
     for path in found:
         assert read_methods_config(path).data
+    for name in ("demo", "three"):
+        config = read_methods_config(found[0].with_name(f"benchmark-{name}.yaml"))
+        assert {method.kind for method in config.every_method()} == set(available())
 
 
 def test_a_pair_of_ratios_takes_the_place_of_the_budget(read):
