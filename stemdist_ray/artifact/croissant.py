@@ -46,10 +46,7 @@ _COLUMNS = {
     "coordinate_0": "First coordinate of the real location, as the source has it.",
     "coordinate_1": "Second coordinate of the real location.",
 }
-_CITATION = (
-    "@article{stemdist, title={STemDist: Spatio-temporal dataset distillation}, "
-    "journal={arXiv preprint arXiv:2603.10410}, year={2026}}"
-)
+_CITATION = "STemDist, arXiv:2603.10410, https://arxiv.org/abs/2603.10410"
 
 
 def croissant(manifest: Manifest, folder: Path, names: Collection[str]) -> dict[str, Any]:
