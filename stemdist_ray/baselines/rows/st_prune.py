@@ -27,6 +27,7 @@ register_row(
         data=pruned_data,
         in_cross_table=True,
         on_request=True,
+        reads_all=True,
         # Without patience: the last epochs are part of the method.
         budget=lambda config: (config.full_data_budget(), 0),
     )
