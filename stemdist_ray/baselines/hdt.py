@@ -128,8 +128,8 @@ class HarmonicSeries:
         own = torch.view_as_complex(self.coefficients)
         whole = torch.zeros((self.all, *own.shape[1:]), dtype=own.dtype, device=own.device)
         whole = whole.scatter(0, self.kept, own)
-        found: Tensor = torch.fft.irfft(whole, n=self.length, dim=0, norm="forward")
-        return found
+        series: Tensor = torch.fft.irfft(whole, n=self.length, dim=0, norm="forward")
+        return series
 
     def amplitudes(self) -> Tensor:
         """Those of the harmonics that are kept, (C, K, F)."""
@@ -169,7 +169,8 @@ class HarmonicMatching:
     """
 
     def __init__(self, work: MethodWork, rng: np.random.Generator) -> None:
-        self.work, self.options, self.rng = work, work.options, rng
+        self.work, self.rng = work, rng
+        self.options: HDTOptions = work.options
         begun = begin(work, self.options)
         source = begun.series
         own = source.lookback + source.horizon
@@ -215,8 +216,7 @@ class HarmonicMatching:
         # A mean over rows, so that the weight of the amplitudes is that of any forecaster.
         rows = sum(len(p) for p in self.model.parameters() if p.ndim >= 2)
         apart = (self.long.amplitudes() - self.wanted).abs().mean()
-        weight: float = self.options.harmonic_weight
-        return gradient_gap(self.model, real, own) / rows + weight * apart
+        return gradient_gap(self.model, real, own) / rows + self.options.harmonic_weight * apart
 
     def made(self) -> Made:
         """The windows of the series as it is now.

@@ -77,7 +77,8 @@ class Spectra:
     """
 
     def __init__(self, run: TrajectoryMatching, work: MethodWork) -> None:
-        self.run, self.work, self.options = run, work, work.options
+        self.run, self.work = run, work
+        self.options: TimeDCOptions = work.options
         begun: Begun = run.learned.begun
         self.series = replace(interpolated(begun.series), calendar=None, base=None)
         length = self.series.lookback + self.series.horizon

@@ -47,7 +47,7 @@ def keep_probabilities(scores: npt.NDArray[np.float64], share: float) -> npt.NDA
         middle = (low + high) / 2
         below = np.clip(middle * unit, lowest, 1.0).mean() < share
         low, high = (middle, high) if below else (low, middle)
-    return np.clip(high * unit, lowest, 1.0)
+    return np.asarray(np.clip(high * unit, lowest, 1.0), np.float64)
 
 
 @dataclass

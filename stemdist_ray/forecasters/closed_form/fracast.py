@@ -45,7 +45,8 @@ class Fracast:
         ]
         quantiles = np.concatenate(answers)  # (W N, H, Q), from low to high
         median = quantiles[:, :, quantiles.shape[2] // 2]
-        return median.reshape(windows, locations, horizon).transpose(0, 2, 1)
+        by_location = median.reshape(windows, locations, horizon)
+        return np.asarray(by_location.transpose(0, 2, 1), np.float32)
 
 
 def filled(series: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

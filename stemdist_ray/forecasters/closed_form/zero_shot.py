@@ -111,8 +111,8 @@ class ZeroShot(ClosedFormForecaster):
             values[~series.input_mask[inside, :, series.target]] = np.nan
         values[steps < 0] = np.nan
         unseen = np.isnan(values).all(axis=1, keepdims=True)
-        values = np.where(unseen, np.float32(source.scaler.mean[series.target]), values)
-        return values
+        mean = source.scaler.mean[series.target]
+        return np.asarray(np.where(unseen, mean, values), np.float32)
 
     def predict(self, starts: npt.NDArray[np.int64]) -> Array:
         """See :class:`ClosedFormForecaster`.
