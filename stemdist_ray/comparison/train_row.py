@@ -185,7 +185,8 @@ def fit_row(data: ComparisonData, task: ClosedFormTask) -> ClosedForm:
     with torch_threads(task.threads), PeakMemory() as memory:
         model = task.row.fitted(data.material)
         batch = model.windows_per_batch()
-        test, validation = (w.score(model.predict, batch) for w in (data.test, data.validation))
+        splits = (task.row.scored(w, data.material) for w in (data.test, data.validation))
+        test, validation = (windows.score(model.predict, batch) for windows in splits)
     return ClosedForm(test, validation, memory.peak_mib)
 
 

@@ -134,6 +134,9 @@ class EvaluationConfig(BudgetConfig):
     zero_shot_context: Positive | None = Field(
         None, description="readings that it is shown; null = lookback, as many as others see"
     )
+    zero_shot_windows: Positive | None = Field(
+        None, description="test windows, evenly spaced, that it is asked for; null = all of them"
+    )
 
     def full_data_budget(self) -> BudgetConfig:
         """The budget of full-data training: passes over everything, each of them validated."""

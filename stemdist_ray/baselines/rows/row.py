@@ -20,6 +20,7 @@ from stemdist_ray.data.prepared import PreparedSource
 from stemdist_ray.data.windows import WindowBase, WindowedSeries
 from stemdist_ray.distillation.members import Teacher
 from stemdist_ray.distillation.state import KnownParts
+from stemdist_ray.evaluation.predict import EvaluationWindows
 from stemdist_ray.forecasters.closed_form.base_class import ClosedFormForecaster
 from stemdist_ray.registry import Registry
 from stemdist_ray.training.steps import FixedWindows, TrainingData
@@ -159,6 +160,11 @@ class ClosedFormRow(Row):
         """Whether the row is part of an evaluation with these settings."""
         del config
         return True
+
+    def scored(self, windows: EvaluationWindows, material: Material) -> EvaluationWindows:
+        """Which of the windows of a split it is scored on: all of them."""
+        del material
+        return windows
 
     def fitted(self, material: Material) -> ClosedFormForecaster:
         """The forecaster, fitted."""
