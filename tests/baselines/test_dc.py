@@ -5,7 +5,6 @@ from stemdist_ray.baselines.dc import DcOptions, gradient_bytes, gradient_gap
 from stemdist_ray.baselines.learned import LearnedWindows, RealWindows, begin, fresh_network
 from stemdist_ray.baselines.size import Sizes
 
-
 # One network that stays as it is, and all windows: then updates can be compared.
 SAME = {
     "steps": 30,
