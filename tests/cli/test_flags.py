@@ -3,7 +3,7 @@ import typer
 
 from stemdist_ray.cli.app import app
 from stemdist_ray.cli.flags import SETTING_FLAGS, with_file_keys, with_flags
-from stemdist_ray.config import TrainConfig, build_config, flatten
+from stemdist_ray.config import RankConfig, TrainConfig, build_config, flatten
 
 FLAGS = set(SETTING_FLAGS.values())
 
@@ -67,6 +67,7 @@ def test_words_of_job_files():
 
 def test_settings_and_flags_exist():
     settings = {**build_config().model_dump(mode="json"), **TrainConfig().model_dump(mode="json")}
+    settings["rank"] = RankConfig().model_dump(mode="json")
     assert set(SETTING_FLAGS) <= set(flatten(settings))
     commands = typer.main.get_command(app).commands.values()
     flags = {flag for command in commands for option in command.params for flag in option.opts}

@@ -42,7 +42,7 @@ def test_every_row_has_the_same_budget_and_all_metrics(based_material):
     assert list(rows) == [("stid", track, name) for track in tracks for name in names]
     assert {row.optimizer_steps for row in rows.values()} == {2 * 4}
     assert len({row.num_parameters for row in rows.values()}) == 1
-    assert set(naive) == {row.name for row in closed_form_rows()}
+    assert set(naive) == {row.name for row in closed_form_rows()} - {"zero_shot"}  # on request
     for row in (*rows.values(), *naive.values()):
         tree = row.to_json()
         assert set(METRIC_NAMES) <= set(tree)

@@ -52,10 +52,9 @@ def test_tables_figures_and_tracking(done):
 
 
 def test_a_nested_run_per_cell(done):
-    import mlflow
+    from mlflow import MlflowClient
 
-    mlflow.set_tracking_uri(f"sqlite:///{done.parent / 'mlflow.db'}")
-    client = mlflow.MlflowClient()
+    client = MlflowClient(f"sqlite:///{done.parent / 'mlflow.db'}")
     runs = client.search_runs(["1"])
     parent = next(run for run in runs if run.data.tags["stemdist.job"] == "methods")
     children = [r for r in runs if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
