@@ -37,7 +37,7 @@ from stemdist_ray.training.steps import TrainingStep
 class IdmOptions(DmOptions):
     """Hyper-parameters."""
 
-    steps: Count = Field(300, description="updates (paper: 20000)")
+    steps: Count = Field(150, description="updates (paper: 20000)")
     parts: Count = Field(
         2, description="a window is cut into, each stretched to a whole (paper: 2)"
     )
