@@ -66,7 +66,7 @@ def dataset_card(manifest: Manifest) -> str:
 
 # Distilled data set: {plain_words(source.name)}
 
-{size.windows} synthetic windows of {size.locations} synthetic locations, learned from
+{size.windows} synthetic windows of {size.locations} synthetic locations, made from
 {size.real_windows} train windows of {size.real_locations} real locations
 (spatial ratio {manifest.spatial_ratio:g}, temporal ratio {manifest.temporal_ratio:g}).
 {in_words(size.bytes)} of tensors, {in_words(size.total_bytes)} with all that belongs to them; the train windows they stand for take
@@ -74,10 +74,7 @@ def dataset_card(manifest: Manifest) -> str:
 
 - **Forecasts**: {plain_words(target.name)}{unit}, {size.lookback} steps in, {size.horizon} steps out.
 - **Source**: {as_code(source.source)}, {source.steps} steps, content hash `{source.hash}`.
-- **Method**: STemDist (arXiv:2603.10410), {config.num_shards} shards,
-  {result.rounds} rounds, seed {config.seed}; round {result.best_round} was kept
-  (validation relative RMSE {result.best_validation:.4f}; start
-  {result.start_validation:.4f}).
+- **Method**: {_method(manifest)}.
 - **Base**: {_base(manifest)}.
 - **First targets**: {_first_targets(result.teachers)}.
 - **Splits**: train, validation, test = {list(config.data.split)} in time order. Scaler,
@@ -90,8 +87,8 @@ per feature ({", ".join(map(plain_words, scaler.features))}).
 {_USE}
 ## Limits
 
-The data imitate what a forecaster learns from the source, not the source itself: single windows
-are not observations and must not be used as such. Errors of forecasters trained on them are in
+The data imitate what a forecaster learns from the source, not the source itself: which numbers are readings and which
+were learned is not told apart, so single windows must not be used as observations. Errors of forecasters trained on them are in
 `evaluation.json` once `stemdist evaluate` has run; compare them with the trivial baselines there.
 
 ## Cost
@@ -146,6 +143,20 @@ def as_code(text: str) -> str:
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     space = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{space}{text}{space}{fence}"
+
+
+def _method(manifest: Manifest) -> str:
+    config, result = manifest.config, manifest.result
+    reached = f"validation relative RMSE {result.best_validation:.4f}"
+    if config.method != "stemdist":
+        options = ", ".join(f"{name}={value}" for name, value in config.method_options.items())
+        told = f" ({options})" if options else ""
+        return f"{as_code(config.method + told)}, seed {config.seed} ({reached})"
+    return (
+        f"STemDist (arXiv:2603.10410), {config.num_shards} shards,\n  {result.rounds} rounds, seed "
+        f"{config.seed}; round {result.best_round} was kept\n  ({reached}; start\n  "
+        f"{result.start_validation:.4f})"
+    )
 
 
 def _base(manifest: Manifest) -> str:

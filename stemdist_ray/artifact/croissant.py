@@ -41,7 +41,7 @@ _COLUMNS = {
     "cluster": "Number of the synthetic location.",
     "size": "Real locations that the synthetic one stands for; its weight in a loss.",
     "medoid": "Position of the real location nearest to the centre of the cluster.",
-    "weight": "Weight of the synthetic location in a loss.",
+    "weight": "Weight of the row in a loss.",
     "id": "Id of the real location.",
     "coordinate_0": "First coordinate of the real location, as the source has it.",
     "coordinate_1": "Second coordinate of the real location.",
@@ -73,7 +73,7 @@ def croissant(manifest: Manifest, folder: Path, names: Collection[str]) -> dict[
         "name": f"Distilled data set: {name}",
         "description": (
             f"Synthetic data: {size.windows} windows of {size.locations} synthetic locations, "
-            f"learned from {size.real_windows} train windows of {size.real_locations} real "
+            f"made from {size.real_windows} train windows of {size.real_locations} real "
             f"locations ({in_words(size.bytes)} for {in_words(size.real_bytes)}), for training "
             f"forecasters ({size.lookback} steps in, {size.horizon} steps out). Made from "
             f"{made_from}."
@@ -111,9 +111,10 @@ def _responsible(manifest: Manifest) -> dict[str, str]:
     source, split = manifest.source, manifest.config.data.split
     return {
         "rai:dataCollection": (
-            "No observation: the windows were learned by an algorithm from the train split (the "
-            f"first {split[0]:.0%} of the steps) of the source and imitate what a forecaster "
-            "learns from it."
+            f"Made by an algorithm (method {manifest.config.method}) from the train split (the "
+            f"first {split[0]:.0%} of the steps) of the source: windows are readings of single "
+            "locations, means of groups of them, or were learned from these; targets are readings, "
+            "forecasts of a model, or learned."
         ),
         "rai:dataCollectionType": "Synthetic data",
         "rai:dataCollectionMissingData": (
@@ -128,7 +129,8 @@ def _responsible(manifest: Manifest) -> dict[str, str]:
             f"{' '.join(manifest.target.name.split())} at lower cost than on the source."
         ),
         "rai:dataLimitations": (
-            "Single windows are not observations and must not be used as such. What the data lack "
+            "What is a reading and what was learned is not told apart: single windows must not be "
+            "used as observations. What the data lack "
             "of the source (rare events, differences within a group) a forecaster cannot learn "
             "from them; check it on real readings."
         ),
@@ -137,9 +139,9 @@ def _responsible(manifest: Manifest) -> dict[str, str]:
             "them can be larger than the mean says."
         ),
         "rai:personalSensitiveInformation": (
-            "Not assessed, and nothing was done to anonymise: locations.parquet has ids (and "
-            "coordinates, where the source has them) of the real locations, "
-            "encoder_input.parquet the mean of their train windows."
+            "Not assessed, and nothing was done to anonymise: windows may be readings of single "
+            "real locations, locations.parquet has the ids (and coordinates, where the source has "
+            "them) of all of them, encoder_input.parquet the mean of their train windows."
         ),
     }
 

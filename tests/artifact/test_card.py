@@ -16,7 +16,7 @@ def test_card_names_what_a_user_must_know(artifact):
     assert manifest.source.hash in card
     assert "speed (km/h)" in card
     assert "| distill |" in card
-    assert "must not be used as such" in card
+    assert "must not be used as observations" in card
 
 
 def parts(card):
@@ -130,3 +130,13 @@ def test_code_spans_end_where_they_should():
     assert as_code("runs/a.csv") == "`runs/a.csv`"
     assert as_code("a`b``c\nd") == "```a`b``c d```"
     assert as_code("`a`") == "`` `a` ``"
+
+
+def test_the_method_is_named(artifact):
+    manifest = read_manifest(artifact)
+    assert "**Method**: STemDist (arXiv:2603.10410)" in dataset_card(manifest)
+    update = {"method": "dm", "method_options": {"steps": 5}}
+    config = manifest.config.model_copy(update=update)
+    card = dataset_card(manifest.model_copy(update={"config": config}))
+    assert "**Method**: `dm (steps=5)`, seed" in card
+    assert "STemDist (arXiv" not in card

@@ -57,7 +57,7 @@ def test_it_says_what_the_data_are(artifact):
     assert tree["description"].startswith("Synthetic data: ")
     assert manifest.source.hash in tree["prov:wasDerivedFrom"]
     assert tree["rai:dataCollectionType"] == "Synthetic data"
-    assert "must not be used as such" in tree["rai:dataLimitations"]
+    assert "must not be used as observations" in tree["rai:dataLimitations"]
     assert tree["license"] == "unknown"
     names = [f["@id"] for f in tree["distribution"]]
     config = manifest.config.model_copy(update={"license": "cc-by-4.0"})
