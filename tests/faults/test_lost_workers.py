@@ -116,7 +116,8 @@ def test_killed_between_and_during_tasks(clustered, make_task):
             np.testing.assert_array_equal(array, getattr(other.state, name))
 
 
-@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 6])
+@pytest.mark.slow  # tests/execution/test_pool.py has the same without Ray
+@pytest.mark.parametrize("count", [1, 6])
 def test_three_of_four_idle_workers_dead(tmp_path, count):
     with RayExecutor(None, config(num_workers=4, max_attempts=1), 4) as executor:
         executor.wait_for_all()

@@ -104,6 +104,7 @@ def test_what_has_ended_is_not_done_again(folder, traffic, settings):
         rank(folder, changed, FEW, settings)
 
 
+@pytest.mark.slow  # tests of an evaluation show the same of the tasks
 @pytest.mark.ray
 def test_workers_do_not_decide_the_errors(artifact, traffic, settings, local_ray):
     data = SyntheticDataset.load(artifact)
