@@ -28,9 +28,7 @@ from stemdist_ray.config import TrackingConfig, WorkerConfig, flatten
 from stemdist_ray.execution.select import open_executor
 from stemdist_ray.pipeline.track import ended
 from stemdist_ray.progress import Reporter, console_reporter, output_console, warnings_to
-from stemdist_ray.report.figures import Picture
-from stemdist_ray.report.html import save_pictures
-from stemdist_ray.system.files import replacing_file
+from stemdist_ray.report.html import save_bitmaps, save_pictures
 from stemdist_ray.system.lease import Lease
 from stemdist_ray.system.outputs import check_local, check_writable
 from stemdist_ray.tracking.base_class import RunDescription, Tracker
@@ -86,14 +84,6 @@ def run_methods_command(
         console.print(f"wrote {out / name}", highlight=False, soft_wrap=True)
     if publish is not None:
         console.print(f"published as methods-{publish} in {RESULTS}", highlight=False)
-
-
-def save_bitmaps(folder: Path, pictures: Sequence[Picture]) -> None:
-    """Write figures as PNG alone, for pages that are kept in the repository."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for one in pictures:
-        with replacing_file(folder / f"{one.name}.png") as aside:
-            aside.write_bytes(one.png)
 
 
 def run_benchmark(

@@ -9,20 +9,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import logging
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.config.layers import without
 from stemdist_ray.distillation.experts import Expert, ExpertPlan
-from stemdist_ray.errors import ArtifactError
-from stemdist_ray.system.seal import read_sealed_bytes, write_sealed_bytes
-
-logger = logging.getLogger(__name__)
+from stemdist_ray.system.seal import read_kept, write_sealed_bytes
 
 _VERSION = 1
 # What an expert does not depend on; a new setting counts as deciding until it is named here.
@@ -63,20 +59,7 @@ class ExpertStore:
 
     def load(self, index: int) -> Expert | None:
         """See :class:`stemdist_ray.distillation.experts.ExpertKeeper`."""
-        path = self._at(index)
-        try:
-            with np.load(
-                io.BytesIO(read_sealed_bytes(path, "it is trained again")), allow_pickle=False
-            ) as file:
-                seconds, peak = file["cost"].tolist()
-                return Expert(file["weights"], seconds, peak, index)
-        except FileNotFoundError:
-            return None
-        except ArtifactError as error:
-            logger.warning("%s", error)
-        except (OSError, EOFError, LookupError, TypeError, ValueError, BadZipFile) as error:
-            logger.warning("%s is damaged: %r; it is trained again", path, error)
-        return None
+        return read_kept(self._at(index), partial(_read, index))
 
     def save(self, expert: Expert) -> None:
         """See :class:`stemdist_ray.distillation.experts.ExpertKeeper`."""
@@ -87,3 +70,9 @@ class ExpertStore:
 
     def _at(self, index: int) -> Path:
         return self.folder / f"{index}.expert"
+
+
+def _read(index: int, content: bytes) -> Expert:
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        seconds, peak = file["cost"].tolist()
+        return Expert(file["weights"], seconds, peak, index)

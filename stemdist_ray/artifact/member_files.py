@@ -10,25 +10,21 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.config.layers import without
 from stemdist_ray.distillation.teacher import Member
-from stemdist_ray.errors import ArtifactError, FolderInUseError
+from stemdist_ray.errors import FolderInUseError
 from stemdist_ray.system.files import sweep
 from stemdist_ray.system.lease import Lease
-from stemdist_ray.system.seal import read_sealed_bytes, write_sealed_bytes
-
-logger = logging.getLogger(__name__)
+from stemdist_ray.system.seal import read_kept, write_sealed_bytes
 
 _VERSION = 1
 _WAIT = 0.5  # seconds between looks at whether another run has trained them
@@ -92,16 +88,7 @@ class MemberStore:
 
     def load(self, index: int) -> Member | None:
         """See :class:`stemdist_ray.distillation.teacher.MemberKeeper`."""
-        path = self._at(index)
-        try:
-            return _read(read_sealed_bytes(path, "it is trained again"))
-        except FileNotFoundError:
-            return None
-        except ArtifactError as error:
-            logger.warning("%s", error)
-        except (OSError, EOFError, LookupError, TypeError, ValueError, BadZipFile) as error:
-            logger.warning("%s is damaged: %r; it is trained again", path, error)
-        return None
+        return read_kept(self._at(index), _read)
 
     def save(self, member: Member) -> None:
         """See :class:`stemdist_ray.distillation.teacher.MemberKeeper`."""

@@ -141,6 +141,12 @@ def save_pictures(folder: Path, pictures: Sequence[Picture]) -> None:
     """Write figures as SVG and PNG."""
     for picture in pictures:
         write_text(folder / f"{picture.name}.svg", picture.svg)
+    save_bitmaps(folder, pictures)
+
+
+def save_bitmaps(folder: Path, pictures: Sequence[Picture]) -> None:
+    """Write figures as PNG alone."""
+    for picture in pictures:
         with replacing_file(folder / f"{picture.name}.png") as aside:
             aside.write_bytes(picture.png)
 

@@ -21,7 +21,6 @@ from stemdist_ray.seeding import derive_seed
 from stemdist_ray.sweeps.model_space import ModelSpace
 from stemdist_ray.sweeps.records import SweepStore
 from stemdist_ray.sweeps.trial import TRIAL
-from stemdist_ray.system.files import write_text
 
 
 @dataclass(frozen=True)
@@ -68,13 +67,12 @@ def train_point(
             at once.
     """
     register_all(shared.forecasters)
-    failure = SweepStore(shared.folder).failure(identifier)
-    if failure.exists():
-        raise StemdistError(failure.read_text(encoding="utf-8"))
+    store = SweepStore(shared.folder)
+    store.refuse_failed(identifier)
     cells = [run_cell(*_task(point, shared, repeat)) for repeat in range(_repeats(point, shared))]
     lost = [cell.failed for cell in cells if cell.failed is not None]
     if lost:
-        write_text(failure, " ".join(lost[0].split()))
+        store.keep_failure(identifier, lost[0])
         raise StemdistError(lost[0])
     report(_metrics(cells, shared))
 

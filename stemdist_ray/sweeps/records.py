@@ -12,7 +12,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter
 
 from stemdist_ray.artifact.sweep_files import BEST, RESULTS, SETTINGS
-from stemdist_ray.errors import ArtifactError
+from stemdist_ray.errors import ArtifactError, StemdistError
+from stemdist_ray.system.files import write_text
 from stemdist_ray.system.seal import FILES, OWN, read_sealed, write_sealed
 
 Status = Literal["running", "finished", "stopped", "failed"]
@@ -117,6 +118,20 @@ class SweepStore:
     def failure(self, identifier: str) -> Path:
         """Where a trial writes down why it cannot succeed."""
         return self.folder / "records" / f"{identifier}.failed"
+
+    def refuse_failed(self, identifier: str) -> None:
+        """End a second attempt at a trial that cannot succeed.
+
+        Raises:
+            StemdistError: An attempt before has written down why.
+        """
+        failure = self.failure(identifier)
+        if failure.exists():
+            raise StemdistError(failure.read_text(encoding="utf-8"))
+
+    def keep_failure(self, identifier: str, reason: str) -> None:
+        """Write down, as one line, why a trial cannot succeed."""
+        write_text(self.failure(identifier), " ".join(reason.split()))
 
     def read_settings(self) -> dict[str, Any]:
         """Settings, source and tracking run of the sweep.

@@ -28,7 +28,6 @@ from stemdist_ray.pipeline.distill_job import distill
 from stemdist_ray.pipeline.work import Clusterer
 from stemdist_ray.sweeps.records import SweepStore
 from stemdist_ray.sweeps.space import SearchSpace
-from stemdist_ray.system.files import write_text
 from stemdist_ray.system.seal import read_sealed_bytes, write_sealed_bytes
 
 TRIAL = "trial"  # key of what a trial is told: its name, and its proposal
@@ -84,9 +83,7 @@ def distill_point(
     """
     register_all(shared.forecasters)
     store = SweepStore(shared.folder)
-    failure = store.failure(identifier)
-    if failure.exists():
-        raise StemdistError(failure.read_text(encoding="utf-8"))
+    store.refuse_failed(identifier)
     folder = store.trial(identifier)
     begun = CheckpointStore(folder).exists()
     observer = ReportObserver(report)
@@ -104,7 +101,7 @@ def distill_point(
     except (ExecutionError, FolderInUseError):
         raise  # workers were lost, an attempt before is not known to be dead: another may do better
     except StemdistError as error:
-        write_text(failure, " ".join(str(error).split()))
+        store.keep_failure(identifier, str(error))
         raise
     if not observer.reported:  # all rounds were done before
         size = dict(result.dataset.manifest.size)

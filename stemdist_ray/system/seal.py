@@ -12,12 +12,15 @@ import json
 import logging
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from zipfile import BadZipFile
 
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.system.files import finite, replacing_file, write_text
 
 logger = logging.getLogger(__name__)
+
+_Kept = TypeVar("_Kept")
 
 FILES, OWN = "files", "sha256"
 _ZEROS = "0" * 64
@@ -144,3 +147,24 @@ def read_sealed_bytes(path: Path, what_to_do: str, unsealed: bytes = b"") -> byt
     if not newline or line != _FIRST_LINE + digest:
         raise ArtifactError(f"{path} is damaged: it is not as it was written; {what_to_do}")
     return rest
+
+
+def read_kept(path: Path, parse: Callable[[bytes], _Kept]) -> _Kept | None:
+    """Read what an earlier run has trained and sealed, where that is there and whole.
+
+    Args:
+        path: Of a file of :func:`write_sealed_bytes`.
+        parse: Makes something of its content; may raise what readers of NPZ files do.
+
+    Returns:
+        None where there is none, or a damaged one (which is logged): it is trained again.
+    """
+    try:
+        return parse(read_sealed_bytes(path, "it is trained again"))
+    except FileNotFoundError:
+        return None
+    except ArtifactError as error:
+        logger.warning("%s", error)
+    except (OSError, EOFError, LookupError, TypeError, ValueError, BadZipFile) as error:
+        logger.warning("%s is damaged: %r; it is trained again", path, error)
+    return None

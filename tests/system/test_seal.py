@@ -6,6 +6,7 @@ import pytest
 from stemdist_ray.errors import ArtifactError
 from stemdist_ray.system.seal import (
     file_hash,
+    read_kept,
     read_sealed,
     read_sealed_bytes,
     write_sealed,
@@ -85,3 +86,17 @@ def test_bytes(tmp_path):
             read_sealed_bytes(path, "x", unsealed=b"PK")
     path.write_bytes(b"PK old")
     assert read_sealed_bytes(path, "x", unsealed=b"PK") == b"PK old"
+
+
+def test_what_was_kept_is_read_or_made_again(tmp_path, caplog):
+    path = tmp_path / "kept"
+    assert read_kept(path, bytes.decode) is None
+    assert not caplog.text
+    write_sealed_bytes(path, b"text")
+    assert read_kept(path, bytes.decode) == "text"
+    assert read_kept(path, int) is None  # whole, and no number
+    assert "it is trained again" in caplog.text
+    caplog.clear()
+    path.write_bytes(path.read_bytes()[:-1] + b"T")
+    assert read_kept(path, bytes.decode) is None
+    assert "it is trained again" in caplog.text
