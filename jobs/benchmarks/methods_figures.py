@@ -12,7 +12,7 @@ from jobs.benchmarks.methods_scores import Score
 from jobs.benchmarks.methods_tables import MODELS, TRACK_TITLES, title_of
 from stemdist_ray.baselines.method import OWN
 from stemdist_ray.baselines.rows import ROWS
-from stemdist_ray.report.figures import BLUE, GREY, ORANGE, Picture, picture
+from stemdist_ray.report.figures import BLUE, GREY, ORANGE, Picture, log_axis, picture
 
 _MARKS = "osD^v<>PXph*d8"
 
@@ -98,7 +98,9 @@ def error_by_bytes(
             color=looks[score.name][0],
         )
     _best_closed(axes, closed)
-    axes.set_xscale("log")
+    log_axis(axes.xaxis, axes.set_xscale)
+    sizes = [(s.bytes + s.base_bytes) / 1024 for s in scores if s.distilled]
+    axes.set_xlim(min(sizes) / 1.5, max(sizes) * 1.5)  # of one budget they differ by rounding
     axes.set_xlabel("KiB of inputs and targets" + (", base included" * (track == "with_base")))
     axes.set_ylabel("relative RMSE on test")
     figure.legend(loc="outside right upper", fontsize=7, frameon=False)
@@ -143,7 +145,7 @@ def error_by_seconds(
         on = {s.name for s in scores if (s.total_seconds(models), s.mean) in best}
         alts.append(f"{models} models: {', '.join(sorted(on))}")
         _best_closed(axes, closed)
-        axes.set_xscale("log")
+        log_axis(axes.xaxis, axes.set_xscale)
         axes.set_title(f"{models} model{'s' * (models > 1)}", fontsize=9)
         axes.set_xlabel("seconds, distilling included")
     panels[0].set_ylabel("relative RMSE on test")

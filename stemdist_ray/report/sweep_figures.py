@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axis import Axis
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 
-from stemdist_ray.report.figures import BLUE, GREY, ORANGE, Picture, new_axes, picture
+from stemdist_ray.report.figures import BLUE, GREY, ORANGE, Picture, log_axis, new_axes, picture
 
 OBJECTIVE_LABELS = {
     "error": "validation relative RMSE",
     "bytes": "size of the distilled data, KiB",
     "train_seconds": "seconds to train one forecaster",
 }
-
-
-def _log_axis(axis: Axis, set_scale: Callable[[str], None]) -> None:
-    """A logarithmic axis with plain numbers at 1, 2 and 5 of every decade."""
-    set_scale("log")
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.set_minor_formatter(NullFormatter())
 
 
 def front(
@@ -61,7 +52,7 @@ def front(
         axes.annotate(
             str(trial["number"]), at, xytext=(4, 4), textcoords="offset points", fontsize=8
         )
-    _log_axis(axes.xaxis, axes.set_xscale)
+    log_axis(axes.xaxis, axes.set_xscale)
     axes.set_xlabel(OBJECTIVE_LABELS[other])
     axes.set_ylabel(OBJECTIVE_LABELS["error"])
     figure.legend(loc="outside upper center", ncols=3, fontsize=8, frameon=False)
@@ -86,8 +77,8 @@ def ratios(trials: Sequence[Mapping[str, Any]], inside: set[str]) -> Picture:
         locations, windows, c=errors, s=70, cmap="viridis_r", edgecolors=rim, linewidths=2
     )
     figure.colorbar(dots, label=OBJECTIVE_LABELS["error"])
-    _log_axis(axes.xaxis, axes.set_xscale)
-    _log_axis(axes.yaxis, axes.set_yscale)
+    log_axis(axes.xaxis, axes.set_xscale)
+    log_axis(axes.yaxis, axes.set_yscale)
     axes.set_xlabel("synthetic locations")
     axes.set_ylabel("synthetic windows")
     low = validated[int(errors.argmin())]["metrics"]
