@@ -280,11 +280,11 @@ def _methods(args: argparse.Namespace) -> None:
 
 
 def _claims(args: argparse.Namespace) -> None:
-    from jobs.benchmarks.claims import write_claims
+    from jobs.benchmarks.claims_page import write_claims
 
     del args
-    found = sorted(RESULTS.glob("methods-*.parquet"))
-    write_claims(RESULTS / "README.md", found)
+    found = [sorted(RESULTS.glob(name)) for name in ("methods-*.parquet", "rank-*.json")]
+    write_claims(RESULTS / "README.md", *found)
     print(f"wrote {RESULTS / 'README.md'}")
 
 

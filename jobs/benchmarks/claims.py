@@ -1,4 +1,4 @@
-"""The page ``jobs/results/README.md``: which of the three claims hold, made of measured results.
+"""Which of the three claims hold, made of measured results.
 
 The claims (STemDist, arXiv:2603.10410): training on distilled data is faster (up to 6 times), takes
 less memory (up to 8 times), and its errors are lower (up to 12 %) than on the data of other methods
@@ -9,17 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
-
-import pyarrow.parquet as pq
+from dataclasses import dataclass
 
 from jobs.benchmarks.methods_scores import FULL, Score
 from jobs.benchmarks.methods_tables import TRACK_TITLES, title_of
 from stemdist_ray.baselines.method import OWN
 from stemdist_ray.baselines.rows import ROWS
-from stemdist_ray.errors import ConfigError
-from stemdist_ray.system.files import write_text
 
 SUBSETS = ("random", "random_teacher", "medoid", "centroid", "herding", "k_center", "craig")
 """Methods that choose or average and learn nothing: no methods of distilling."""
@@ -38,6 +33,7 @@ class Verdict:
         full: That of training on everything, None where it was not measured.
         rival: The best of the other methods that learn, None where there is none.
         beaten_by: Titles of all that have a lower error, best first.
+        others: Scores of all other methods, those that learn nothing included.
     """
 
     data: str
@@ -48,6 +44,7 @@ class Verdict:
     full: Score | None
     rival: Score | None
     beaten_by: tuple[str, ...]
+    others: tuple[Score, ...] = ()
 
     @property
     def faster(self) -> float:
@@ -71,26 +68,12 @@ class Verdict:
             return False
         return self.ours.high < self.rival.low or self.rival.high < self.ours.low
 
-
-def read_scores(paths: Sequence[Path]) -> list[Score]:
-    """Read tables that ``jobs/benchmark.py methods`` wrote.
-
-    Raises:
-        ConfigError: One is not there, or is something else.
-    """
-    known, scores = {one.name for one in fields(Score)}, list[Score]()
-    for path in paths:
-        try:
-            rows = pq.read_table(path).to_pylist()
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{path}: cannot be read ({error})") from error
-        for row in rows:
-            if set(row) != known:
-                raise ConfigError(
-                    f"{path} was not written by jobs/benchmark.py methods of this release"
-                )
-            scores.append(Score(**{**row, "errors": tuple(row["errors"])}))
-    return scores
+    @property
+    def below_all(self) -> bool:
+        """Whether it is below each other method by more than the standard deviation of either."""
+        return bool(self.others) and all(
+            other.mean - self.ours.mean > max(other.std, self.ours.std) for other in self.others
+        )
 
 
 def verdicts(scores: Sequence[Score]) -> list[Verdict]:
@@ -118,40 +101,22 @@ def verdicts(scores: Sequence[Score]) -> list[Verdict]:
                 full=next((s for name in FULL for s in own if s.name == name), None),
                 rival=min(learning, key=lambda s: s.mean, default=None),
                 beaten_by=tuple(title_of(s) for s in sorted(better, key=lambda s: s.mean)),
+                others=tuple(others),
             )
         )
     return found
 
 
-def claims_page(scores: Sequence[Score], links: Sequence[str]) -> str:
-    """The page in Markdown.
-
-    Args:
-        scores: Of all benchmarks.
-        links: To their own pages.
-    """
-    all_of = verdicts(scores)
-    seeds = sorted({len(verdict.ours.errors) for verdict in all_of})
-    lines = [
-        "# Which claims hold here",
-        "",
-        "Made by `python jobs/benchmark.py claims` of measured results. The claims are those of "
-        "STemDist (arXiv:2603.10410): training on distilled data is up to 6 times faster, takes up "
-        "to 8 times less memory, and its error is up to 12 % lower than with other methods of "
-        "distilling. Errors: relative RMSE on test, mean of "
-        f"{' or '.join(map(str, seeds))} trainings (distillation seeds times evaluator seeds), "
-        "95 % intervals by Student's t.",
-        "",
-        *(f"- {link}" for link in links),
-        "",
-    ]
+def claims_sections(all_of: Sequence[Verdict]) -> list[str]:
+    """The three claims, a section each, as lines of Markdown."""
+    lines = []
     for heading, sentence, table in (
         ("Faster", _sentence(all_of, "faster", 1.0, "times"), _faster(all_of)),
         ("Smaller", _sentence(all_of, "smaller", 1.0, "times"), _smaller(all_of)),
         ("Better", _better_sentence(all_of), _better(all_of)),
     ):
         lines += [f"## {heading}", "", sentence, "", *table, ""]
-    return "\n".join(lines)
+    return lines
 
 
 def _sentence(all_of: Sequence[Verdict], name: str, least: float, unit: str) -> str:
@@ -175,11 +140,17 @@ def _better_sentence(all_of: Sequence[Verdict]) -> str:
     return (
         f"Lower than the best other method of distilling in {len(wins)} of {len(known)} "
         f"comparisons, in {len(clear)} of them by more than the intervals; {worst:+.1f} to "
-        f"{best:+.1f} %."
+        f"{best:+.1f} %. Below every other method, subsets included, by more than the standard "
+        f"deviation over seeds: {_names([v for v in known if v.below_all])}."
     )
 
 
-def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def _names(verdicts: Sequence[Verdict]) -> str:
+    return "; ".join(", ".join(_place(v)) for v in verdicts) or "nowhere"
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table as lines of Markdown."""
     return [
         "| " + " | ".join(head) + " |",
         "|---" * len(head) + "|",
@@ -211,7 +182,7 @@ def _faster(all_of: Sequence[Verdict]) -> list[str]:
         if v.full is not None
     ]
     head = (*_PLACE, "training, s", "on everything, s", "times", "pays from, models")
-    return _rows(head, rows)
+    return markdown_table(head, rows)
 
 
 def _smaller(all_of: Sequence[Verdict]) -> list[str]:
@@ -220,45 +191,27 @@ def _smaller(all_of: Sequence[Verdict]) -> list[str]:
         for v in all_of
         if v.full is not None
     ]
-    return _rows((*_PLACE, "peak of the process, MiB", "on everything, MiB", "times"), rows)
+    return markdown_table(
+        (*_PLACE, "peak of the process, MiB", "on everything, MiB", "times"), rows
+    )
 
 
 def _better(all_of: Sequence[Verdict]) -> list[str]:
     rows = [
         (
             *_place(v),
-            _error(v.ours),
-            "-" if v.rival is None else f"{v.rival.name}: {_error(v.rival)}",
+            error_text(v.ours),
+            "-" if v.rival is None else f"{v.rival.name}: {error_text(v.rival)}",
             "-" if v.rival is None else f"{100 * v.better:+.1f} %{'' if v.apart else ' (within)'}",
             ", ".join(v.beaten_by) or "nothing",
         )
         for v in all_of
     ]
     head = (*_PLACE, "error", "best other method that learns", "lower by", "what has a lower error")
-    return _rows(head, rows)
+    return markdown_table(head, rows)
 
 
-def _error(score: Score) -> str:
+def error_text(score: Score) -> str:
+    """A mean with its interval."""
     interval = "" if math.isnan(score.low) else f" ({score.low:.4f} to {score.high:.4f})"
     return f"{score.mean:.4f}{interval}"
-
-
-def write_claims(path: Path, tables: Sequence[Path]) -> None:
-    """Write the page.
-
-    Args:
-        path: Of the page.
-        tables: ``methods-NAME.parquet``, each with its ``methods-NAME.md`` beside it.
-
-    Raises:
-        ConfigError: A table cannot be read, or none holds a variant of ours.
-    """
-    scores = read_scores(tables)
-    if not verdicts(scores):
-        told = ", ".join(map(str, tables)) or "no table"
-        raise ConfigError(
-            f"nothing to say: {told} with results of method {OWN}; run jobs/benchmark.py methods "
-            "with --publish first"
-        )
-    links = [f"[{table.stem}]({table.stem}.md)" for table in tables]
-    write_text(path, claims_page(scores, links))

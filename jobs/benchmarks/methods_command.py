@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -79,12 +80,14 @@ def run_methods_command(
         write_markdown(out / "methods.md", scores, pictures, config.model_dump())
         write_html(out / "methods.html", scores, pictures, config.model_dump())
         if publish is not None:
-            save_bitmaps(RESULTS / "figures", pictures)
+            # Two benchmarks of one data set have figures of one name.
+            own = [replace(one, name=f"{publish}-{one.name}") for one in pictures]
+            save_bitmaps(RESULTS / "figures", own)
             write_records(RESULTS / f"methods-{publish}.parquet", scores)
             page = RESULTS / f"methods-{publish}.md"
-            write_markdown(page, scores, pictures, config.model_dump())
-    for heading, own in grouped(scores):
-        console.print(_table(heading, own))
+            write_markdown(page, scores, own, config.model_dump())
+    for heading, some in grouped(scores):
+        console.print(_table(heading, some))
     for name in ("methods.md", "methods.html", "methods.parquet", "figures"):
         console.print(f"wrote {out / name}", highlight=False, soft_wrap=True)
     if publish is not None:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from jobs.benchmarks.methods_scores import FULL, Score
 from stemdist_ray.baselines.method import OWN
 from stemdist_ray.baselines.rows import ROWS
+from stemdist_ray.config import build_config
 from stemdist_ray.report.figures import Picture
 from stemdist_ray.report.html import render
 from stemdist_ray.system.files import replacing_file, write_text
@@ -127,14 +128,20 @@ def about(config: Mapping[str, Any]) -> str:
         "Relative RMSE on the test split, mean over all distillation and evaluator seeds "
         f"({len(config['seeds'])} distillations each) with its 95 % interval (Student's t, all "
         "seeds as one sample). Rates and epochs are chosen on validation windows; all rows of a "
-        "table take the same number of optimiser steps but for full data to convergence. The gain "
-        "is against the random subset of the same bytes, the loss against full data "
-        f"({full}). The label-robust score counts the gain over a random subset with the same "
+        "table take the same number of optimiser steps but for full data: at most "
+        f"{_passes(config)} passes over all train windows, fewer where validation stops to "
+        "improve. The gain is against the random subset of the same bytes, the loss against full "
+        f"data ({full}). The label-robust score counts the gain over a random subset with the same "
         "kind of targets and the loss half and half (0 to 100). Coverage is the mean distance of a "
         "real window to the nearest synthetic one, in standard deviations. KiB: inputs and "
         "targets, with the base where networks build upon one. Seconds of distilling count base, "
         "teacher and the method's own work; n models: distilling once, training n."
     )
+
+
+def _passes(config: Mapping[str, Any]) -> int:
+    """Of full-data training, at most."""
+    return build_config("standard", config.get("settings", {})).evaluation.full_data_epochs
 
 
 def write_markdown(

@@ -63,6 +63,11 @@ class RankConfig(Section):
         description="whether networks forecast alone or build upon a base, with which all "
         "configurations look alike",
     )
+    finalists: Positive = Field(
+        3,
+        description="configurations that validate best and are then trained fully, of which full "
+        "training's validation chooses one",
+    )
     resamples: Positive = Field(1000, description="resamples behind the intervals")
 
     @model_validator(mode="after")

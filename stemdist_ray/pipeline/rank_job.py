@@ -137,12 +137,14 @@ class _Ranking:
                 {name: self._ahead(name) for name in order},
                 self.ranking.resamples,
                 self.work.config.seed,
+                self.ranking.finalists,
             ),
             configurations=self.configurations,
             cells=tuple(done[task.key] for name in order for task in self._tasks(name)),
             track=self.ranking.track,
             seed=self.work.config.seed,
             repeats=self._evaluation.repeats,
+            finalists=self.ranking.finalists,
             source=self.work.comparison.data.material.source.description.source,
         )
         if store is not None:
@@ -300,6 +302,7 @@ class _Ranking:
                 numbers = {f"{name}.{m}": v.value for m, v in one.measures.items()}
                 numbers |= {
                     f"{name}.seconds": one.seconds,
+                    f"{name}.finalist_seconds": one.finalist_seconds,
                     f"{name}.regret_per_second_saved": one.regret_per_second_saved,
                 }
                 tracker.log_metrics({k: v for k, v in numbers.items() if v == v})

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from stemdist_ray.comparison.ranking.agreement import Interval
-from stemdist_ray.comparison.ranking.cells import FULL, look_of
+from stemdist_ray.comparison.ranking.cells import DISTILLED, FULL, look_of
 from stemdist_ray.comparison.ranking.result import Ranked, Ranking
 
 COLUMNS = (
@@ -20,7 +20,10 @@ COLUMNS = (
     "chosen",
     "s in all",
     "per s saved",
+    "finalist %",
+    "s then",
 )
+ADVANTAGE = "distilled above"
 
 
 def table_cells(one: Ranked, *, short: bool = False) -> tuple[str, ...]:
@@ -28,20 +31,27 @@ def table_cells(one: Ranked, *, short: bool = False) -> tuple[str, ...]:
 
     Args:
         one: What ranks.
-        short: Leave out the interval of Kendall's correlation, which says what Spearman's does.
+        short: Leave out all intervals but that of Spearman's correlation, for a terminal.
     """
     measures = one.measures
     per_second = one.regret_per_second_saved
+    shown = _value if short else _with_interval
     return (
         look_of(one.trained_on).title,
         _with_interval(measures["spearman"], 2),
-        _text(measures["kendall"].value, 2) if short else _with_interval(measures["kendall"], 2),
-        _text(measures["regret"].value, 4),
-        _with_interval(measures["regret_percent"], 1),
+        shown(measures["kendall"], 2),
+        _value(measures["regret"], 4),
+        shown(measures["regret_percent"], 1),
         one.chosen,
         f"{one.seconds:.0f}",
         "-" if math.isnan(per_second) else f"{per_second:.1e}" if per_second else "0",
+        shown(measures["finalist_regret_percent"], 1),
+        f"{one.seconds + one.finalist_seconds:.0f}",
     )
+
+
+def _value(interval: Interval, digits: int) -> str:
+    return _text(interval.value, digits)
 
 
 def _with_interval(interval: Interval, digits: int) -> str:
@@ -73,8 +83,10 @@ def explanation(ranking: Ranking) -> str:
         f"truth is the test error of full training, best {ranking.best} ({best:.3f}). regret: test "
         "error after full training of the configuration a row would choose, minus the best. s in "
         "all: one search, with what its data cost before (distilling, teacher, base); per s saved: "
-        "regret over the seconds saved against full training. [95 %]: "
-        "bootstrap over configurations" + (" and seeds." if ranking.repeats > 1 else ".")
+        "regret over the seconds saved against full training. finalist %: regret where the "
+        f"{ranking.finalists} that validate best are trained fully and the best of these by "
+        "validation is taken; s then: with the seconds of that. [95 %]: bootstrap over "
+        "configurations" + (" and seeds." if ranking.repeats > 1 else ".")
     ) + doubt
 
 
@@ -88,7 +100,15 @@ def too_short(ranking: Ranking) -> int:
 def markdown(ranking: Ranking) -> str:
     """The page ``rank.md``."""
     lines = [f"# Ranking configurations for {ranking.source}", "", explanation(ranking), ""]
-    lines += _markdown_table(COLUMNS, [table_cells(one) for one in ranking.ranked.values()])
+    # How far the distilled data rank better than a row is told where the intervals of pairs are.
+    lines += _markdown_table(
+        (*COLUMNS, ADVANTAGE),
+        [(*table_cells(one), _advantage(one)) for one in ranking.ranked.values()],
+    )
+    lines += [
+        "",
+        f"{ADVANTAGE}: Spearman of the distilled data minus that of the row, on equal resamples.",
+    ]
     lines += ["", "## Every configuration", ""]
     lines += [
         "Relative RMSE, mean over seeds: on validation by what was trained on, and on test after "
@@ -108,6 +128,12 @@ def markdown(ranking: Ranking) -> str:
         for i in np.argsort(truth, kind="stable")
     ]
     return "\n".join([*lines, *_markdown_table(head, body), ""])
+
+
+def _advantage(one: Ranked) -> str:
+    if one.advantage is None or one.trained_on == DISTILLED:
+        return "-"
+    return _with_interval(one.advantage, 2)
 
 
 def _error(value: float) -> str:

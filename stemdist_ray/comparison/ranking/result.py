@@ -6,14 +6,23 @@ Axis letters: C configurations, R repeats.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from stemdist_ray.comparison.ranking.agreement import MEASURES, Errors, Interval, intervals
-from stemdist_ray.comparison.ranking.cells import FULL, Cell
+from stemdist_ray.comparison.ranking.agreement import (
+    MEASURES,
+    Errors,
+    Interval,
+    Truth,
+    advantage,
+    agreement,
+    intervals,
+    resampled,
+)
+from stemdist_ray.comparison.ranking.cells import DISTILLED, FULL, Cell
 from stemdist_ray.comparison.ranking.configurations import Configuration
 from stemdist_ray.comparison.rows import number
 from stemdist_ray.seeding import numpy_generator
@@ -26,10 +35,16 @@ class Ranked:
 
     Args:
         trained_on: Which.
-        measures: "spearman", "kendall", "regret" and "regret_percent", with intervals.
+        measures: "spearman", "kendall", "regret", "regret_percent", and the regrets of the
+            finalist, with intervals.
         chosen: Name of the configuration that validates best.
+        finalist: Name of the one that full training chooses among those that validate best.
         ahead_seconds: What the data cost before the first training: distilling, teacher, base.
         train_seconds: All trainings of one search, mean over repeats.
+        finalist_seconds: Full training of the finalists, mean over repeats; 0 for full training
+            itself, which has trained them.
+        advantage: Spearman's correlation of the distilled data minus this one, on the same
+            resamples; None where nothing was distilled.
         regret_per_second_saved: Regret over the seconds saved against full training; NaN where
             none are.
     """
@@ -37,9 +52,12 @@ class Ranked:
     trained_on: str
     measures: Mapping[str, Interval]
     chosen: str
+    finalist: str
     ahead_seconds: float
     train_seconds: float
+    finalist_seconds: float
     regret_per_second_saved: float
+    advantage: Interval | None = None
 
     @property
     def seconds(self) -> float:
@@ -51,21 +69,28 @@ class Ranked:
         return {
             **{name: interval.to_json() for name, interval in self.measures.items()},
             "chosen": self.chosen,
+            "finalist": self.finalist,
             "ahead_seconds": self.ahead_seconds,
             "train_seconds": self.train_seconds,
             "seconds": self.seconds,
+            "finalist_seconds": self.finalist_seconds,
+            "advantage": None if self.advantage is None else self.advantage.to_json(),
             "regret_per_second_saved": self.regret_per_second_saved,
         }
 
     @classmethod
     def from_json(cls, trained_on: str, tree: Mapping[str, Any]) -> Ranked:
         """Read what :meth:`to_json` wrote."""
+        gain = tree["advantage"]
         return cls(
             trained_on=trained_on,
             measures={name: Interval.from_json(tree[name]) for name in MEASURES},
             chosen=str(tree["chosen"]),
+            finalist=str(tree["finalist"]),
             ahead_seconds=number(tree["ahead_seconds"]),
             train_seconds=float(tree["train_seconds"]),
+            finalist_seconds=float(tree["finalist_seconds"]),
+            advantage=None if gain is None else Interval.from_json(gain),
             regret_per_second_saved=number(tree["regret_per_second_saved"]),
         )
 
@@ -84,6 +109,7 @@ class Ranking:
         track: "with_base" or "network_alone".
         seed: Seed of the ranking.
         repeats: Seeds per configuration and training data.
+        finalists: Configurations that are trained fully in the end, of those that validate best.
         source: The real series.
         versions: Of Python and packages.
         hardware: Of the machine that wrote it down.
@@ -95,6 +121,7 @@ class Ranking:
     track: str
     seed: int
     repeats: int
+    finalists: int
     source: str
     versions: Mapping[str, str] = field(default_factory=package_versions)
     hardware: Mapping[str, Any] = field(default_factory=hardware)
@@ -122,6 +149,7 @@ class Ranking:
             "track": self.track,
             "seed": self.seed,
             "repeats": self.repeats,
+            "finalists": self.finalists,
             "source": self.source,
             "ranks_by": "validation relative RMSE on the real validation split",
             "truth": "test relative RMSE of full training",
@@ -139,6 +167,7 @@ class Ranking:
             track=str(tree["track"]),
             seed=int(tree["seed"]),
             repeats=int(tree["repeats"]),
+            finalists=int(tree["finalists"]),
             source=str(tree["source"]),
             versions=tree["versions"],
             hardware=tree["hardware"],
@@ -200,6 +229,7 @@ def rank_all(
     ahead: Mapping[str, float],
     resamples: int,
     seed: int,
+    finalists: int,
 ) -> dict[str, Ranked]:
     """Compare the order that each kind of training data gives with that of full training.
 
@@ -210,23 +240,43 @@ def rank_all(
         ahead: Seconds that each takes before the first training.
         resamples: Behind the intervals.
         seed: Of the ranking.
+        finalists: Configurations that are trained fully in the end.
     """
-    truth = errors_of(cells, configurations, FULL, "test")
-    repeats = truth.shape[1]
-    spent = {n: sum(c.seconds for c in cells if _is_of(c, n)) / repeats for n in trained_on}
+    errors = {n: errors_of(cells, configurations, n, "validation") for n in trained_on}
+    truth = Truth(errors_of(cells, configurations, FULL, "test"), errors[FULL], finalists)
+    # The same draws for all of them, so that intervals differ by what is compared alone.
+    found = {
+        name: (
+            agreement(own, truth),
+            resampled(own, truth, resamples, numpy_generator(seed, "rank resamples")),
+        )
+        for name, own in errors.items()
+    }
+    spent = {name: _train_seconds(cells, name) for name in trained_on}
     whole = ahead[FULL] + spent[FULL]
-    found = {}
-    for name in trained_on:
-        errors = errors_of(cells, configurations, name, "validation")
-        # The same draws for all of them, so that intervals differ by what is compared alone.
-        measures = intervals(errors, truth, resamples, numpy_generator(seed, "rank resamples"))
+    ranked = {}
+    for name, (one, drawn) in found.items():
         saved = whole - ahead[name] - spent[name]
-        found[name] = Ranked(
+        last = np.argsort(errors[name].mean(axis=1), kind="stable")[:finalists]
+        names = {configurations[place].name for place in last}
+        ranked[name] = Ranked(
             trained_on=name,
-            measures=measures,
-            chosen=configurations[int(np.argmin(errors.mean(axis=1)))].name,
+            measures=intervals(one, drawn),
+            chosen=configurations[one.chosen].name,
+            finalist=configurations[one.finalist].name,
             ahead_seconds=ahead[name],
             train_seconds=spent[name],
-            regret_per_second_saved=measures["regret"].value / saved if saved > 0 else math.nan,
+            finalist_seconds=0.0 if name == FULL else _train_seconds(cells, FULL, names),
+            regret_per_second_saved=one.regret / saved if saved > 0 else math.nan,
+            advantage=None if DISTILLED not in found else advantage(found[DISTILLED], found[name]),
         )
-    return found
+    return ranked
+
+
+def _train_seconds(
+    cells: Sequence[Cell], trained_on: str, names: Collection[str] | None = None
+) -> float:
+    """Seconds of one search over configurations (None = all), mean over repeats."""
+    own = [cell for cell in cells if _is_of(cell, trained_on)]
+    repeats = len({cell.repeat for cell in own})
+    return sum(c.seconds for c in own if names is None or c.configuration in names) / repeats

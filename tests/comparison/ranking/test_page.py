@@ -18,7 +18,13 @@ def test_cells_of_the_table():
     assert cells["regret"] == "0.1000"
     assert cells["regret %"].startswith("20.0 [0.0, ")
     assert cells["s in all"] == "4"
-    assert table_cells(ranked["full_data"])[-1] == "-"
+    assert cells["finalist %"].startswith("20.0 [")
+    assert cells["s then"] == "24"
+    full = dict(zip(COLUMNS, table_cells(ranked["full_data"]), strict=True))
+    assert full["per s saved"] == "-"
+    assert full["s then"] == full["s in all"]
+    short = dict(zip(COLUMNS, table_cells(ranked["random_subset"], short=True), strict=True))
+    assert (short["finalist %"], short["regret %"]) == ("20.0", "20.0")
 
 
 def test_what_ranks_and_what_the_truth_is_are_said():
@@ -27,6 +33,7 @@ def test_what_ranks_and_what_the_truth_is_are_said():
         "4 configurations, 2 seeds each, networks alone",
         "real validation split",
         "the truth is the test error of full training, best stid (0.500)",
+        "the 2 that validate best are trained fully",
         "bootstrap over configurations and seeds",
     ):
         assert words in text
@@ -36,6 +43,7 @@ def test_what_ranks_and_what_the_truth_is_are_said():
 def test_markdown():
     text = markdown(ranking())
     assert "| trained on | Spearman |" in text
+    assert "distilled above |" in text
     assert "| stid | 0.5500 | 0.9000 | 0.5100 | 0.5000 |" in text
     assert "| mtgnn | 0.8800 | diverged | 0.8100 | 0.8000 |" in text
 

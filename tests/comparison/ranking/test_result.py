@@ -29,6 +29,23 @@ def test_measures_costs_and_choice():
     assert ranking().best == "stid"
 
 
+def test_finalists_are_trained_fully_and_cost_that():
+    ranked = ranking().ranked
+    random = ranked["random_subset"]  # prefers the second, then the third; the first is best
+    assert (random.finalist, random.finalist_seconds) == ("dlinear", 20.0)
+    assert random.measures["finalist_regret_percent"].value == pytest.approx(20.0)
+    assert ranked["distilled"].measures["finalist_regret"].value == 0.0
+    assert ranked["full_data"].finalist_seconds == 0.0  # trained already
+
+
+def test_how_far_the_distilled_data_rank_better():
+    ranked = ranking().ranked
+    assert ranked["distilled"].advantage.value == 0.0
+    assert ranked["random_subset"].advantage.value == pytest.approx(
+        1.0 - ranked["random_subset"].measures["spearman"].value
+    )
+
+
 def test_json_and_back():
     one = ranking()
     tree = json.loads(json.dumps(finite(one.to_json()), allow_nan=False))

@@ -3,10 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.benchmarks.claims import claims_page, verdicts, write_claims
+from jobs.benchmarks.claims import claims_sections, verdicts
 from jobs.benchmarks.methods_scores import Score
-from jobs.benchmarks.methods_tables import write_records
-from stemdist_ray.errors import ConfigError
 
 OURS = Score(
     "d", 0.01, "network_alone", "stemdist", True, "stemdist", (0.5, 0.52), 0.51, 0.50, 0.52,
@@ -40,35 +38,36 @@ def test_a_verdict():
     assert found.beaten_by == ("ridge on lags, full data", "full data, to convergence", "medoid")
 
 
+def sections(*scores):
+    return "\n".join(claims_sections(verdicts(scores)))
+
+
 def test_what_was_not_measured_is_said():
     (found,) = verdicts([OURS])
     assert math.isnan(found.faster)
-    page = claims_page([OURS], [])
+    page = sections(OURS)
     assert "Not measured: no benchmark trained on the full data." in page
     assert "Not measured: no other method of distilling was run." in page
 
 
 def test_what_does_not_hold_is_said_as_plainly():
     slower = replace(FULL, train_seconds=1.0)
-    page = claims_page([replace(RIVAL, mean=0.5), OURS, slower], [])
+    page = sections(replace(RIVAL, mean=0.5), OURS, slower)
     assert "Holds in 0 of 1 comparisons: 0.50 to 0.50 times." in page
     assert "in 0 of 1 comparisons" in page
     assert "-2.0 % (within)" not in page  # intervals 0.58 to 0.62 and 0.50 to 0.52 do not touch
     assert "-2.0 %" in page
 
 
-def test_the_page(tmp_path):
-    table = tmp_path / "methods-small.parquet"
-    write_records(table, SCORES)
-    write_claims(tmp_path / "README.md", [table])
-    text = (tmp_path / "README.md").read_text()
-    assert "[methods-small](methods-small.md)" in text
-    assert "| d, 1 % | networks alone | stemdist | 2.00 | 8.00" in text
-    with pytest.raises(ConfigError, match="nothing to say"):
-        write_claims(tmp_path / "README.md", [])
-    write_records(table, [RIDGE])
-    with pytest.raises(ConfigError, match="nothing to say"):
-        write_claims(tmp_path / "README.md", [table])
-    table.write_bytes(b"no parquet")
-    with pytest.raises(ConfigError, match="cannot be read"):
-        write_claims(tmp_path / "README.md", [table])
+def test_below_every_other_method_by_more_than_the_deviation():
+    ours, near = replace(OURS, std=0.01), replace(RIVAL, mean=0.515, std=0.001)
+    far, subset = replace(RIVAL, std=0.02), replace(MEDOID, std=0.0)
+    (clear,) = verdicts([ours, far])
+    assert clear.below_all
+    assert "by more than the standard deviation over seeds: d, 1 %, networks alone" in (
+        sections(ours, far)
+    )
+    for others in ([near], [far, subset], []):  # within it; a subset is better; nobody there
+        (found,) = verdicts([ours, *others])
+        assert not found.below_all
+    assert "over seeds: nowhere." in sections(ours, near)

@@ -3,6 +3,7 @@ import pyarrow.parquet as pq
 from jobs.benchmarks.methods_scores import Score
 from jobs.benchmarks.methods_tables import (
     HEADINGS,
+    about,
     cells_of,
     headline,
     markdown,
@@ -54,6 +55,11 @@ def test_markdown_has_one_width():
 
 def test_the_headline_says_who_wins():
     assert "full data, to convergence (0.5000), of the distilled rows stemdist" in headline(SCORES)
+
+
+def test_how_long_full_data_are_trained_on_is_said():
+    told = {"seeds": [0], "settings": {"evaluation": {"full_data_epochs": 7}}}
+    assert "at most 7 passes over all train windows" in about(told)
 
 
 def test_files(tmp_path):
