@@ -18,14 +18,19 @@ _MARKS = "osD^v<>PXph*d8"
 
 
 def methods_pictures(scores: Sequence[Score]) -> list[Picture]:
-    """Error against bytes and against seconds, for every data set and track that was trained."""
+    """Error against bytes and against seconds, for every data set and track that was trained.
+
+    Of a single budget, bytes differ by rounding alone: all methods then stand below each other.
+    """
     found = []
     for data, track in dict.fromkeys((s.data, s.track) for s in scores):
         own = [s for s in scores if (s.data, s.track) == (data, track) and s.errors]
         closed = [s for s in scores if (s.data, s.track) == (data, "closed_form") and s.errors]
         if track == "closed_form" or not own:
             continue
-        found.append(error_by_bytes(data, track, own, closed))
+        budgets = {score.budget for score in own}
+        drawn = error_by_bytes if len(budgets) > 1 else error_by_method
+        found.append(drawn(data, track, own, closed))
         found.append(error_by_seconds(data, track, own, closed))
     return found
 
@@ -50,8 +55,7 @@ def _look(scores: Sequence[Score]) -> dict[str, tuple[str, str]]:
 
 
 def _best_closed(axes: Axes, closed: Sequence[Score]) -> None:
-    if closed:
-        best = min(closed, key=lambda score: score.mean)
+    for best in _best(closed):
         axes.axhline(best.mean, color=GREY, linestyle=":", linewidth=1)
         axes.annotate(
             title_of(best),
@@ -62,6 +66,40 @@ def _best_closed(axes: Axes, closed: Sequence[Score]) -> None:
             fontsize=7,
             color=GREY,
         )
+
+
+def error_by_method(
+    data: str, track: str, scores: Sequence[Score], closed: Sequence[Score]
+) -> Picture:
+    """Errors of all methods and rows at one budget, in their order, with intervals."""
+    rows = sorted([*scores, *_best(closed)], key=lambda s: s.mean)
+    figure = Figure(figsize=(7.4, 1.0 + 0.19 * len(rows)), layout="constrained")
+    axes, looks = figure.subplots(), _look(scores)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(True, axis="x", color="#dddddd", linewidth=0.6)
+    for place, score in enumerate(rows):
+        colour, _ = looks.get(score.name, (GREY, ""))
+        mark = "o" if score.distilled else "x"
+        axes.errorbar(
+            score.mean, place, xerr=_half(score), color=colour, marker=mark, capsize=2, linewidth=1
+        )
+    axes.set_yticks(range(len(rows)), [title_of(s) for s in rows], fontsize=7)
+    axes.invert_yaxis()
+    sizes = [(s.bytes + s.base_bytes) / 1024 for s in scores if s.distilled]
+    low, high = f"{min(sizes):,.0f}", f"{max(sizes):,.0f}"
+    told = low if low == high else f"{low} to {high}"
+    axes.set_xlabel(f"relative RMSE on test; dots were trained on {told} KiB")
+    alt = f"{TRACK_TITLES[track]}; {_lowest(scores)}"
+    return picture(figure, _name(data, track, "errors"), f"{data}: errors", alt)
+
+
+def _best(closed: Sequence[Score]) -> list[Score]:
+    return sorted(closed, key=lambda score: score.mean)[:1]
+
+
+def _lowest(scores: Sequence[Score]) -> str:
+    best = min((s for s in scores if s.distilled), key=lambda s: s.mean)
+    return f"lowest of the distilled rows: {best.name}, {best.mean:.4f}"
 
 
 def error_by_bytes(
@@ -104,8 +142,7 @@ def error_by_bytes(
     axes.set_xlabel("KiB of inputs and targets" + (", base included" * (track == "with_base")))
     axes.set_ylabel("relative RMSE on test")
     figure.legend(loc="outside right upper", fontsize=7, frameon=False)
-    best = min((s for s in scores if s.distilled), key=lambda s: s.mean)
-    alt = f"{TRACK_TITLES[track]}; lowest of the distilled rows: {best.name}, {best.mean:.4f}"
+    alt = f"{TRACK_TITLES[track]}; {_lowest(scores)}"
     return picture(figure, _name(data, track, "bytes"), f"{data}: error against bytes", alt)
 
 

@@ -1,5 +1,7 @@
+from dataclasses import replace
+
 from jobs.benchmarks.methods_figures import frontier, methods_pictures
-from tests.jobs.benchmarks.test_methods_tables import SCORES
+from tests.jobs.benchmarks.test_methods_tables import OURS, SCORES
 
 
 def test_the_frontier():
@@ -9,9 +11,15 @@ def test_the_frontier():
 
 def test_pictures_of_every_track():
     pictures = methods_pictures(SCORES)
-    assert [one.name for one in pictures] == ["d-network_alone-bytes", "d-network_alone-seconds"]
+    assert [one.name for one in pictures] == ["d-network_alone-errors", "d-network_alone-seconds"]
     assert "lowest of the distilled rows: stemdist, 0.6000" in pictures[0].alt
     # One model: 12 s and 0.6 against 9 s and 0.5; a hundred: 210 s against 900 s.
     assert "1 models: full_data" in pictures[1].alt
     assert "100 models: full_data, stemdist" in pictures[1].alt
     assert not methods_pictures([])
+
+
+def test_bytes_are_an_axis_where_there_are_several_budgets():
+    more = [replace(s, budget=0.1, bytes=10 * s.bytes) for s in SCORES if s.track == OURS.track]
+    names = [one.name for one in methods_pictures([*SCORES, *more])]
+    assert names == ["d-network_alone-bytes", "d-network_alone-seconds"]
