@@ -106,7 +106,9 @@ class RankStore:
 
     def _path(self, task: CellTask) -> Path:
         trained_on, configuration, repeat = task.key
-        return self._cells / f"{trained_on}.{configuration}.{repeat}.json"
+        # Trainings of other epochs stand beside each other, so that more can be tried.
+        data = trained_on if task.epochs is None else f"{trained_on}-{task.epochs}"
+        return self._cells / f"{data}.{configuration}.{repeat}.json"
 
     def write(
         self,

@@ -172,7 +172,8 @@ class _Ranking:
     def _deciding(self) -> dict[str, Any]:
         """What decides all trainings alike; a change of it makes others of them."""
         evaluation = self._evaluation.model_dump(mode="json")
-        left_out = (*UNUSED, "repeats", "graph", "graph_kind")
+        # Epochs are each task's own: full training, the costly part, is kept where they change.
+        left_out = (*UNUSED, "epochs", "repeats", "graph", "graph_kind")
         source = self.work.comparison.data.material.source
         graph = source.windows.graph
         return {
@@ -204,6 +205,8 @@ class _Ranking:
         self, trained_on: str, epochs: Mapping[CellKey, int] | None = None
     ) -> list[CellTask]:
         seed, found = self.work.config.seed, []
+        row = row_of(trained_on)
+        short = None if trained_on == FULL else row.budget(self._evaluation)[0].epochs
         for repeat in range(self._evaluation.repeats):
             for one in self.configurations:
                 key = trained_on, one.name, repeat
@@ -211,7 +214,7 @@ class _Ranking:
                     CellTask(
                         name=f"{one.name}, {look_of(trained_on).title}, repeat {repeat + 1}",
                         trained_on=trained_on,
-                        row=row_of(trained_on),
+                        row=row,
                         configuration=one,
                         track=self.ranking.track,
                         repeat=repeat,
@@ -219,7 +222,7 @@ class _Ranking:
                         draw_seed=derive_seed(seed, "rank data", repeat),
                         seed=derive_seed(seed, "rank", trained_on, one.name, repeat),
                         threads=self.work.config.worker.threads,
-                        epochs=None if epochs is None else epochs[key],
+                        epochs=short if epochs is None else epochs[key],
                     )
                 )
         return found

@@ -45,8 +45,15 @@ def test_other_settings_are_refused(store):
         store.begin({**SETTINGS, "evaluation": {"epochs": 3, "factors": (1.0,)}})
     assert "\n" not in str(caught.value)
     store.keep(task(), cells()[0])
-    with pytest.raises(ConfigError, match="of stid: epochs was None and is 4"):
-        store.kept(task(epochs=4))
+    with pytest.raises(ConfigError, match="of stid: seed was 1 and is 2"):
+        store.kept(task(seed=2))
+
+
+def test_other_epochs_stand_beside_each_other(store):
+    store.keep(task(), cells()[0])
+    assert store.kept(task(epochs=4)) is None
+    store.keep(task(epochs=4), cells()[1])
+    assert (store.kept(task()), store.kept(task(epochs=4))) == (cells()[0], cells()[1])
 
 
 def test_what_was_there_steps_aside(store):

@@ -97,6 +97,10 @@ def test_what_has_ended_is_not_done_again(folder, traffic, settings):
     more = settings.model_copy(update={"evaluation": two})
     rank(folder, traffic, FEW, more, executor=again)
     assert again.trained == 9
+    longer = two.model_copy(update={"epochs": 2, "repeats": 1})
+    again = Counting()
+    rank(folder, traffic, FEW, settings.model_copy(update={"evaluation": longer}), executor=again)
+    assert again.trained == 6  # full training, which the others are held against, stays
     with pytest.raises(ConfigError, match="seed was 0 and is 1"):
         rank(folder, traffic, FEW, settings.model_copy(update={"seed": 1}))
     changed = traffic.with_changes(values=traffic.values + 1)

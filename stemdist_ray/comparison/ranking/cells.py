@@ -44,7 +44,7 @@ class CellTask:
         draw_seed: Of the data where they are drawn; all configurations share it.
         seed: Of weights, dropout and steps.
         threads: torch threads, part of the task because sums depend on it.
-        epochs: Other than those of the row; None = the row's.
+        epochs: Passes at most; None = as many as full training has.
     """
 
     name: str
