@@ -46,6 +46,13 @@ def rank(
         str | None,
         typer.Option(help="network_alone or with_base." + text_of_default(_DEFAULTS.track)),
     ] = None,
+    finalists: Annotated[
+        int | None,
+        typer.Option(
+            help="How many of the best by validation a search would train fully in the end, to "
+            "choose among them." + text_of_default(_DEFAULTS.finalists)
+        ),
+    ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(help="Epochs of K subset steps on all but full data." + text_of_default(25)),
@@ -108,7 +115,7 @@ def rank(
             "tracking": {"uri": tracking_uri},
             "worker": {"num_workers": workers},
         },
-        "rank": {"trained_on": names, "track": track},
+        "rank": {"trained_on": names, "track": track, "finalists": finalists},
         "overwrite": overwrite or None,
         "json_file": json_file,
     }

@@ -48,6 +48,7 @@ def test_options_become_settings(asked, three, tmp_path):
         0,
         "--track",
         "with_base",
+        *("--finalists", 5),
         "--overwrite",
         "--config",
         tmp_path / "job.yaml",
@@ -59,7 +60,8 @@ def test_options_become_settings(asked, three, tmp_path):
         "evaluation": {"epochs": 2, "repeats": 3, "full_data_epochs": 4},
         "worker": {"num_workers": 0, "threads": 2},
     }
-    assert (job.rank.resamples, job.rank.track, job.overwrite) == (7, "with_base", True)
+    assert (job.rank.resamples, job.rank.track, job.rank.finalists) == (7, "with_base", 5)
+    assert job.overwrite
     assert [one.name for one in job.rank.configurations] == [None, "line", None]
 
 
@@ -67,6 +69,7 @@ def test_options_become_settings(asked, three, tmp_path):
     ("options", "words"),
     [
         (["--track", "both"], "rank.track"),
+        (["--finalists", "0"], "rank.finalists"),
         (["--trained-on", "ridge"], "ridge is fitted in closed form"),
         (["--trained-on", "equal_seconds"], "needs distilled and node_sampled"),
         (["--set", "evaluation.curve=[3]"], "found evaluation.curve"),
