@@ -48,7 +48,7 @@ def save_teacher(folder: Path, teacher: Teacher) -> None:
     )
     write_table(folder / WEIGHTS, table)
     about = {
-        "forecaster": teacher.forecaster.model_dump(mode="json"),
+        "forecasters": [one.model_dump(mode="json") for one in teacher.forecasters],
         "shape": teacher.shape.to_json(),
     }
     write_json(folder / ABOUT, about)
@@ -56,10 +56,11 @@ def save_teacher(folder: Path, teacher: Teacher) -> None:
 
 @dataclass(frozen=True)
 class _About:
-    """What ``teacher.json`` holds."""
+    """What ``teacher.json`` holds; of releases whose members were all of one kind, that one."""
 
-    forecaster: ForecasterConfig
     shape: WindowShape
+    forecasters: tuple[ForecasterConfig, ...] = ()
+    forecaster: ForecasterConfig | None = None
 
 
 _ABOUT = TypeAdapter(_About)
@@ -84,9 +85,14 @@ def load_teacher(folder: Path, at: Callable[[str], Path] | None = None) -> Teach
         for row in pq.read_table(at(WEIGHTS)).to_pylist():
             array = np.array(row["values"], np.float32).astype(row["dtype"])
             members.setdefault(row["member"], {})[row["name"]] = array.reshape(row["shape"])
+        kinds = about.forecasters
+        if about.forecaster is not None:
+            kinds = (about.forecaster,) * len(members)
+        if len(kinds) != len(members):
+            raise ValueError(f"{len(kinds)} forecasters for {len(members)} members")
         return Teacher(
             members=tuple(members[index] for index in sorted(members)),
-            forecaster=about.forecaster,
+            forecasters=kinds,
             shape=about.shape,
         )
     except ValidationError as error:

@@ -55,7 +55,7 @@ def rank(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(help="Epochs of K subset steps on all but full data." + text_of_default(25)),
+        typer.Option(help="Epochs of K subset steps on all but full data." + text_of_default(100)),
     ] = None,
     full_epochs: Annotated[
         int | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stemdist_ray.config.section import (
     Decay,
@@ -55,8 +55,22 @@ class TeacherConfig(BudgetConfig):
     members: Positive = Field(
         2, description="forecasters whose mean forecast gives the targets; each is a task"
     )
+    forecasters: tuple[str, ...] = Field(
+        (),
+        description="kinds of the members, taken in turn; empty = the run's forecaster. Targets of "
+        "one kind favour that kind where models are ranked",
+    )
     windows: Positive = Field(16, description="real windows per step")
     locations: Positive = Field(160, description="real locations per step")
+
+    @model_validator(mode="after")
+    def _check_kinds(self) -> TeacherConfig:
+        if len(self.forecasters) > self.members:
+            raise ValueError(
+                f"forecasters names {len(self.forecasters)} kinds for {self.members} members; ask "
+                f"for at least {len(self.forecasters)} members"
+            )
+        return self
 
 
 class ValidationConfig(BudgetConfig):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from stemdist_ray.config import ForecasterConfig
+from stemdist_ray.config import DistillConfig, ForecasterConfig
 from stemdist_ray.evaluation.predict import forecast_windows
 from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
 from stemdist_ray.forecasters.catalog import build_forecaster
@@ -27,17 +27,18 @@ class Teacher:
 
     Args:
         members: State of every member, by name of the parameter.
-        forecaster: What they are.
+        forecasters: What each of them is.
         shape: What they were built for.
     """
 
     members: tuple[Weights, ...]
-    forecaster: ForecasterConfig
+    forecasters: tuple[ForecasterConfig, ...]
     shape: WindowShape
 
     def models(self) -> list[Forecaster]:
         """The members, ready to forecast."""
-        return [_built(self.forecaster, self.shape, weights) for weights in self.members]
+        pairs = zip(self.forecasters, self.members, strict=True)
+        return [_built(forecaster, self.shape, weights) for forecaster, weights in pairs]
 
     def forecast(self, x: Array, mean_window: Array, device: str = "cpu") -> Array:
         """The mean of what the members forecast, without the base.
@@ -54,6 +55,18 @@ class Teacher:
         for model in self.models():
             total += forecast_windows(model.to(device), x, mean_window, device)
         return np.asarray(total / len(self.members))
+
+
+def member_forecaster(config: DistillConfig, index: int) -> ForecasterConfig:
+    """What a member of a run's teacher is.
+
+    Args:
+        config: The run; ``teacher.forecasters`` names kinds, that of the run keeps its options.
+        index: Which member, from 0.
+    """
+    kinds, own = config.teacher.forecasters, config.forecaster
+    name = kinds[index % len(kinds)] if kinds else own.name
+    return own if name == own.name else ForecasterConfig(name=name, precision=own.precision)
 
 
 def _built(forecaster: ForecasterConfig, shape: WindowShape, weights: Weights) -> Forecaster:

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stemdist_ray.config import DistillConfig
-from stemdist_ray.distillation.members import Teacher, Weights
+from stemdist_ray.distillation.members import Teacher, Weights, member_forecaster
 from stemdist_ray.distillation.state import KnownParts
 from stemdist_ray.distillation.task import RealData
 from stemdist_ray.evaluation.predict import score_forecaster
@@ -116,7 +116,7 @@ def train_member(real: RealData, task: MemberTask) -> Member:
         result = fit(
             sampled,
             lambda model: score_forecaster(model, real.selection, real.mean_window, task.device),
-            forecaster=config.forecaster,
+            forecaster=member_forecaster(config, task.index),
             shape=WindowShape.of(real.windows),
             budget=budget,
             seed=task.seed,
@@ -158,7 +158,8 @@ def train_teacher(
         return None, {}
     members = _members(config, executor, device, reporter, keeper)
     shape = WindowShape.of(real.windows)
-    teacher = Teacher(tuple(m.weights for m in members), config.forecaster, shape)
+    kinds = tuple(member_forecaster(config, member.index) for member in members)
+    teacher = Teacher(tuple(m.weights for m in members), kinds, shape)
     errors = {f"member {index + 1}": member.error for index, member in enumerate(members)}
     asked = {"mean": teacher} | ({} if real.windows.base is None else {"base": None})
     # What the driver computed itself before it was a task keeps its number of threads.

@@ -16,6 +16,7 @@ from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource, Source
 from stemdist_ray.data.streaming import opened_source
 from stemdist_ray.distillation.coordinator import Coordinator
+from stemdist_ray.distillation.members import member_forecaster
 from stemdist_ray.distillation.run_state import RoundRecord, RunObserver, RunState
 from stemdist_ray.distillation.start import cluster_by_task
 from stemdist_ray.distillation.validation import Validator
@@ -107,6 +108,8 @@ def distill(
             config = CheckpointStore(folder).config() if run.resumes else DistillConfig()
         if run.resumes and config.budget is not None:
             config = _with_picked_ratios(config, CheckpointStore(folder).config())
+        for index in range(config.teacher.members):
+            check_forecaster(member_forecaster(config, index))
         check_forecaster(config.forecaster)
         check_method(config)
         worker_device(config)

@@ -37,8 +37,10 @@ from stemdist_ray.tracking.base_class import RunDescription
 from stemdist_ray.tracking.mlflow import run_tracker
 
 # A ranking trains hundreds of models: by default each for as many steps as a search would spend.
+# A quarter of them ranked the rates, not the models: of 24 configurations on METR-LA, Spearman's
+# correlation was 0.48 after 100 steps and 0.83 after 400.
 RANK_DEFAULTS: Mapping[str, Any] = {
-    "evaluation": {"epochs": 25, "repeats": 1, "protocol": "fair"},
+    "evaluation": {"epochs": 100, "repeats": 1, "protocol": "fair"},
 }
 # What an evaluation has and a ranking does not ask for: rates are those of the configurations.
 UNUSED = ("learning_rate", "rate_factors", "curve", "tracks", "protocol")
@@ -70,7 +72,7 @@ def rank(
         ranking: Configurations, what ranks them, and the track; None = 24 that are built in.
         config: Of ``evaluation`` the epochs, repeats and budget of full training, ``seed``,
             ``worker``, ``streaming`` and ``tracking`` are used. None = those of the artifact, with
-            25 epochs and one repeat.
+            100 epochs and one repeat.
         overwrite: Move an earlier ranking aside to ``rank.previous`` and begin anew.
         reporter: Told of progress; silent when None.
         executor: Runs the trainings and stays open; None = one of its own, as ``config.worker``

@@ -22,7 +22,7 @@ def made(name, members=2):
         torch.manual_seed(seed)
         model = build_forecaster(config, SHAPE)
         weights.append({n: v.numpy() for n, v in model.state_dict().items()})
-    return Teacher(tuple(weights), config, SHAPE)
+    return Teacher(tuple(weights), (config,) * members, SHAPE)
 
 
 @pytest.mark.parametrize("name", sorted(set(FORECASTERS.names())))
@@ -30,7 +30,7 @@ def test_a_teacher_survives_its_files(tmp_path, rng, name):
     one = made(name)
     save_teacher(tmp_path, one)
     two = load_teacher(tmp_path)
-    assert (two.forecaster, two.shape) == (one.forecaster, one.shape)
+    assert (two.forecasters, two.shape) == (one.forecasters, one.shape)
     for ours, theirs in zip(one.members, two.members, strict=True):
         assert ours.keys() == theirs.keys()
         for key, array in ours.items():
@@ -48,6 +48,30 @@ def test_members_keep_their_order(tmp_path):
     for ours, theirs in zip(one.members, load_teacher(tmp_path).members, strict=True):
         for key, array in ours.items():
             np.testing.assert_array_equal(array, theirs[key])
+
+
+def test_members_of_several_kinds(tmp_path):
+    one, other = made("dlinear"), made("stid")
+    mixed = Teacher(
+        (one.members[0], other.members[0]), (*one.forecasters[:1], *other.forecasters[:1]), SHAPE
+    )
+    save_teacher(tmp_path, mixed)
+    assert load_teacher(tmp_path).forecasters == mixed.forecasters
+    tree = json.loads((tmp_path / "teacher.json").read_text())
+    (tmp_path / "teacher.json").write_text(
+        json.dumps({**tree, "forecasters": tree["forecasters"][:1]})
+    )
+    with pytest.raises(ArtifactError, match="1 forecasters for 2 members"):
+        load_teacher(tmp_path)
+
+
+def test_a_teacher_of_before_there_were_kinds(tmp_path):
+    one = made("dlinear")
+    save_teacher(tmp_path, one)
+    tree = json.loads((tmp_path / "teacher.json").read_text())
+    tree["forecaster"] = tree.pop("forecasters")[0]
+    (tmp_path / "teacher.json").write_text(json.dumps(tree))
+    assert load_teacher(tmp_path).forecasters == one.forecasters
 
 
 def test_a_residual_teacher_stays_one(tmp_path, teacher):

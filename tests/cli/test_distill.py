@@ -80,6 +80,8 @@ def test_file_then_flags_then_assignments(asked, tmp_path):
         (["--spatial-ratio", "2"], "spatial_ratio (--spatial-ratio): Input should be less than"),
         (["--preset", "x"], "unknown preset"),
         (["--forecaster", "x"], "unknown forecaster"),
+        (["--set", "teacher.forecasters=[stid, x]"], "unknown forecaster"),
+        (["--set", "teacher.forecasters=[stid, mtgnn, dlinear]"], "3 kinds for 2 members"),
         (["--lookback", "9999"], "one window needs"),
         (["--start", "2012-03-01"], "leave out data.start"),
     ],

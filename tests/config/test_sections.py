@@ -86,6 +86,7 @@ def test_what_does_not_decide_the_result(name, value):
         ("budget", 0.01),
         ("teacher.subsets", 2),
         ("teacher.members", 3),
+        ("teacher.forecasters", ["dlinear"]),
         ("matching.locations", "centroid"),
         ("matching.init", "even"),
         ("data.season", 24),

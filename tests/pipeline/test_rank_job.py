@@ -148,5 +148,5 @@ def test_other_locations_and_rows_and_protocols_are_refused(artifact, traffic, s
 
 def test_budget_by_default(tiny_config):
     found = rank_settings(tiny_config).evaluation
-    assert (found.epochs, found.repeats) == (25, 1)
+    assert (found.epochs, found.repeats) == (100, 1)
     assert found.full_data_epochs == tiny_config.evaluation.full_data_epochs
