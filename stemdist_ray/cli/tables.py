@@ -155,14 +155,16 @@ def model_table(result: SweepResult) -> Table:
 def rank_table(result: Ranking) -> Table:
     """How each kind of training data ranks the configurations."""
     table = _table("ranking configurations", explanation(result))
-    for name in COLUMNS:
+    shown = [name for name in COLUMNS if name != "regret"]  # its percents are enough there
+    for name in shown:
         if name == "chosen":  # the one that may be long
             table.add_column(name, overflow="fold", min_width=12)
         else:
             left = name == COLUMNS[0]
             table.add_column(name, justify="left" if left else "right", no_wrap=True)
     for one in result.ranked.values():
-        table.add_row(*table_cells(one, short=True))
+        cells = dict(zip(COLUMNS, table_cells(one, short=True), strict=True))
+        table.add_row(*(cells[name] for name in shown))
     return table
 
 

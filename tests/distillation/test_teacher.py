@@ -57,6 +57,17 @@ def test_members_differ_and_their_order_of_training_does_not_matter(based, tiny_
     assert errors["mean"] <= max(errors[f"member {i}"] for i in (1, 2, 3))
 
 
+def test_members_of_several_kinds(based, tiny_config):
+    """Each is trained as if it were alone; the teacher forecasts their mean."""
+    config = with_teacher(tiny_config, members=2, epochs=6, forecasters=("dlinear", "stid"))
+    (one, errors), (two, others) = (train(config, based, k) for k in (SerialExecutor, LastFirst))
+    assert [kind.name for kind in one.forecasters] == ["dlinear", "stid"]
+    assert_same(one, two)
+    assert errors == others
+    alone, _ = train(with_teacher(config, members=1, forecasters=("dlinear",)), based)
+    assert_same(alone, replace(one, members=one.members[:1], forecasters=one.forecasters[:1]))
+
+
 def test_a_teacher_follows_the_seed(based, tiny_config):
     one, again = (train(tiny_config, based)[0] for _ in range(2))
     assert_same(one, again)
