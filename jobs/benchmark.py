@@ -9,6 +9,7 @@ python jobs/benchmark.py driver --json driver.json
 python jobs/benchmark.py scale --json scale.json
 python jobs/benchmark.py stream --json stream.json
 python jobs/benchmark.py tracking --json tracking.json
+python jobs/benchmark.py memory DIR SOURCE --json memory.json
 python jobs/benchmark.py datasets --data DIR
 python jobs/benchmark.py variants ablation --data DIR --only metr_la
 python jobs/benchmark.py methods --config jobs/configs/benchmark-demo.yaml --out runs/methods
@@ -96,6 +97,11 @@ def _parse() -> argparse.Namespace:
     stream.add_argument(
         "--set", action="append", default=[], dest="settings", help="NAME=VALUE, may be repeated"
     )
+    memory = commands.add_parser("memory", help="of training, on distilled and on all data")
+    memory.set_defaults(run=_memory)
+    memory.add_argument("folder", type=Path, metavar="DIR", help="a distilled data set")
+    memory.add_argument("source", metavar="SOURCE", help="what it was distilled from")
+    memory.add_argument("--forecaster", action="append", help="this one; may be repeated")
     tracking = commands.add_parser("tracking", help="what a tracking server that is away costs")
     tracking.set_defaults(run=_tracking)
     tracking.add_argument("--source", help="distil this instead of 120 simulated locations")
@@ -129,7 +135,8 @@ def _parse() -> argparse.Namespace:
     claims.set_defaults(run=_claims)
     tables = commands.add_parser("tables", help="make the tables of jobs/README.md anew")
     tables.set_defaults(run=_tables)
-    for command in (kernels, one_round, step, clustering, base, driver, stream, tracking):
+    timed = (kernels, one_round, step, clustering, base, driver, stream, tracking, memory)
+    for command in timed:
         command.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
@@ -189,6 +196,18 @@ def _step(args: argparse.Namespace) -> None:
         settings=args.settings,
         device=args.device,
         repeats=args.repeats,
+        json_file=args.json,
+        command=_command_line(),
+    )
+
+
+def _memory(args: argparse.Namespace) -> None:
+    from jobs.benchmarks.train_memory import run_memory_command
+
+    run_memory_command(
+        folder=args.folder,
+        source=args.source,
+        forecasters=args.forecaster,
         json_file=args.json,
         command=_command_line(),
     )
@@ -283,7 +302,9 @@ def _claims(args: argparse.Namespace) -> None:
     from jobs.benchmarks.claims_page import write_claims
 
     del args
-    found = [sorted(RESULTS.glob(name)) for name in ("methods-*.parquet", "rank-*.json")]
+    found = [
+        sorted(RESULTS.glob(name)) for name in ("methods-*.parquet", "rank-*.json", "memory-*.json")
+    ]
     write_claims(RESULTS / "README.md", *found)
     print(f"wrote {RESULTS / 'README.md'}")
 

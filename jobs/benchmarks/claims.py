@@ -8,8 +8,9 @@ of distilling.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jobs.benchmarks.methods_scores import FULL, Score
 from jobs.benchmarks.methods_tables import TRACK_TITLES, title_of
@@ -107,12 +108,19 @@ def verdicts(scores: Sequence[Score]) -> list[Verdict]:
     return found
 
 
-def claims_sections(all_of: Sequence[Verdict]) -> list[str]:
-    """The three claims, a section each, as lines of Markdown."""
+def claims_sections(
+    all_of: Sequence[Verdict], memory: Sequence[Mapping[str, Any]] = ()
+) -> list[str]:
+    """The three claims, a section each, as lines of Markdown.
+
+    Args:
+        all_of: One per comparison.
+        memory: What ``jobs/benchmark.py memory`` wrote, by data set.
+    """
     lines = []
     for heading, sentence, table in (
         ("Faster", _sentence(all_of, "faster", 1.0, "times"), _faster(all_of)),
-        ("Smaller", _sentence(all_of, "smaller", 1.0, "times"), _smaller(all_of)),
+        ("Smaller", _smaller_sentence(all_of, memory), [*_memory(memory), *_smaller(all_of)]),
         ("Better", _better_sentence(all_of), _better(all_of)),
     ):
         lines += [f"## {heading}", "", sentence, "", *table, ""]
@@ -128,6 +136,46 @@ def _sentence(all_of: Sequence[Verdict], name: str, least: float, unit: str) -> 
         f"Holds in {holds} of {len(values)} comparisons: {min(values):.2f} to {max(values):.2f} "
         f"{unit}."
     )
+
+
+def _smaller_sentence(all_of: Sequence[Verdict], memory: Sequence[Mapping[str, Any]]) -> str:
+    whole = _sentence(all_of, "smaller", 1.0, "times")
+    processes = (
+        "Resident memory of whole processes that trained one model after another, interpreter, "
+        f"libraries and what the allocator keeps included: {whole[0].lower()}{whole[1:]}"
+    )
+    ratios = [float(one["ratio"]) for table in memory for one in table["forecasters"]]
+    if not ratios:
+        return f"What training alone takes was not measured. {processes}"
+    holds = sum(ratio > 1 for ratio in ratios)
+    return (
+        "What training takes beyond a process that has loaded the same libraries (4 steps of each "
+        "forecaster in a process of its own; all data: the series, 16 windows of all locations a "
+        f"step): holds in {holds} of {len(ratios)} comparisons, {min(ratios):.1f} to "
+        f"{max(ratios):.1f} times. {processes}"
+    )
+
+
+def _memory(memory: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not memory:
+        return []
+    rows = []
+    for table in memory:
+        small, whole = table["distilled"], table["series"]
+        sizes = f"{small['windows']} windows x {small['locations']} locations"
+        for one in table["forecasters"]:
+            rows.append(
+                (
+                    f"{table['data']} ({whole['steps']} steps x {whole['locations']} locations)",
+                    sizes,
+                    str(one["forecaster"]),
+                    f"{one['distilled_mib']:.1f}",
+                    f"{one['full_mib']:.1f}",
+                    f"{one['ratio']:.1f}",
+                )
+            )
+    head = ("data", "distilled", "forecaster", "training on it, MiB", "on everything, MiB", "times")
+    return [*markdown_table(head, rows), ""]
 
 
 def _better_sentence(all_of: Sequence[Verdict]) -> str:

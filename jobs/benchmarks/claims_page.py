@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -40,11 +42,23 @@ def read_scores(path: Path) -> list[Score]:
     return scores
 
 
+def _read_memory(path: Path) -> dict[str, Any]:
+    try:
+        tree: dict[str, Any] = json.loads(path.read_text())
+        _ = tree["distilled"]["windows"], tree["series"]["steps"], tree["forecasters"][0]["ratio"]
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ConfigError(
+            f"{path} was not written by jobs/benchmark.py memory of this release ({error!r})"
+        ) from error
+    return tree
+
+
 def claims_page(
     scores: Sequence[Score],
     links: Sequence[str],
     ablations: Sequence[Sequence[Score]] = (),
     rankings: Mapping[str, Ranking] | None = None,
+    memory: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """The page in Markdown.
 
@@ -53,6 +67,7 @@ def claims_page(
         links: To the pages of all benchmarks.
         ablations: Scores of benchmarks of variants, each.
         rankings: By name.
+        memory: Of training, by data set.
     """
     all_of = verdicts(scores)
     seeds = sorted({len(verdict.ours.errors) for verdict in all_of})
@@ -68,7 +83,7 @@ def claims_page(
         "",
         *(f"- {link}" for link in links),
         "",
-        *claims_sections(all_of),
+        *claims_sections(all_of, memory),
         *ranking_section(rankings or {}),
     ]
     for own in ablations:
@@ -76,13 +91,19 @@ def claims_page(
     return "\n".join(lines)
 
 
-def write_claims(path: Path, tables: Sequence[Path], ranking_files: Sequence[Path] = ()) -> None:
+def write_claims(
+    path: Path,
+    tables: Sequence[Path],
+    ranking_files: Sequence[Path] = (),
+    memory_files: Sequence[Path] = (),
+) -> None:
     """Write the page, and beside it a page and a figure for each ranking.
 
     Args:
         path: Of the page.
         tables: ``methods-NAME.parquet``, each with its ``methods-NAME.md`` beside it.
         ranking_files: ``rank-NAME.json`` as ``stemdist rank --json`` writes it.
+        memory_files: ``memory-NAME.json`` as ``jobs/benchmark.py memory --json`` writes it.
 
     Raises:
         ConfigError: A file cannot be read, or no table holds a variant of ours.
@@ -97,6 +118,7 @@ def write_claims(path: Path, tables: Sequence[Path], ranking_files: Sequence[Pat
             "jobs/benchmark.py methods with --publish first"
         )
     rankings = read_rankings(ranking_files)
+    memory = [_read_memory(one) for one in memory_files]
     links = [f"[{table.stem}]({table.stem}.md)" for table in tables]
     write_pages(path.parent, rankings)
-    write_text(path, claims_page(scores, links, ablations, rankings))
+    write_text(path, claims_page(scores, links, ablations, rankings, memory))

@@ -47,6 +47,26 @@ def test_rankings_get_a_page_and_a_figure_each(tmp_path):
     assert (tmp_path / "figures" / "rank-town.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_memory_of_training_is_told_first(tmp_path):
+    table, memory = tmp_path / "methods-small.parquet", tmp_path / "memory-town.json"
+    write_records(table, SCORES)
+    one = {"forecaster": "stid", "distilled_mib": 3.0, "full_mib": 36.0, "ratio": 12.0}
+    tree = {
+        "data": "town", "distilled": {"windows": 5, "locations": 2},
+        "series": {"steps": 90, "locations": 7}, "forecasters": [one],
+    }  # fmt: skip
+    memory.write_text(json.dumps(tree))
+    write_claims(tmp_path / "README.md", [table], [], [memory])
+    text = (tmp_path / "README.md").read_text()
+    assert "holds in 1 of 1 comparisons, 12.0 to 12.0 times. Resident memory of whole" in text
+    row = "| town (90 steps x 7 locations) | 5 windows x 2 locations | stid | 3.0 | 36.0 | 12.0 |"
+    assert row in text
+    for other in ({}, [], {**tree, "forecasters": []}):
+        memory.write_text(json.dumps(other))
+        with pytest.raises(ConfigError, match="was not written by"):
+            write_claims(tmp_path / "README.md", [table], [], [memory])
+
+
 def test_files_of_something_else(tmp_path):
     table = tmp_path / "methods-small.parquet"
     with pytest.raises(ConfigError, match="nothing to say"):
