@@ -15,7 +15,7 @@ import torch
 from stemdist_ray.config import DistillConfig, ForecasterConfig
 from stemdist_ray.evaluation.predict import forecast_windows
 from stemdist_ray.forecasters.base_class import Forecaster, WindowShape
-from stemdist_ray.forecasters.catalog import build_forecaster
+from stemdist_ray.forecasters.catalog import build_forecaster, check_forecaster
 
 Array = npt.NDArray[np.float32]
 Weights = Mapping[str, npt.NDArray[np.generic]]
@@ -67,6 +67,17 @@ def member_forecaster(config: DistillConfig, index: int) -> ForecasterConfig:
     kinds, own = config.teacher.forecasters, config.forecaster
     name = kinds[index % len(kinds)] if kinds else own.name
     return own if name == own.name else ForecasterConfig(name=name, precision=own.precision)
+
+
+def check_forecasters(config: DistillConfig) -> None:
+    """Check what a run trains, the members of its teacher included, before anything is computed.
+
+    Raises:
+        ConfigError: A name is not known, or options do not fit.
+    """
+    check_forecaster(config.forecaster)
+    for index in range(config.teacher.members):
+        check_forecaster(member_forecaster(config, index))
 
 
 def _built(forecaster: ForecasterConfig, shape: WindowShape, weights: Weights) -> Forecaster:

@@ -16,7 +16,7 @@ from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.prepared import PreparedSource, Source
 from stemdist_ray.data.streaming import opened_source
 from stemdist_ray.distillation.coordinator import Coordinator
-from stemdist_ray.distillation.members import member_forecaster
+from stemdist_ray.distillation.members import check_forecasters
 from stemdist_ray.distillation.run_state import RoundRecord, RunObserver, RunState
 from stemdist_ray.distillation.start import cluster_by_task
 from stemdist_ray.distillation.validation import Validator
@@ -24,7 +24,6 @@ from stemdist_ray.execution.devices import worker_device
 from stemdist_ray.execution.executor import Executor
 from stemdist_ray.execution.ledger import Execution, merged, mixture
 from stemdist_ray.execution.select import OnDemand, open_executor
-from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.pipeline.folders import RunFolder
 from stemdist_ray.pipeline.observe import run_observers
 from stemdist_ray.pipeline.stream_task import streaming_by
@@ -108,9 +107,7 @@ def distill(
             config = CheckpointStore(folder).config() if run.resumes else DistillConfig()
         if run.resumes and config.budget is not None:
             config = _with_picked_ratios(config, CheckpointStore(folder).config())
-        for index in range(config.teacher.members):
-            check_forecaster(member_forecaster(config, index))
-        check_forecaster(config.forecaster)
+        check_forecasters(config)
         check_method(config)
         worker_device(config)
         options, clock = _Options(observers, cluster, executor, teachers), StageClock()
