@@ -9,7 +9,13 @@ from pathlib import Path
 
 from jobs.benchmarks.claims import markdown_table
 from stemdist_ray.comparison.ranking.cells import DISTILLED, FULL, look_of
-from stemdist_ray.comparison.ranking.page import markdown, table_cells
+from stemdist_ray.comparison.ranking.page import (
+    ADVANTAGE,
+    COLUMNS,
+    advantage_cell,
+    markdown,
+    table_cells,
+)
 from stemdist_ray.comparison.ranking.result import Ranked, Ranking
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.report.html import save_bitmaps
@@ -57,25 +63,21 @@ def ranking_section(rankings: Mapping[str, Ranking]) -> list[str]:
     for name, ranking in rankings.items():
         whole = ranking.ranked[FULL].seconds
         for one in ranking.ranked.values():
-            cells = table_cells(one)
-            gain = one.advantage
-            told = (
-                "-" if gain is None else f"{gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})"
-            )
+            cells = dict(zip(COLUMNS, table_cells(one), strict=True))
             rows.append(
                 (
                     name,
-                    cells[0],
-                    cells[1],
-                    "-" if one.trained_on == DISTILLED else told,
-                    cells[4],
+                    cells["trained on"],
+                    cells["Spearman"],
+                    advantage_cell(one),
+                    cells["regret %"],
                     f"{one.seconds:.0f} ({100 * one.seconds / whole:.0f} %)",
-                    cells[8],
+                    cells["finalist %"],
                     f"{100 * (one.seconds + one.finalist_seconds) / whole:.0f} %",
                 )
             )
     head = (
-        *("data", "trained on", "Spearman", "distilled above", "regret %"),
+        *("data", "trained on", "Spearman", ADVANTAGE, "regret %"),
         *("seconds (of full training)", "regret % of the finalist", "seconds then"),
     )
     return [*lines, *markdown_table(head, rows), ""]

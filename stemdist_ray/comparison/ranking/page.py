@@ -103,7 +103,7 @@ def markdown(ranking: Ranking) -> str:
     # How far the distilled data rank better than a row is told where the intervals of pairs are.
     lines += _markdown_table(
         (*COLUMNS, ADVANTAGE),
-        [(*table_cells(one), _advantage(one)) for one in ranking.ranked.values()],
+        [(*table_cells(one), advantage_cell(one)) for one in ranking.ranked.values()],
     )
     lines += [
         "",
@@ -130,7 +130,8 @@ def markdown(ranking: Ranking) -> str:
     return "\n".join([*lines, *_markdown_table(head, body), ""])
 
 
-def _advantage(one: Ranked) -> str:
+def advantage_cell(one: Ranked) -> str:
+    """How far the distilled data rank better than a row, the text below :data:`ADVANTAGE`."""
     if one.advantage is None or one.trained_on == DISTILLED:
         return "-"
     return _with_interval(one.advantage, 2)
