@@ -14,6 +14,7 @@ from typing import Any
 
 from jobs.benchmarks.methods_scores import FULL, Score
 from jobs.benchmarks.methods_tables import TRACK_TITLES, title_of
+from jobs.benchmarks.train_memory import RESOLUTION_MIB, TrainMemory
 from stemdist_ray.baselines.method import OWN
 from stemdist_ray.baselines.rows import ROWS
 
@@ -144,16 +145,23 @@ def _smaller_sentence(all_of: Sequence[Verdict], memory: Sequence[Mapping[str, A
         "Resident memory of whole processes that trained one model after another, interpreter, "
         f"libraries and what the allocator keeps included: {whole[0].lower()}{whole[1:]}"
     )
-    ratios = [float(one["ratio"]) for table in memory for one in table["forecasters"]]
+    ratios = [one.ratio for table in memory for one in _trainings(table)]
     if not ratios:
         return f"What training alone takes was not measured. {processes}"
     holds = sum(ratio > 1 for ratio in ratios)
     return (
         "What training takes beyond a process that has loaded the same libraries (4 steps of each "
         "forecaster in a process of its own; all data: the series, 16 windows of all locations a "
-        f"step): holds in {holds} of {len(ratios)} comparisons, {min(ratios):.1f} to "
-        f"{max(ratios):.1f} times. {processes}"
+        f"step; below {RESOLUTION_MIB:g} MiB counts as that): holds in {holds} of {len(ratios)} "
+        f"comparisons, {min(ratios):.1f} to {max(ratios):.1f} times. {processes}"
     )
+
+
+def _trainings(table: Mapping[str, Any]) -> list[TrainMemory]:
+    return [
+        TrainMemory(str(one["forecaster"]), float(one["distilled_mib"]), float(one["full_mib"]))
+        for one in table["forecasters"]
+    ]
 
 
 def _memory(memory: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -163,15 +171,15 @@ def _memory(memory: Sequence[Mapping[str, Any]]) -> list[str]:
     for table in memory:
         small, whole = table["distilled"], table["series"]
         sizes = f"{small['windows']} windows x {small['locations']} locations"
-        for one in table["forecasters"]:
+        for one in _trainings(table):
             rows.append(
                 (
                     f"{table['data']} ({whole['steps']} steps x {whole['locations']} locations)",
                     sizes,
-                    str(one["forecaster"]),
-                    f"{one['distilled_mib']:.1f}",
-                    f"{one['full_mib']:.1f}",
-                    f"{one['ratio']:.1f}",
+                    one.forecaster,
+                    f"{one.distilled_mib:.1f}",
+                    f"{one.full_mib:.1f}",
+                    f"{one.ratio:.1f}",
                 )
             )
     head = ("data", "distilled", "forecaster", "training on it, MiB", "on everything, MiB", "times")

@@ -32,6 +32,9 @@ from stemdist_ray.training.steps import FixedWindows, FullData, TrainingData, Tr
 STEPS = 4
 """Of each training: the second has all that later ones have, gradients and Adam's moments."""
 
+RESOLUTION_MIB = 1.0
+"""Peaks of equal processes differ by as much; a training that takes less is counted as this."""
+
 
 @dataclass(frozen=True)
 class TrainMemory:
@@ -49,8 +52,8 @@ class TrainMemory:
 
     @property
     def ratio(self) -> float:
-        """Full / distilled."""
-        return self.full_mib / self.distilled_mib
+        """Full / distilled, where that is below what can be measured: at least this."""
+        return self.full_mib / max(self.distilled_mib, RESOLUTION_MIB)
 
 
 class _Few:

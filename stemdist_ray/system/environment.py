@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from importlib import metadata
+from pathlib import Path
 
 import psutil
 import torch
@@ -34,6 +37,11 @@ def hardware() -> dict[str, str | int | float]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "gpus": ", ".join(gpus) or "none",
     }
+
+
+def command_line() -> str:
+    """What this process was started by, as a shell takes it, without the program's folder."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def git_commit() -> str | None:

@@ -146,7 +146,7 @@ def on_a_base(based, fitted, teacher):
     """A member of the teacher, served with its base."""
     return TrainedForecaster(
         model=teacher.models()[0],
-        config=teacher.forecaster,
+        config=teacher.forecasters[0],
         rule=InputRule.of(based),
         mean_window=based.mean_window(),
         location_ids=based.location_ids,

@@ -46,7 +46,7 @@ def test_settings_are_those_of_the_data_set(artifact):
     found = model_space(models, SearchConfig(**MODELS), "standard", {"seed": 7})
     config = build_config("standard", found.layer)
     assert (config.seed, config.data.lookback, config.worker.num_workers) == (7, 6, 0)
-    assert (config.evaluation.epochs, config.evaluation.repeats) == (25, 1)
+    assert (config.evaluation.epochs, config.evaluation.repeats) == (100, 1)
     assert config.forecaster.options == {}
     with pytest.raises(ConfigError, match="found preset demo"):
         model_space(models, SearchConfig(**MODELS), "demo", {})

@@ -109,6 +109,8 @@ def markdown(ranking: Ranking) -> str:
         "",
         f"{ADVANTAGE}: Spearman of the distilled data minus that of the row, on equal resamples.",
     ]
+    if ranking.command:
+        lines += ["", f"Made by `{ranking.command}`."]
     lines += ["", "## Every configuration", ""]
     lines += [
         "Relative RMSE, mean over seeds: on validation by what was trained on, and on test after "

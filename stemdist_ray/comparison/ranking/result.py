@@ -25,8 +25,9 @@ from stemdist_ray.comparison.ranking.agreement import (
 from stemdist_ray.comparison.ranking.cells import DISTILLED, FULL, Cell
 from stemdist_ray.comparison.ranking.configurations import Configuration
 from stemdist_ray.comparison.rows import number
+from stemdist_ray.config.secrets import redact
 from stemdist_ray.seeding import numpy_generator
-from stemdist_ray.system.environment import hardware, package_versions
+from stemdist_ray.system.environment import command_line, hardware, package_versions
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ class Ranking:
         source: The real series.
         versions: Of Python and packages.
         hardware: Of the machine that wrote it down.
+        command: What made it; empty where it was not written down.
     """
 
     ranked: Mapping[str, Ranked]
@@ -125,6 +127,7 @@ class Ranking:
     source: str
     versions: Mapping[str, str] = field(default_factory=package_versions)
     hardware: Mapping[str, Any] = field(default_factory=hardware)
+    command: str = field(default_factory=lambda: redact(command_line()))
 
     @property
     def best(self) -> str:
@@ -155,6 +158,7 @@ class Ranking:
             "truth": "test relative RMSE of full training",
             "versions": dict(self.versions),
             "hardware": dict(self.hardware),
+            "command": self.command,
         }
 
     @classmethod
@@ -171,6 +175,7 @@ class Ranking:
             source=str(tree["source"]),
             versions=tree["versions"],
             hardware=tree["hardware"],
+            command=str(tree.get("command", "")),  # earlier files do not have it
         )
 
     def to_records(self) -> list[dict[str, Any]]:

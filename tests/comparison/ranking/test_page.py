@@ -57,3 +57,9 @@ def test_full_training_that_was_too_short_is_said():
     changed = replace(one, cells=tuple(cells))
     assert too_short(changed) == 1
     assert "1 of 4 configurations validate better" in explanation(changed)
+
+
+def test_the_command_is_named():
+    one = replace(ranking(), command="stemdist rank here a.csv")
+    assert "Made by `stemdist rank here a.csv`." in markdown(one)
+    assert "Made by" not in markdown(replace(one, command=""))

@@ -61,3 +61,13 @@ def test_a_flat_record_per_training():
     assert {(r["trained_on"], r["validation_relative_rmse"]) for r in lost} == {
         ("random_subset", None)
     }
+
+
+def test_what_made_it_is_kept_without_passwords(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/bin/stemdist", "rank", "x", "s3://me:hush@host/a.csv"])
+    one = ranking()
+    assert one.command == "stemdist rank x s3://me:***@host/a.csv"
+    tree = json.loads(json.dumps(finite(one.to_json())))
+    assert Ranking.from_json(tree).command == one.command
+    del tree["command"]  # as files of before have it
+    assert Ranking.from_json(tree).command == ""

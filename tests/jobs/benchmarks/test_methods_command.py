@@ -45,7 +45,7 @@ def test_tables_figures_and_tracking(done):
     assert pictures == [
         f"small-{track}-{what}"
         for track in ("network_alone", "with_base")
-        for what in ("bytes", "seconds")
+        for what in ("errors", "seconds")
     ]
     for name in pictures:
         assert f"(figures/{name}.png)" in text

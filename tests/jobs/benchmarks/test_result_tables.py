@@ -19,11 +19,23 @@ def test_the_readme_holds_what_the_files_say():
 def test_every_result_names_how_it_was_made():
     for path in (ROOT / "jobs" / "results").glob("*.json"):
         tree = json.loads(path.read_text())
+        if path.stem.startswith("rank-"):
+            continue
         assert path.stem.rpartition("-")[2] in {case.name for case in CASES}
         assert tree["command"].startswith("python jobs/benchmark.py")
         assert tree["versions"]["torch"]
         assert tree["hardware"]
-        assert tree.get("runs") or tree["variants"]
+        assert tree.get("runs") or tree.get("variants") or tree["forecasters"]
+
+
+def test_every_ranking_names_how_it_was_made():
+    for path in (ROOT / "jobs" / "results").glob("rank-*.json"):
+        tree = json.loads(path.read_text())
+        if "metr_la-" not in path.stem:  # rankings once did not write it down
+            assert tree["command"].startswith("stemdist rank ")
+        assert tree["versions"]["torch"]
+        assert tree["hardware"]
+        assert len(tree["configurations"]) > 1
 
 
 def test_pooled_deviation_is_that_of_all_trainings(rng):

@@ -23,6 +23,7 @@ def test_every_training_runs(artifact):
 
 def test_the_ratio():
     assert TrainMemory("stid", 2.0, 9.0).ratio == 4.5
+    assert TrainMemory("dlinear", 0.0, 12.5).ratio == 12.5  # too little to be measured
 
 
 def test_unknown_forecasters_are_refused(artifact, tmp_path):
