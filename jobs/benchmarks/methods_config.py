@@ -146,15 +146,20 @@ def read_methods_config(path: Path) -> MethodsConfig:
     if unknown:
         raise ConfigError(f"{path}: rows: {unknown[0]} is none of {', '.join(known)}")
     for method in config.every_method():
-        METHODS.get(method.kind)
-        if method.preset not in PRESETS:
-            raise ConfigError(
-                f"{path}: {method.name}: preset {method.preset!r} is none of {', '.join(PRESETS)}"
-            )
-        for data in config.data:
-            for budget in config.budgets:
-                cell_config(config, data, method, budget, config.seeds[0])
+        try:
+            _check(config, method)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {method.name}: {error}") from error
     return config
+
+
+def _check(config: MethodsConfig, method: MethodEntry) -> None:
+    METHODS.get(method.kind).read_options(method.options)
+    if method.preset not in PRESETS:
+        raise ConfigError(f"preset {method.preset!r} is none of {', '.join(PRESETS)}")
+    for data in config.data:
+        for budget in config.budgets:
+            cell_config(config, data, method, budget, config.seeds[0])
 
 
 def _typed(tree: Mapping[str, Any]) -> dict[str, Any]:

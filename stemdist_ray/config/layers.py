@@ -16,6 +16,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from stemdist_ray.config.secrets import redact
 from stemdist_ray.config.yaml_files import PlainScalar, SettingsLoader
@@ -232,12 +233,22 @@ def _value_as_text(value: Any) -> Any:
 
 def describe_validation_error(error: ValidationError) -> str:
     """Put all problems of a pydantic error on one line."""
-    problems = []
-    for item in error.errors():
+    problems, items = [], error.errors()
+    for item in items:
+        if item["type"] == "too_short" and _has_inner(item["loc"], items):
+            continue  # entries that were refused are not missing
         place = ".".join(str(part) for part in item["loc"]) or "configuration"
         if item["type"] == "extra_forbidden":
             problems.append(f"{place}: unknown setting")
+        elif item["type"] == "value_error":  # our own words, of several settings: it names them
+            where = f"{place}: " if item["loc"] else ""
+            problems.append(f"{where}{item['ctx']['error']}")
         else:
             found = "" if isinstance(item["input"], Mapping) else f" (found {item['input']!r})"
             problems.append(f"{place}: {item['msg']}{found}")
     return redact("configuration: " + "; ".join(problems))
+
+
+def _has_inner(place: tuple[int | str, ...], items: Sequence[ErrorDetails]) -> bool:
+    """Whether some problem lies within a place."""
+    return any(i["loc"][: len(place)] == place and len(i["loc"]) > len(place) for i in items)

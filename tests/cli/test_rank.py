@@ -70,7 +70,7 @@ def test_options_become_settings(asked, three, tmp_path):
     [
         (["--track", "both"], "rank.track"),
         (["--finalists", "0"], "rank.finalists"),
-        (["--trained-on", "ridge"], "ridge is fitted in closed form"),
+        (["--trained-on", "ridge"], "found ridge; it trains no configuration"),
         (["--trained-on", "equal_seconds"], "needs distilled and node_sampled"),
         (["--set", "evaluation.curve=[3]"], "found evaluation.curve"),
         (["--set", "data.lookback=3"], "found data"),

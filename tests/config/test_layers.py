@@ -1,5 +1,7 @@
+from typing import Annotated
+
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from stemdist_ray.config import (
     DistillConfig,
@@ -206,3 +208,22 @@ def test_problems_of_a_model_are_one_line():
         "configuration: rounds: Input should be greater than or equal to 0 (found -1); "
         "data.strat: unknown setting"
     )
+
+
+def test_what_does_not_fit_together_is_told_in_our_own_words():
+    with pytest.raises(ValidationError) as caught:
+        DistillConfig.model_validate({"data": {"split": (0.5, 0.2, 0.2)}})
+    text = describe_validation_error(caught.value)
+    assert text == "configuration: data: split must add up to 1, found (0.5, 0.2, 0.2)"
+
+
+def test_entries_that_were_refused_are_not_missing_as_well():
+    class Few(BaseModel):
+        numbers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
+    with pytest.raises(ValidationError) as caught:
+        Few.model_validate({"numbers": [-1]})
+    assert describe_validation_error(caught.value).count("numbers") == 1
+    with pytest.raises(ValidationError) as caught:
+        Few.model_validate({"numbers": []})
+    assert "at least 1 item" in describe_validation_error(caught.value)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from stemdist_ray.baselines.rows import ROWS, Row, TrainedRow
+from stemdist_ray.baselines.rows import ROWS, Row, TrainedRow, trained_rows
 from stemdist_ray.comparison.ranking.configurations import Configuration
 from stemdist_ray.comparison.rows import number
 from stemdist_ray.comparison.train_row import ComparisonData, fit_on
@@ -214,11 +214,13 @@ def row_of(trained_on: str) -> TrainedRow:
     Raises:
         ConfigError: There is none of that name, or it needs no training.
     """
-    row = ROWS.get(SAMPLED if trained_on == EQUAL_SECONDS else trained_on)
-    if not isinstance(row, TrainedRow):
+    trained = {row.name: row for row in trained_rows()}
+    row = trained.get(SAMPLED if trained_on == EQUAL_SECONDS else trained_on)
+    if row is None:
+        known = "; it trains no configuration" if trained_on in ROWS else ""
         raise ConfigError(
-            f"trained_on: {trained_on} is fitted in closed form, it trains no configuration; name "
-            "rows that are trained"
+            f"trained_on: found {trained_on}{known}; expected some of: "
+            f"{', '.join(sorted([EQUAL_SECONDS, *(trained.keys() - {FULL})]))}"
         )
     return row
 

@@ -63,6 +63,7 @@ def test_all_methods_are_judged_alike(read):
         (TINY + "methods: [medoid]\nrows: [centroid]", "centroid is none of"),
         (TINY + "methods: [medoid]\nbudgets: [2]", "budgets"),
         (TINY + "methods: [medoid]\nsettings: {evaluation: {epoch: 3}}", "epoch"),
+        (TINY + "methods: [{name: x, method: dm, options: {stepz: 3}}]", "x: .*stepz: unknown"),
         (TINY + "methods: medoid", "methods"),
         (TINY + "methods: [medoid]\nseeds: [1, 1]", "seeds: 1 occurs more than once"),
     ],
