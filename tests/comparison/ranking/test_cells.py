@@ -85,7 +85,7 @@ def test_what_can_be_trained_on():
     assert row_of("equal_seconds") is row_of("node_sampled")
     with pytest.raises(ConfigError, match="found ridge; it trains no configuration"):
         row_of("ridge")
-    with pytest.raises(ConfigError, match="unknown row of the comparison 'x'"):
+    with pytest.raises(ConfigError, match="found x; expected some of: centroid"):
         row_of("x")
     assert look_of("equal_seconds").colour != look_of("node_sampled").colour
     assert look_of("of another release").title == "of another release"
