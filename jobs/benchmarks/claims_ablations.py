@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
-from jobs.benchmarks.claims import error_text, markdown_table
+from jobs.benchmarks.claims import apart, error_text, markdown_table
 from jobs.benchmarks.methods_scores import Score
 from jobs.benchmarks.methods_tables import TRACK_TITLES
 from stemdist_ray.baselines.method import OWN
@@ -28,14 +27,15 @@ def ablation_section(scores: Sequence[Score], whole: str) -> list[str]:
     lines = ["## What every part is worth", ""]
     own = [s for s in scores if s.kind == OWN and s.errors]
     tracks = list(dict.fromkeys(s.track for s in own))
-    for data, group in groupby(own, lambda s: s.data):
-        variants = list(group)
+    places = dict.fromkeys((s.data, s.budget) for s in own)
+    for data, budget in places:
+        variants = [s for s in own if (s.data, s.budget) == (data, budget)]
         names = list(dict.fromkeys(s.name for s in variants))
         of = {(s.name, s.track): s for s in variants}
         base = whole if any(name == whole for name in names) else names[0]
         lines += [
-            f"{data}: every variant differs from *{base}* in one setting. In brackets the 95 % "
-            "interval; *apart*: it does not touch that of the other.",
+            f"{data}, {100 * budget:g} %: every variant differs from *{base}* in one setting. In "
+            "brackets the 95 % interval; *apart*: all trainings of one are below all of the other.",
             "",
         ]
         head = ["variant"]
@@ -56,6 +56,5 @@ def _compared(score: Score | None, base: Score | None) -> tuple[str, str]:
         return "-", "-"
     if base is None or score is base:
         return error_text(score), "-"
-    apart = score.high < base.low or base.high < score.low
     change = f"{100 * (score.mean / base.mean - 1):+.1f} %"
-    return error_text(score), f"{change}, apart" if apart else change
+    return error_text(score), f"{change}, apart" if apart(score, base) else change

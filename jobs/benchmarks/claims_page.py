@@ -79,7 +79,7 @@ def claims_page(
         "to 8 times less memory, and its error is up to 12 % lower than with other methods of "
         "distilling. Errors: relative RMSE on test, mean of "
         f"{' or '.join(map(str, seeds))} trainings (distillation seeds times evaluator seeds), "
-        "95 % intervals by Student's t.",
+        "95 % intervals by Student's t over all of them (too narrow where distillations differ).",
         "",
         *(f"- {link}" for link in links),
         "",

@@ -6,6 +6,7 @@ benchmark which was interrupted goes on with the cells that are missing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -26,7 +27,7 @@ from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.baselines.rows import trained_rows
 from stemdist_ray.comparison.compare import Cell as Place
 from stemdist_ray.comparison.rows import RowResult
-from stemdist_ray.comparison.table import DISTILLED
+from stemdist_ray.comparison.table import DISTILLED, TRACKS
 from stemdist_ray.config import DataConfig, DistillConfig, ForecasterConfig
 from stemdist_ray.data.prepared import PreparedSource, prepare_source
 from stemdist_ray.data.source import is_simulated
@@ -38,7 +39,7 @@ from stemdist_ray.progress import SilentReporter
 from stemdist_ray.system.environment import hardware, package_versions
 from stemdist_ray.system.seal import read_sealed, write_sealed
 
-VERSION = 1  # of what a cell's file holds
+VERSION = 2  # of what a cell's file holds
 
 
 @dataclass(frozen=True)
@@ -120,20 +121,45 @@ def run_cell(_: object, task: CellTask) -> dict[str, Any]:
             path = distill(source, Path(scratch) / "run", task.config).path
             dataset = SyntheticDataset.load(path)
     except StemdistError as error:
-        return {**about, "failed": str(error)}
-    tracks, naive, failed = _judged(dataset, source, task)
+        return {**about, "failed": dict.fromkeys(TRACKS, str(error))}
+    judged = _judged(dataset, source, task)
+    size = dataset.manifest.size
     return {
         **about,
-        "failed": failed,
-        **_size(dataset),
+        "windows": size.windows,
+        "locations": size.locations,
+        "bytes": dataset.num_bytes,
+        "base_bytes": size.base_bytes,
         "taught": dataset.teacher is not None,
         "distill_seconds": dataset.manifest.distill_seconds(),
         "seconds": {name: one.seconds for name, one in dataset.manifest.stages.items()},
         "validation": dataset.manifest.result.best_validation,
         "coverage": coverage(dataset, source, task.config.seed),
-        "tracks": tracks,
-        "naive": naive,
+        **judged,
     }
+
+
+def check_source(task: CellTask, known: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse to go on with cells that were computed of other readings.
+
+    Args:
+        task: Any cell of the data set.
+        known: Answers of cells of the same data set.
+
+    Raises:
+        ConfigError: SOURCE holds other readings than when they were computed.
+        DataError: It cannot be read.
+    """
+    if not known:
+        return
+    now = _source(task.source, task.config.data.model_dump_json()).description.hash
+    others = [cell["name"] for cell in known if cell["source_hash"] != now]
+    if others:
+        raise ConfigError(
+            f"{len(others)} known cells of {task.data.name} (the first is {others[0]}) are of "
+            f"other readings than {task.source} holds now; give another folder with --out, or "
+            "remove them to compute them again"
+        )
 
 
 @lru_cache(maxsize=1)
@@ -142,41 +168,35 @@ def _source(source: str, settings: str) -> PreparedSource:
     return prepare_source(source, DataConfig.model_validate_json(settings))
 
 
-def _judged(
-    dataset: SyntheticDataset, source: PreparedSource, task: CellTask
-) -> tuple[dict[str, Any], dict[str, Any], str | None]:
-    """Errors by track and row, those of rows in closed form, and why the distilled one has none."""
+def _judged(dataset: SyntheticDataset, source: PreparedSource, task: CellTask) -> dict[str, Any]:
+    """What trainings gave by track and row, and why some gave nothing; rows in closed form."""
     wanted = [row for row in trained_rows() if row.name in (DISTILLED, *task.rows)]
     executor = SerialExecutor(None)
     with opened_comparison(dataset, source, task.config, SilentReporter(), executor) as work:
         places = [Place(task.evaluator, track, row) for track in work.tracks for row in wanted]
         found, naive = work.comparison.run(places)
     tracks: dict[str, Any] = {}
-    failed = None
+    failed: dict[str, str] = {}
+    failed_rows: dict[str, dict[str, str]] = {}
     for (_, track, row), outcome in found.items():
         if isinstance(outcome, RowResult):
             tracks.setdefault(track, {})[row] = _row(outcome)
         elif row == DISTILLED:
-            failed = f"{track}: {outcome}"
-    closed = {name: _row(row) for name, row in naive.items()} if task.rows else {}
-    return tracks, closed, failed
+            failed[track] = str(outcome)
+        else:
+            failed_rows.setdefault(track, {})[row] = str(outcome)
+    return {
+        "tracks": tracks,
+        "failed": failed,
+        "failed_rows": failed_rows,
+        "naive": {name: _row(row) for name, row in naive.items()} if task.rows else {},
+    }
 
 
 def _row(row: RowResult) -> dict[str, Any]:
     tree = row.to_json()
     kept = ("errors", "train_seconds", "optimizer_steps", "learning_rate", "peak_rss_mib", "mae")
     return {name: tree[name] for name in kept}
-
-
-def _size(dataset: SyntheticDataset) -> dict[str, Any]:
-    size, fitted = dataset.manifest.size, dataset.fitted_base
-    weights = () if fitted is None else tuple(fitted.model.weights.values())
-    return {
-        "windows": size.windows,
-        "locations": size.locations,
-        "bytes": dataset.num_bytes,
-        "base_bytes": int(sum(array.nbytes for array in weights)),
-    }
 
 
 class CellStore:

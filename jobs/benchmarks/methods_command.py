@@ -11,10 +11,10 @@ from typing import Any
 
 from rich.table import Table
 
-from jobs.benchmarks.methods_cells import CellStore, CellTask, cell_tasks, run_cell
+from jobs.benchmarks.methods_cells import CellStore, CellTask, cell_tasks, check_source, run_cell
 from jobs.benchmarks.methods_config import MethodsConfig, read_methods_config
 from jobs.benchmarks.methods_figures import methods_pictures
-from jobs.benchmarks.methods_scores import Score, scores_of
+from jobs.benchmarks.methods_scores import Score, reasons, scores_of
 from jobs.benchmarks.methods_tables import (
     HEADINGS,
     cells_of,
@@ -115,10 +115,13 @@ def run_benchmark(
         folder: Where relative sources count from; None = where the command runs.
 
     Raises:
-        ConfigError: ``out`` holds cells of another benchmark.
+        ConfigError: ``out`` holds cells of another benchmark, or of other readings.
     """
     store, tasks = CellStore(out), cell_tasks(config, folder)
     answers = {task.name: store.load(task) for task in tasks}
+    for data in config.data:
+        own = [task for task in tasks if task.data == data]
+        check_source(own[0], [a for task in own if (a := answers[task.name]) is not None])
     missing = [task for task in tasks if answers[task.name] is None]
     reporter.say(f"{len(tasks)} cells, {len(tasks) - len(missing)} of them known already")
     by_name = {task.name: task for task in tasks}
@@ -164,14 +167,16 @@ def _track(task: CellTask, answer: Mapping[str, Any], tracker: Tracker, parent: 
 
 
 def _line(answer: Mapping[str, Any]) -> str:
-    if answer["failed"]:
-        return f"{answer['name']}: no result: {answer['failed']}"
     told = [
         f"{track.replace('_', ' ')} {fmean(rows[DISTILLED]['errors']):.4f}"
-        for track, rows in answer["tracks"].items()
+        for track, rows in answer.get("tracks", {}).items()
         if DISTILLED in rows
     ]
-    return f"{answer['name']}: {', '.join(told)}; distilled in {answer['distill_seconds']:.1f} s"
+    if answer["failed"]:
+        told.append(f"no result: {reasons(answer['failed'])}")
+    if "distill_seconds" in answer:
+        told.append(f"distilled in {answer['distill_seconds']:.1f} s")
+    return f"{answer['name']}: {'; '.join(told)}"
 
 
 def _table(heading: str, scores: Sequence[Score]) -> Table:

@@ -12,6 +12,9 @@ from jobs.benchmarks.methods_config import RANDOM, TAUGHT
 from stemdist_ray.comparison.break_even import break_even
 from stemdist_ray.comparison.table import DISTILLED, TRACKS
 
+SUBSETS = ("random", "random_teacher", "medoid", "centroid", "herding", "k_center", "craig")
+"""Methods that choose or average and learn nothing: no methods of distilling."""
+
 FULL = ("full_data", "node_sampled")
 """Rows that stand for training on everything, the first that was trained counts."""
 
@@ -31,8 +34,9 @@ class Score:
         kind: The method that this is a variant of, "" for rows.
         errors: Relative RMSE on test of every distillation and evaluator seed.
         mean: Of these.
-        low: Lower end of the 95 % interval of the mean (Student's t, all seeds as one sample); NaN
-            for a single one.
+        low: Lower end of the 95 % interval of the mean (Student's t, all trainings as one sample;
+            too narrow where distillations differ by more than trainings on one of them); NaN for a
+            single one.
         high: Its upper end.
         std: Standard deviation of the errors; 0 for a single one.
         ior: Gain over the random subset: 1 - error / its error.
@@ -41,11 +45,12 @@ class Score:
         coverage: Mean distance of a real window to its nearest synthetic one; NaN for rows.
         bytes: Of inputs and targets; 0 for rows that need no distilling.
         base_bytes: Of the base that networks build upon; 0 on the track without.
-        distill_seconds: Base, teacher and the method's own work, mean over seeds.
+        distill_seconds: Base (but for subsets of readings on the track without), teacher and the
+            method's own work, mean over seeds; of rows that need no distilling what the base took.
         train_seconds: One model, mean.
         peak_mib: Resident memory of the process while one model was trained and scored, at most.
         break_even: Models after which distilling has saved time against full data; None = never.
-        failed: Why there is no result, "" where there is one.
+        failed: Why there is no result, or none of some seeds; "" where all have one.
     """
 
     data: str
@@ -108,16 +113,16 @@ def _group_scores(data: str, budget: float, cells: Sequence[Cell]) -> list[Score
     for cell in cells:
         by_method.setdefault(cell["method"], []).append(cell)
     found: list[Score] = []
+    with_rows = [cell for cell in by_method.get(RANDOM, ()) if "failed_rows" in cell]
     for track in TRACKS:
         rows = {
             row: _row_errors(by_method.get(RANDOM, ()), track, row)
             for row in _names(by_method.get(RANDOM, ()), track)
             if row != DISTILLED
         }
-        full = next((_mean(rows[name]) for name in FULL if name in rows), math.nan)
-        full_seconds = next(
-            (_seconds(by_method[RANDOM], track, name) for name in FULL if name in rows), math.nan
-        )
+        full_row = next((name for name in FULL if name in rows), "")
+        full = _mean(rows.get(full_row, ()))  # not known where that diverged
+        full_seconds = _seconds(by_method.get(RANDOM, ()), track, full_row)
         plain, taught = (
             _mean(_row_errors(by_method.get(name, ()), track, DISTILLED))
             for name in (RANDOM, TAUGHT)
@@ -131,11 +136,16 @@ def _group_scores(data: str, budget: float, cells: Sequence[Cell]) -> list[Score
                 _row_score(data, budget, track, name, errors, plain, full),
                 train_seconds=_seconds(by_method[RANDOM], track, name),
                 peak_mib=_peak(by_method[RANDOM], track, name),
+                distill_seconds=_mean([_base_seconds(c, track) for c in with_rows]),
+                failed=_told(
+                    [f for c in with_rows if (f := c["failed_rows"].get(track, {}).get(name))],
+                    len(with_rows),
+                ),
             )
             for name, errors in rows.items()
         ]
         if any(score.errors for score in scores):
-            found += sorted(scores, key=lambda s: (bool(s.failed), s.mean))
+            found += sorted(scores, key=lambda s: (not s.errors, s.mean))
     naive = [cell["naive"] for cell in by_method.get(RANDOM, ()) if cell.get("naive")]
     closed = [
         _row_score(data, budget, "closed_form", name, tuple(row["errors"]), math.nan, math.nan)
@@ -145,10 +155,27 @@ def _group_scores(data: str, budget: float, cells: Sequence[Cell]) -> list[Score
 
 
 def _names(cells: Sequence[Cell], track: str) -> list[str]:
+    """Rows that were trained, those that gave nothing included."""
     names: dict[str, None] = {}
     for cell in cells:
-        names |= dict.fromkeys(cell.get("tracks", {}).get(track, {}))
+        for kind in ("tracks", "failed_rows"):
+            names |= dict.fromkeys(cell.get(kind, {}).get(track, {}))
     return list(names)
+
+
+def reasons(failed: Mapping[str, str]) -> str:
+    """Why a cell has no result on some or all tracks, in one line."""
+    if len(set(failed.values())) == 1 and len(failed) == len(TRACKS):
+        return next(iter(failed.values()))
+    return "; ".join(f"{track}: {reason}" for track, reason in failed.items())
+
+
+def _told(found: Sequence[str], seeds: int) -> str:
+    """Reasons of one name on one track, with how many of its distillations they are of."""
+    if not found:
+        return ""
+    text = "; ".join(sorted(set(found)))
+    return text if len(found) == seeds else f"{len(found)} of {seeds} seeds: {text}"
 
 
 def _rows(cells: Sequence[Cell], track: str, row: str) -> list[Mapping[str, Any]]:
@@ -194,12 +221,14 @@ def _method_score(
     kind = cells[0]["kind"]
     done = [cell for cell in cells if _rows([cell], track, DISTILLED)]
     errors = _row_errors(done, track, DISTILLED)
-    reasons = sorted({cell["failed"] for cell in cells if cell["failed"]})
+    failed = _told([cell["failed"][track] for cell in cells if track in cell["failed"]], len(cells))
     if not errors:
-        reason = "; ".join(reasons) or "not on this track"
+        reason = failed or "not on this track"
         return Score(data, budget, track, name, True, kind, failed=reason)
     mean, train = _mean(errors), _seconds(done, track, DISTILLED)
-    distilling = _mean([cell["distill_seconds"] for cell in done])
+    distilling = _mean([_distilling(cell, track) for cell in done])
+    # Training on everything takes the base, too, where networks build upon it.
+    more = distilling - _mean([_base_seconds(cell, track) for cell in done])
     same_targets = taught if done[0]["taught"] else plain
     return Score(
         data,
@@ -223,9 +252,23 @@ def _method_score(
         distill_seconds=distilling,
         train_seconds=train,
         peak_mib=_peak(done, track, DISTILLED),
-        break_even=break_even(distilling, full_seconds, train),
-        failed="; ".join(reasons),
+        break_even=break_even(more, full_seconds, train),
+        failed=failed,
     )
+
+
+def _base_seconds(cell: Cell, track: str) -> float:
+    """What the base took, on the track where every row needs it."""
+    return float(cell["seconds"].get("base", 0.0)) if track == TRACKS[0] else 0.0
+
+
+def _distilling(cell: Cell, track: str) -> float:
+    """Seconds until there is something to train on."""
+    seconds = float(cell["distill_seconds"])
+    if track != TRACKS[0] and cell["kind"] in SUBSETS and not cell["taught"]:
+        # Subsets of readings need no base; a teacher, and what is learned, stand on it.
+        seconds -= float(cell["seconds"].get("base", 0.0))
+    return seconds
 
 
 def _row_score(

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from jobs.benchmarks.methods_scores import FULL, Score
 from stemdist_ray.baselines.method import OWN
 from stemdist_ray.baselines.rows import ROWS
-from stemdist_ray.config import build_config
+from stemdist_ray.config import EvaluationConfig, build_config, merge_layers
 from stemdist_ray.report.figures import Picture
 from stemdist_ray.report.html import render
 from stemdist_ray.system.files import replacing_file, write_text
@@ -73,7 +73,7 @@ def cells_of(score: Score) -> tuple[str, ...]:
     interval = "" if math.isnan(score.low) else f" ({score.low:.4f} to {score.high:.4f})"
     pays = "-" if score.break_even is None else str(score.break_even)
     return (
-        f"{score.mean:.4f}{interval}",
+        f"{score.mean:.4f}{interval}" + (f"; {score.failed}" if score.failed else ""),
         _percent(score.ior),
         _percent(score.hlr),
         _number(score.label_robust, ".1f"),
@@ -127,21 +127,40 @@ def about(config: Mapping[str, Any]) -> str:
     return (
         "Relative RMSE on the test split, mean over all distillation and evaluator seeds "
         f"({len(config['seeds'])} distillations each) with its 95 % interval (Student's t, all "
-        "seeds as one sample). Rates and epochs are chosen on validation windows; all rows of a "
+        "trainings as one sample: too narrow where distillations differ by more than trainings on "
+        f"one of them). {_chosen(config)} on validation windows; all rows of a "
         "table take the same number of optimiser steps but for full data: at most "
         f"{_passes(config)} passes over all train windows, fewer where validation stops to "
-        "improve. The gain is against the random subset of the same bytes, the loss against full "
+        "improve. The gain is against the random subset of the same budget, the loss against full "
         f"data ({full}). The label-robust score counts the gain over a random subset with the same "
         "kind of targets and the loss half and half (0 to 100). Coverage is the mean distance of a "
         "real window to the nearest synthetic one, in standard deviations. KiB: inputs and "
-        "targets, with the base where networks build upon one. Seconds of distilling count base, "
-        "teacher and the method's own work; n models: distilling once, training n."
+        "targets, with the base where networks build upon one; no method may exceed the budget of "
+        "inputs and targets, some fall short, as windows are whole. Seconds of distilling count "
+        "base, teacher, the method's own work and validating it, subsets of readings have no base "
+        "where networks are alone; n models: distilling once (for full data: the base, where there "
+        "is one), training n. Cells may have run beside each other, so seconds of one are of a "
+        "machine that others used."
     )
 
 
-def _passes(config: Mapping[str, Any]) -> int:
+def _chosen(config: Mapping[str, Any]) -> str:
+    """What evaluators choose on validation windows."""
+    factors = _evaluation(config).rate_factors
+    return "Epochs are chosen" if len(factors) == 1 else "Rates and epochs are chosen"
+
+
+def _passes(config: Mapping[str, Any]) -> str:
     """Of full-data training, at most."""
-    return build_config("standard", config.get("settings", {})).evaluation.full_data_epochs
+    own = [_evaluation(config, data).full_data_epochs for data in config["data"]]
+    return " or ".join(str(epochs) for epochs in sorted(set(own)))
+
+
+def _evaluation(
+    config: Mapping[str, Any], data: Mapping[str, Any] | None = None
+) -> EvaluationConfig:
+    layers = [config.get("settings", {}), {} if data is None else data.get("settings", {})]
+    return build_config("standard", merge_layers(*layers)).evaluation
 
 
 def write_markdown(

@@ -52,8 +52,8 @@ class TrainMemory:
 
     @property
     def ratio(self) -> float:
-        """Full / distilled, where that is below what can be measured: at least this."""
-        return self.full_mib / max(self.distilled_mib, RESOLUTION_MIB)
+        """Full / distilled; what is below what can be measured counts as that."""
+        return max(self.full_mib, RESOLUTION_MIB) / max(self.distilled_mib, RESOLUTION_MIB)
 
 
 class _Few:

@@ -11,6 +11,7 @@ import math
 import torch
 from torch import Tensor
 
+from stemdist_ray.errors import DivergenceError
 from stemdist_ray.training.steps import TrainingStep
 
 _NEARLY_ONE = 1 - 1e-7  # the slope of the arc cosine is not finite at 1
@@ -75,10 +76,13 @@ def kernel_forecast(within: Tensor, across: Tensor, targets: Tensor, ridge: floa
 
     Returns:
         (m, H).
+
+    Raises:
+        DivergenceError: The kernel is not positive definite, or not finite.
     """
     penalty = ridge * within.diagonal().mean()
     whole = within + penalty * torch.eye(len(within), dtype=within.dtype, device=within.device)
-    return across @ torch.cholesky_solve(targets, torch.linalg.cholesky(whole))
+    return across @ torch.cholesky_solve(targets, _cholesky(whole))
 
 
 def ridge_weights(features: Tensor, targets: Tensor, ridge: float) -> Tensor:
@@ -88,12 +92,27 @@ def ridge_weights(features: Tensor, targets: Tensor, ridge: float) -> Tensor:
         features: Rows.
         targets: The same rows.
         ridge: Penalty on mean squares, as a share of their mean over columns.
+
+    Raises:
+        DivergenceError: Their moments are not positive definite, or not finite.
     """
     moments = features.T @ features / len(features)
     penalty = ridge * moments.diagonal().mean()
     whole = moments + penalty * torch.eye(len(moments), dtype=moments.dtype, device=moments.device)
     cross = features.T @ targets / len(features)
-    return torch.cholesky_solve(cross, torch.linalg.cholesky(whole))
+    return torch.cholesky_solve(cross, _cholesky(whole))
+
+
+def _cholesky(matrix: Tensor) -> Tensor:
+    factor: Tensor
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    if failed.any() or not factor.isfinite().all():
+        raise DivergenceError(
+            "a kernel is not positive definite, or not finite: what is learned has diverged; give "
+            "a smaller learning rate (method_options.learning_rate) or a larger "
+            "method_options.ridge"
+        )
+    return factor
 
 
 def seen_error(forecast: Tensor, targets: Tensor, seen: Tensor | None) -> Tensor:

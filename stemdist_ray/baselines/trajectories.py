@@ -63,7 +63,9 @@ class TrajectoryOptions(LearnedOptions):
     expert_steps: Count = Field(10, description="sampled steps that count as an epoch")
     expert_windows: Count = Field(16, description="real windows per step of an expert")
     expert_locations: Count = Field(160, description="real locations per step of an expert")
-    expert_rate: Rate = Field(0.2, description="rate of the experts' gradient steps")
+    expert_rate: Annotated[float, Field(gt=0.0)] = Field(
+        0.2, description="rate of the experts' gradient steps"
+    )
     latest_start: Annotated[int, Field(ge=0)] = Field(
         10, description="students begin after 0 to this many epochs of an expert"
     )

@@ -8,6 +8,7 @@ rounds improve a start by far less than a bad balance costs.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from stemdist_ray.config import DistillConfig
@@ -108,26 +109,29 @@ def choose_balance(
 
 
 def balances(config: DistillConfig, source: PreparedSource) -> list[DistillConfig]:
-    """The configurations that are tried for a budget.
+    """The configurations that are tried for a budget, none of them over it.
 
     Raises:
         ConfigError: There is none with enough windows and locations.
     """
     assert config.budget is not None
+    windows, locations = len(source.starts["train"]), source.windows.num_locations
     tried = []
     for spatial in SPATIAL:
-        temporal = config.budget / spatial
-        if temporal > 1:
+        candidate = config.model_copy(update={"spatial_ratio": spatial, "temporal_ratio": 1.0})
+        # As many windows as fit beside the locations, whose number is rounded.
+        entries = config.budget * windows * locations
+        fitting = math.floor(entries / num_clusters(candidate, source) + 1e-9)
+        if not 1 <= fitting <= windows:
             continue
-        ratios = {"spatial_ratio": spatial, "temporal_ratio": temporal}
-        candidate = config.model_copy(update=ratios)
+        candidate = candidate.model_copy(update={"temporal_ratio": fitting / windows})
         smaller = min(num_clusters(candidate, source), num_synthetic_windows(candidate, source))
         if smaller >= _FEWEST:
             tried.append(candidate)
     if not tried:
         raise ConfigError(
             f"budget {config.budget:g} leaves fewer than {_FEWEST} windows or locations of "
-            f"{len(source.starts['train'])} x {source.windows.num_locations}, however it is "
+            f"{windows} x {locations}, however it is "
             "spent; give a larger budget, or both ratios"
         )
     return tried

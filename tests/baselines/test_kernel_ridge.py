@@ -10,6 +10,7 @@ from stemdist_ray.baselines.kernel_ridge import (
     tangent_kernel,
     target_rows,
 )
+from stemdist_ray.errors import DivergenceError
 from stemdist_ray.training.steps import TrainingStep
 
 
@@ -57,6 +58,15 @@ def test_ridge_weights(rng):
     rows = torch.tensor(rng.normal(size=(200, 5)))
     weights = torch.tensor(rng.normal(size=(5, 2)))
     torch.testing.assert_close(ridge_weights(rows, rows @ weights, 1e-9), weights)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_what_has_diverged_is_told(value):
+    rows = torch.full((4, 3), value, dtype=torch.float64)
+    with pytest.raises(DivergenceError, match="what is learned has diverged"):
+        kernel_forecast(rows @ rows.T, rows @ rows.T, rows, 1e-3)
+    with pytest.raises(DivergenceError, match="what is learned has diverged"):
+        ridge_weights(rows, rows, 1e-3)
 
 
 def test_only_observed_targets_count():

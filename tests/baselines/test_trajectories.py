@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from torch.func import functional_call
 
 from stemdist_ray.baselines import trajectories
@@ -142,3 +143,8 @@ def test_data_that_are_not_finite_are_refused(run):
     run.learned.x.data[0, 0, 0, 0] = np.nan
     with pytest.raises(DivergenceError, match=r"method mtt .*learning_rate \(now 0.01\)"):
         run.made()
+
+
+def test_experts_have_to_move():
+    with pytest.raises(ValidationError, match="expert_rate"):
+        TrajectoryOptions(expert_rate=0.0)

@@ -10,7 +10,7 @@ OURS = Score(
     "d", 0.01, "network_alone", "stemdist", True, "stemdist", (0.5, 0.52), 0.51, 0.50, 0.52,
     train_seconds=2.0, peak_mib=400.0, distill_seconds=10.0, break_even=2,
 )  # fmt: skip
-RIVAL = replace(OURS, name="dm", kind="dm", mean=0.60, low=0.58, high=0.62)
+RIVAL = replace(OURS, name="dm", kind="dm", errors=(0.59, 0.61), mean=0.60, low=0.58, high=0.62)
 MEDOID = replace(OURS, name="medoid", kind="medoid", mean=0.45)
 FULL = Score(
     "d",
@@ -55,8 +55,40 @@ def test_what_does_not_hold_is_said_as_plainly():
     page = sections(replace(RIVAL, mean=0.5), OURS, slower)
     assert "Holds in 0 of 1 comparisons: 0.50 to 0.50 times." in page
     assert "in 0 of 1 comparisons" in page
-    assert "-2.0 % (within)" not in page  # intervals 0.58 to 0.62 and 0.50 to 0.52 do not touch
-    assert "-2.0 %" in page
+    assert "-2.0 % |" in page
+    between = replace(RIVAL, mean=0.5, errors=(0.49, 0.51))
+    assert "-2.0 % (mixed)" in sections(between, OURS, slower)
+
+
+def test_equal_data_count_once():
+    """Rounds that were no better than the start leave it as it was."""
+    again = replace(OURS, name="stemdist_rounds", train_seconds=1.0)
+    first, second = verdicts([*SCORES, again])
+    assert (first.same_as, second.same_as) == ("", "stemdist")
+    page = sections(*SCORES, again)
+    assert "Holds in 1 of 1 comparisons: 4.00 to 4.00 times." in page
+    assert "stemdist_rounds (as stemdist)" in page
+
+
+def test_seeds_without_a_result_are_told():
+    odd = replace(OURS, failed="1 of 2 seeds: it diverged")
+    rival = replace(RIVAL, failed="1 of 3 seeds: the objective is nan")
+    page = sections(rival, odd)
+    assert "stemdist (1 of 2 seeds: it diverged)" in page
+    assert "1 of 3 seeds: the objective is nan" in page
+
+
+def test_nothing_takes_the_place_of_full_data_that_diverged():
+    diverged = replace(FULL, errors=(), mean=math.nan, failed="it diverged")
+    sampled = replace(FULL, name="node_sampled")
+    (found,) = verdicts([OURS, sampled, diverged])
+    assert found.full is None
+    (found,) = verdicts([OURS, sampled])
+    assert found.full.name == "node_sampled"
+
+
+def test_titles_with_commas_stay_apart():
+    assert "| ridge on lags, full data; full data, to convergence; medoid |" in sections(*SCORES)
 
 
 def test_below_every_other_method_by_more_than_the_deviation():

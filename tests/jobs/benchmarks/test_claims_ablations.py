@@ -4,7 +4,15 @@ from jobs.benchmarks.claims_ablations import ablation_section, is_ablation
 from tests.jobs.benchmarks.test_claims import MEDOID, OURS, SCORES
 
 WHOLE = replace(OURS, name="rounds")
-FAR = replace(OURS, name="no_base", mean=0.561, low=0.55, high=0.57, distill_seconds=7.0)
+FAR = replace(
+    OURS,
+    name="no_base",
+    errors=(0.551, 0.571),
+    mean=0.561,
+    low=0.55,
+    high=0.57,
+    distill_seconds=7.0,
+)
 NEAR = replace(OURS, name="shards_2", mean=0.515, low=0.505, high=0.525)
 
 
@@ -28,3 +36,11 @@ def test_each_variant_against_the_whole():
 def test_without_the_whole_the_first_counts():
     text = "\n".join(ablation_section([FAR, NEAR], "rounds"))
     assert "differs from *no_base*" in text
+
+
+def test_budgets_have_tables_of_their_own():
+    larger = [replace(score, budget=0.02, mean=0.4) for score in (WHOLE, NEAR)]
+    text = "\n".join(ablation_section([WHOLE, NEAR, *larger], "rounds"))
+    assert "d, 1 %: every variant" in text
+    assert "d, 2 %: every variant" in text
+    assert text.count("| shards_2 |") == 2

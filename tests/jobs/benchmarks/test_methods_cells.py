@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.benchmarks.methods_cells import CellStore, cell_tasks, run_cell
+from jobs.benchmarks.methods_cells import CellStore, cell_tasks, check_source, run_cell
 from jobs.benchmarks.methods_config import MethodsConfig
 from stemdist_ray.errors import ArtifactError, ConfigError
 from stemdist_ray.execution.serial import SerialExecutor
@@ -27,7 +27,7 @@ def test_a_cell_per_method_budget_and_seed(tasks):
 def test_a_cell_is_distilled_and_judged_on_both_tracks(tasks):
     cell = run_cell(None, tasks[0])
     assert cell["name"] == "small/random/0.05/0"
-    assert cell["failed"] is None
+    assert cell["failed"] == {}
     assert set(cell["tracks"]) == {"with_base", "network_alone"}
     for rows in cell["tracks"].values():
         assert set(rows) == {"distilled", "node_sampled"}
@@ -53,7 +53,8 @@ def test_a_cell_is_distilled_and_judged_on_both_tracks(tasks):
 def test_what_does_not_fit_is_an_answer(tasks):
     odd = tasks[0].config.model_copy(update={"temporal_ratio": 0.01, "method_options": {"no": 1}})
     cell = run_cell(None, replace(tasks[0], config=odd))
-    assert "method_options of random" in cell["failed"]
+    assert set(cell["failed"]) == {"with_base", "network_alone"}
+    assert "method_options of random" in cell["failed"]["with_base"]
     assert "tracks" not in cell
 
 
@@ -69,6 +70,14 @@ def test_known_cells_are_kept(tasks, tmp_path):
     path.write_bytes(path.read_bytes().replace(b"null", b"1000"))
     with pytest.raises(ArtifactError, match="random__0.05__0"):
         store.load(tasks[0])
+
+
+def test_cells_of_other_readings_are_not_gone_on_with(tasks, npz):
+    known = {"name": tasks[0].name, "source_hash": "of something else"}
+    check_source(tasks[0], [])
+    with pytest.raises(ConfigError, match=r"1 known cells of small .* of other readings than"):
+        check_source(tasks[0], [known])
+    check_source(tasks[0], [run_cell(None, tasks[2])])
 
 
 def test_nothing_else_changes_the_key(npz):

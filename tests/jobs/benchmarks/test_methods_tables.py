@@ -58,7 +58,7 @@ def test_the_headline_says_who_wins():
 
 
 def test_how_long_full_data_are_trained_on_is_said():
-    told = {"seeds": [0], "settings": {"evaluation": {"full_data_epochs": 7}}}
+    told = {"seeds": [0], "data": [{}], "settings": {"evaluation": {"full_data_epochs": 7}}}
     assert "at most 7 passes over all train windows" in about(told)
 
 
@@ -67,7 +67,7 @@ def test_files(tmp_path):
     rows = pq.read_table(tmp_path / "methods.parquet").to_pylist()
     assert [row["errors"] for row in rows] == [[0.5], [0.5, 0.7], []]
     assert [row["break_even"] for row in rows] == [None, 3, None]
-    write_html(tmp_path / "methods.html", SCORES, [], {"seeds": [0, 1]})
+    write_html(tmp_path / "methods.html", SCORES, [], {"seeds": [0, 1], "data": [{}]})
     page = (tmp_path / "methods.html").read_text()
     assert "<b>" not in page
     assert "&lt;b&gt;" in page
