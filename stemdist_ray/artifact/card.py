@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,8 +20,8 @@ _FILES = """## Files
 
 | file | content |
 |---|---|
-| `synthetic.parquet` | a row per window: `x` (L, K, F) and `y` (H, K) as lists of lists of a fixed size, scaled; `calendar` (L, C); `base_offset` (H, K), what the base adds to its map of the lags |
-| `clusters.parquet` | `cluster`, `size`: how many real locations each synthetic one stands for; `medoid`, the nearest real one |
+| `synthetic.parquet` | a row per window: `x` (L, K, F) and `y` (H, K) as lists of lists of a fixed size, scaled; `calendar` (L, C); `base_offset` (H, K), what the base adds to its map of the lags; `weight` of the window in a loss, where they differ |
+| `clusters.parquet` | `cluster`, `size`: how many real locations each synthetic one stands for; `medoid`, the nearest real one; `weight` in a loss, where that is not `size` |
 | `base_*.parquet`, `base.json` | the base: weights, seasonal patterns, level and coefficients of every location |
 | `teacher.parquet`, `teacher.json` | the networks that gave the first targets |
 | `locations.parquet` | `id`, `cluster` and coordinates of every real location |
@@ -43,7 +44,8 @@ other libraries.
 
 With a base, `data.to_torch(residual=True)` gives what it leaves, and `data.base.forecast(...)` what it says.
 
-Weight the loss of synthetic location j by its cluster size: it stands for that many real ones.
+Weight the loss of a synthetic location by `weight` of `clusters.parquet`, or where that has none by `size`: it stands for
+that many real ones. Where `synthetic.parquet` has a `weight`, windows count by it.
 """
 
 
@@ -73,7 +75,7 @@ def dataset_card(manifest: Manifest) -> str:
 {in_words(size.real_bytes)}.
 
 - **Forecasts**: {plain_words(target.name)}{unit}, {size.lookback} steps in, {size.horizon} steps out.
-- **Source**: {as_code(source.source)}, {source.steps} steps, content hash `{source.hash}`.
+- **Source**: {as_code(_place(source.source))}, {source.steps} steps, content hash `{source.hash}`.
 - **Method**: {_method(manifest)}.
 - **Base**: {_base(manifest)}.
 - **First targets**: {_first_targets(result.teachers)}.
@@ -143,6 +145,11 @@ def as_code(text: str) -> str:
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     space = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{space}{text}{space}{fence}"
+
+
+def _place(source: str) -> str:
+    """A source without the folders of the machine that read it."""
+    return Path(source).name if Path(source).is_absolute() else source
 
 
 def _method(manifest: Manifest) -> str:

@@ -22,6 +22,13 @@ from torch.utils.data import TensorDataset
 from stemdist_ray.artifact.base_files import load_base, save_base
 from stemdist_ray.artifact.card import dataset_card
 from stemdist_ray.artifact.croissant import CROISSANT, croissant
+from stemdist_ray.artifact.dataset_tables import (
+    encoder_table,
+    known_parts,
+    location_table,
+    optional_column,
+    synthetic_table,
+)
 from stemdist_ray.artifact.generation import (
     CARD,
     CROSS_EVALUATION,
@@ -34,7 +41,7 @@ from stemdist_ray.artifact.generation import (
 from stemdist_ray.artifact.manifest import Manifest, read_manifest
 from stemdist_ray.artifact.shapes import check_dataset
 from stemdist_ray.artifact.teacher_files import load_teacher, save_teacher
-from stemdist_ray.artifact.tensors import read_tensor, tensor_column, write_table
+from stemdist_ray.artifact.tensors import read_tensor, write_table
 from stemdist_ray.clustering.kmeans import Clustering
 from stemdist_ray.config import DistillConfig
 from stemdist_ray.data.covariates import CalendarRule
@@ -164,25 +171,35 @@ class SyntheticDataset:
         return TensorDataset(torch.tensor(self.inputs()), torch.tensor(y))
 
     def to_npz(self, path: str | Path) -> Path:
-        """Write inputs, targets, residuals, clusters, encoder_input and scaler as one NPZ file."""
+        """Write inputs, targets, residuals, clusters, encoder_input and scaler as one NPZ file.
+
+        ``location_weights`` (K,) is how much a synthetic location counts in a loss,
+        ``window_weights`` (W,), where windows differ, how much a window does.
+        """
         path = Path(path)
-        more = {"inputs": self.inputs()} if self.known.calendar is not None else {}
+        with replacing_file(path) as aside, aside.open("wb") as file:
+            np.savez(file, **self._arrays())  # type: ignore[arg-type]
+        return path
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        more: dict[str, npt.NDArray[Any]] = {}
+        if self.known.calendar is not None:
+            more["inputs"] = self.inputs()
+        if self.known.weights is not None:
+            more["window_weights"] = self.known.weights
         if self.fitted_base is not None:
             more["residual"] = self.residual()
-        with replacing_file(path) as aside, aside.open("wb") as file:
-            np.savez(
-                file,
-                x=self.x,
-                y=self.y,
-                cluster_size=self.cluster_size,
-                assignment=self.assignment,
-                encoder_input=self.mean_window,
-                location_ids=np.array(self.location_ids, dtype=np.str_),
-                scaler_mean=np.array(self.scaler.mean),
-                scaler_std=np.array(self.scaler.std),
-                **more,  # type: ignore[arg-type]
-            )
-        return path
+        return more | {
+            "x": self.x,
+            "y": self.y,
+            "cluster_size": self.cluster_size,
+            "location_weights": self.clustering.loss_weights,
+            "assignment": self.assignment,
+            "encoder_input": self.mean_window,
+            "location_ids": np.array(self.location_ids, dtype=np.str_),
+            "scaler_mean": np.array(self.scaler.mean),
+            "scaler_std": np.array(self.scaler.std),
+        }
 
     def save(self, folder: str | Path, *more: Callable[[Path], None]) -> None:
         """Write the artifact aside, then move it in place; the manifest comes last.
@@ -198,7 +215,7 @@ class SyntheticDataset:
             self._write(aside)
 
     def _write(self, folder: Path) -> None:
-        write_table(folder / "synthetic.parquet", self._synthetic_table())
+        write_table(folder / "synthetic.parquet", synthetic_table(self.x, self.y, self.known))
         clusters: dict[str, npt.NDArray[Any]] = {
             "cluster": np.arange(len(self.cluster_size)),
             "size": self.cluster_size,
@@ -209,8 +226,13 @@ class SyntheticDataset:
             clusters["weight"] = self.weights
         write_table(folder / "clusters.parquet", pa.table(clusters))
         reached("data set half written")
-        write_table(folder / "locations.parquet", self._location_table())
-        write_table(folder / "encoder_input.parquet", self._encoder_table())
+        write_table(
+            folder / "locations.parquet",
+            location_table(self.location_ids, self.assignment, self.coordinates),
+        )
+        write_table(
+            folder / "encoder_input.parquet", encoder_table(self.location_ids, self.mean_window)
+        )
         if self.fitted_base is not None:
             save_base(folder, self.fitted_base)
         if self.teacher is not None:
@@ -265,56 +287,11 @@ class SyntheticDataset:
                 mean_window=read_tensor(encoder["mean_window"]),
                 scaler=Scaler(manifest.scaler.mean, manifest.scaler.std),
                 manifest=manifest,
-                known=_known(synthetic, fitted),
+                known=known_parts(synthetic, fitted),
                 fitted_base=fitted,
                 teacher=load_teacher(folder, at),
-                medoids=_column(clusters, "medoid"),
-                weights=_column(clusters, "weight"),
+                medoids=optional_column(clusters, "medoid"),
+                weights=optional_column(clusters, "weight"),
             )
         except (OSError, LookupError, TypeError, ValueError, pa.ArrowException) as error:
             raise ArtifactError(f"{folder} is damaged: {error}") from error
-
-    def _synthetic_table(self) -> pa.Table:
-        columns: dict[str, Any] = {
-            "window": np.arange(len(self.x)),
-            "x": tensor_column(self.x),
-            "y": tensor_column(self.y),
-        }
-        if self.known.calendar is not None:
-            columns["calendar"] = tensor_column(self.known.calendar)
-        if self.known.offset is not None:
-            columns["base_offset"] = tensor_column(self.known.offset)
-        if self.known.weights is not None:
-            columns["weight"] = self.known.weights
-        return pa.table(columns)
-
-    def _location_table(self) -> pa.Table:
-        columns: dict[str, Any] = {
-            "id": pa.array(self.location_ids, pa.string()),
-            "cluster": self.assignment,
-        }
-        if self.coordinates is not None:
-            columns |= {f"coordinate_{i}": self.coordinates[:, i] for i in (0, 1)}
-        return pa.table(columns)
-
-    def _encoder_table(self) -> pa.Table:
-        return pa.table(
-            {
-                "id": pa.array(self.location_ids, pa.string()),
-                "mean_window": tensor_column(self.mean_window),
-            }
-        )
-
-
-def _known(synthetic: pa.Table, fitted: FittedBase | None) -> KnownParts:
-    names = synthetic.column_names
-    return KnownParts(
-        calendar=read_tensor(synthetic["calendar"]) if "calendar" in names else None,
-        offset=read_tensor(synthetic["base_offset"]) if "base_offset" in names else None,
-        own=None if fitted is None else fitted.model.weights["own"],
-        weights=_column(synthetic, "weight"),
-    )
-
-
-def _column(table: pa.Table, name: str) -> npt.NDArray[Any] | None:
-    return table[name].to_numpy() if name in table.column_names else None

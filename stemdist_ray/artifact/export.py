@@ -108,7 +108,12 @@ def _series(data: SyntheticDataset) -> npt.NDArray[np.float32]:
 
 def _weights(data: SyntheticDataset) -> npt.NDArray[Any]:
     """How much each synthetic location counts in a loss: (K,)."""
-    return data.cluster_size if data.weights is None else data.weights
+    return data.clustering.loss_weights
+
+
+def _window_weights(data: SyntheticDataset) -> npt.NDArray[Any]:
+    """How much each window counts in a loss: (W,), mean 1."""
+    return np.ones(len(data.x)) if data.known.weights is None else data.known.weights
 
 
 def _say_left_out(names: list[str], to: str) -> None:
@@ -165,8 +170,8 @@ def _write_basicts(data: SyntheticDataset, path: Path) -> None:
             "note": (
                 f"Only samples 0, {length}, {2 * length}, ... are windows; others straddle two: "
                 f"train on torch.utils.data.Subset(dataset, range(0, len(dataset), {length})). "
-                "Weight the loss of a location by location_weights.npy. Validation and test "
-                "are empty: take real readings."
+                "Weight the loss of a location by location_weights.npy, that of a window by "
+                "window_weights.npy. Validation and test are empty: take real readings."
             ),
             "left_out": left_out,
         },
@@ -176,6 +181,7 @@ def _write_basicts(data: SyntheticDataset, path: Path) -> None:
             part = series if split == "train" else series[:0]
             np.save(aside / f"{split}_data.npy", part.reshape(-1, places), allow_pickle=False)
         np.save(aside / "location_weights.npy", _weights(data), allow_pickle=False)
+        np.save(aside / "window_weights.npy", _window_weights(data), allow_pickle=False)
         write_json(aside / "meta.json", about)
 
 
@@ -196,7 +202,8 @@ def _write_neuralforecast(data: SyntheticDataset, path: Path) -> None:
         "y": series.transpose(0, 2, 1).ravel(),
     }
     weights = np.asarray(_weights(data) / np.mean(_weights(data)), np.float32)
-    columns["sample_weight"] = np.tile(np.repeat(weights, length), windows)
+    both = np.outer(_window_weights(data), weights).astype(np.float32)  # (W, K)
+    columns["sample_weight"] = np.repeat(both.ravel(), length)
     known, exogenous = data.inputs(), []
     for i, title in enumerate((*data.manifest.scaler.features, *data.manifest.calendar)):
         if i == data.manifest.target.position:
@@ -233,7 +240,7 @@ def _write_neuralforecast(data: SyntheticDataset, path: Path) -> None:
                 "it then sees the windows and nothing that straddles. Steps are numbered from 1 "
                 "in every window. Models without exogenous inputs take no hist_exog_list. "
                 "sample_weight, which releases from 3.3 on heed, is high where a synthetic "
-                "location stands for many real ones (static.parquet)."
+                "location, or a window, stands for many real ones (static.parquet)."
             ),
         },
     }

@@ -140,3 +140,11 @@ def test_the_method_is_named(artifact):
     card = dataset_card(manifest.model_copy(update={"config": config}))
     assert "**Method**: `dm (steps=5)`, seed" in card
     assert "STemDist (arXiv" not in card
+
+
+def test_folders_of_the_machine_are_left_out(artifact):
+    manifest = read_manifest(artifact)
+    for told, shown in (("/home/me/a.csv", "a.csv"), ("data/a.csv", "data/a.csv")):
+        source = replace(manifest.source, source=told)
+        card = dataset_card(manifest.model_copy(update={"source": source}))
+        assert f"**Source**: `{shown}`, " in card

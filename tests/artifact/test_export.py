@@ -19,6 +19,14 @@ def data(artifact):
     return SyntheticDataset.load(artifact)
 
 
+@pytest.fixture
+def weighted(data):
+    """As CRAIG leaves it: windows and locations that count for how many they stand for."""
+    windows = np.linspace(0.5, 1.5, len(data.x))
+    places = np.linspace(1.0, 4.0, data.x.shape[2])
+    return replace(data, weights=places, known=replace(data.known, weights=windows))
+
+
 def windows(data):
     """Inputs and targets of all windows, original units: (W, L, K), (W, H, K)."""
     return tuple(data.scaler.inverse(part, 0) for part in (data.x[..., 0], data.y))
@@ -29,6 +37,23 @@ def test_npz(data, artifact, tmp_path):
     with np.load(tmp_path / "x.npz", allow_pickle=False) as file:
         np.testing.assert_array_equal(file["x"], data.x)
         np.testing.assert_array_equal(file["y"], data.y)
+
+
+def test_weights_go_with_every_export(data, weighted, tmp_path):
+    windows, places = weighted.known.weights, weighted.weights
+    with np.load(export(weighted, "npz", tmp_path / "x.npz")) as file:
+        np.testing.assert_array_equal(file["window_weights"], windows)
+        np.testing.assert_array_equal(file["location_weights"], places)
+    with np.load(export(data, "npz", tmp_path / "plain.npz")) as file:
+        assert "window_weights" not in file
+        np.testing.assert_array_equal(file["location_weights"], data.cluster_size)
+    out = export(weighted, "basicts", tmp_path / "basicts")
+    np.testing.assert_array_equal(np.load(out / "window_weights.npy"), windows)
+    np.testing.assert_array_equal(np.load(out / "location_weights.npy"), places)
+    frame = pd.read_parquet(export(weighted, "neuralforecast", tmp_path / "nf") / "train.parquet")
+    found = frame["sample_weight"].to_numpy().reshape(len(windows), len(places), -1)
+    expected = np.outer(windows, places / places.mean())[..., None]
+    np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), rtol=1e-6)
 
 
 def test_basicts_round_trip(data, tmp_path, caplog):

@@ -94,7 +94,7 @@ def test_what_is_written(store):
     table = pq.read_table(store.table)
     assert table.num_rows == len(one.cells)
     assert table.column_names == list(one.to_records()[0])
-    assert store.page.read_text().startswith("# Ranking configurations for somewhere")
+    assert store.page.read_text().startswith("# Ranking configurations for `somewhere`")
     assert store.figure.read_bytes() == b"\x89PNG"
     (store.folder.parent / "manifest.json").write_text("another data set")
     assert store.read() is None

@@ -114,14 +114,16 @@ class Interval:
     low: float
     high: float
 
-    def to_json(self) -> dict[str, float]:
-        """As plain data."""
-        return asdict(self)
+    def to_json(self) -> dict[str, Any]:
+        """As plain data; JSON has no infinities, so ``infinite`` names the parts that are."""
+        infinite = [name for name in _PARTS if getattr(self, name) == math.inf]
+        return {**asdict(self), **({"infinite": infinite} if infinite else {})}
 
     @classmethod
     def from_json(cls, tree: dict[str, Any]) -> Interval:
-        """Read what :meth:`to_json` wrote; null is NaN."""
-        return cls(*(math.nan if tree[n] is None else float(tree[n]) for n in _PARTS))
+        """Read what :meth:`to_json` wrote; null is NaN, but for what is infinite."""
+        unknown = dict.fromkeys(tree.get("infinite", ()), math.inf)
+        return cls(*(unknown.get(n, math.nan) if tree[n] is None else tree[n] for n in _PARTS))
 
 
 _PARTS = ("value", "low", "high")

@@ -93,13 +93,15 @@ def explanation(ranking: Ranking) -> str:
 def too_short(ranking: Ranking) -> int:
     """How many configurations validate better, by more than 1 %, on less than full training."""
     full = ranking.errors(FULL).mean(axis=1)
+    full[~np.isfinite(full)] = 0.0  # what diverged would not get better by more epochs
     others = [ranking.errors(name).mean(axis=1) for name in ranking.ranked if name != FULL]
     return int(np.sum(np.min(others, axis=0) < full / 1.01))
 
 
 def markdown(ranking: Ranking) -> str:
     """The page ``rank.md``."""
-    lines = [f"# Ranking configurations for {ranking.source}", "", explanation(ranking), ""]
+    source = ranking.source.replace("`", "'")  # anybody's text: a code span, nothing in it counts
+    lines = [f"# Ranking configurations for `{source}`", "", explanation(ranking), ""]
     # How far the distilled data rank better than a row is told where the intervals of pairs are.
     lines += _markdown_table(
         (*COLUMNS, ADVANTAGE),

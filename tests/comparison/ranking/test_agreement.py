@@ -1,3 +1,4 @@
+import json
 import math
 
 import numpy as np
@@ -12,6 +13,7 @@ from stemdist_ray.comparison.ranking.agreement import (
     intervals,
     resampled,
 )
+from stemdist_ray.system.files import finite
 
 TRUTH = np.array([0.5, 0.6, 0.7, 0.8])
 
@@ -125,3 +127,9 @@ def test_where_nothing_is_known():
     back = Interval.from_json({**tree, "low": None})
     assert math.isnan(back.low)
     assert (back.value, back.high) == (1.0, 2.0)
+
+
+def test_infinities_come_back_from_json():
+    """A configuration that was chosen and diverged when trained fully has no end of regret."""
+    tree = json.loads(json.dumps(finite(Interval(math.inf, 0.5, math.inf).to_json())))
+    assert Interval.from_json(tree) == Interval(math.inf, 0.5, math.inf)

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 from stemdist_ray.comparison.ranking.page import (
@@ -57,6 +58,22 @@ def test_full_training_that_was_too_short_is_said():
     changed = replace(one, cells=tuple(cells))
     assert too_short(changed) == 1
     assert "1 of 4 configurations validate better" in explanation(changed)
+
+
+def test_full_training_that_diverged_was_not_too_short():
+    one = ranking()
+    cells = [
+        replace(c, validation=math.inf, test=math.inf)
+        if (c.trained_on, c.configuration) == ("full_data", "mtgnn")
+        else c
+        for c in one.cells
+    ]
+    assert too_short(replace(one, cells=tuple(cells))) == 0
+
+
+def test_names_of_sources_are_no_markdown():
+    page = markdown(replace(ranking(), source="<b>`x`</b>"))
+    assert page.startswith("# Ranking configurations for `<b>'x'</b>`\n")
 
 
 def test_the_command_is_named():
