@@ -101,6 +101,7 @@ def train_evaluator_on(
     known: KnownParts,
     real: RealData,
     task: ValidationTask,
+    alone: bool = False,
 ) -> ValidationResult:
     """The same, where the tasks do not share the synthetic locations.
 
@@ -109,11 +110,15 @@ def train_evaluator_on(
         known: What is known of the synthetic windows.
         real: Validation windows, and mean windows of the real locations.
         task: The synthetic data, and how to train.
+        alone: Without the base: the evaluator forecasts everything itself.
     """
     config, device, selection = task.config, task.device, real.selection
+    if alone:
+        selection = selection.with_base(None)
     # What the driver computed itself before it was part of a task keeps its number of threads.
     with torch_threads(config.worker.coordinator_threads):
-        x, y = known.inputs(task.x), known.residual(task.x, task.y)
+        x = known.inputs(task.x)
+        y = task.y if alone else known.residual(task.x, task.y)
     with torch_threads(config.worker.threads):
         result = fit(
             FixedWindows(

@@ -1,6 +1,6 @@
 import pytest
 
-from stemdist_ray.distillation.budget import balances, choose_balance
+from stemdist_ray.distillation.budget import Balance, balances, choose_balance, ordered
 from stemdist_ray.distillation.start import num_clusters, num_synthetic_windows
 from stemdist_ray.distillation.validation import real_data
 from stemdist_ray.errors import ConfigError
@@ -42,6 +42,7 @@ def test_the_balance_that_validates_best_is_taken(prepared, tiny_config):
     assert len(found) == len(balances(budgeted, prepared)) > 1
     errors = [balance.error for balance in found]
     assert errors == sorted(errors)
+    assert {balance.alone_error for balance in found} == {None}  # there is no base
     assert (config.spatial_ratio, config.temporal_ratio) == (
         found[0].spatial_ratio,
         found[0].temporal_ratio,
@@ -49,6 +50,25 @@ def test_the_balance_that_validates_best_is_taken(prepared, tiny_config):
     ratios = {"spatial_ratio": config.spatial_ratio, "temporal_ratio": config.temporal_ratio}
     assert config == budgeted.model_copy(update=ratios)
     assert choose(budgeted, prepared, None)[1] == found
+
+
+def test_equal_balances_are_told_apart_by_networks_alone():
+    """On the base both are within the noise; the third is not, whatever networks do alone."""
+    first, second = Balance(0.1, 0.05, 0.5000, 0.9), Balance(0.2, 0.025, 0.5005, 0.7)
+    third, last = Balance(0.5, 0.01, 0.6, 0.1), Balance(0.01, 0.5, 0.55, 0.2)
+    assert ordered([first, third, second, last]) == (second, first, last, third)
+    one, other = Balance(0.1, 0.05, 0.5001), Balance(0.2, 0.025, 0.5)
+    assert ordered([one, other]) == (other, one)  # networks alone play no part
+
+
+def test_evaluators_alone_have_no_base(based, tiny_config, teacher):
+    budgeted = with_budget(tiny_config, 0.02)
+    _, found = choose(budgeted, based, teacher)
+    assert all(balance.alone_error > balance.error for balance in found)
+    tracks = budgeted.evaluation.model_copy(update={"tracks": ("with_base",)})
+    _, fewer = choose(budgeted.model_copy(update={"evaluation": tracks}), based, teacher)
+    assert {balance.alone_error for balance in fewer} == {None}
+    assert {b.error for b in fewer} == {b.error for b in found}
 
 
 def test_base_and_teacher_play_their_part(based, seasonal, tiny_config, teacher):

@@ -12,6 +12,7 @@ import torch
 from stemdist_ray import SyntheticDataset, build_config, distill
 from stemdist_ray.data import prepared
 from stemdist_ray.data.prepared import prepare_source
+from stemdist_ray.distillation.budget import ordered
 from stemdist_ray.distillation.experts import train_expert
 from stemdist_ray.distillation.start import chosen_windows
 from stemdist_ray.distillation.teacher import taught_targets, train_member
@@ -298,14 +299,15 @@ def test_a_budget_picks_the_ratios(traffic, tmp_path, budgeted):
     result = distill(traffic, tmp_path / "run", budgeted)
     config = result.dataset.config
     assert config.budget == 0.02
-    assert config.spatial_ratio * config.temporal_ratio == pytest.approx(0.02)
+    size = result.dataset.manifest.size
     assert result.dataset.x.shape[2] == round(config.spatial_ratio * 24)
+    assert 0.5 < size.bytes / (0.02 * size.real_bytes) <= 1.0
     assert "balance" in result.dataset.manifest.stages
     tried = result.dataset.manifest.balances
     assert len(tried) > 1
     assert tried[0].spatial_ratio == config.spatial_ratio
-    assert [b.error for b in tried] == sorted(b.error for b in tried)
-    assert all(b.spatial_ratio * b.temporal_ratio == pytest.approx(0.02) for b in tried)
+    assert tried == ordered(tried)
+    assert len({b.spatial_ratio for b in tried}) == len(tried)
     assert SyntheticDataset.load(tmp_path / "run").manifest.balances == tried
 
 

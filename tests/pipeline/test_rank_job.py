@@ -137,7 +137,7 @@ def test_other_locations_and_rows_and_protocols_are_refused(artifact, traffic, s
     ids = (*traffic.location_ids[:-1], "elsewhere")
     with pytest.raises(ConfigError, match="locations that are not those"):
         rank(artifact, traffic.with_changes(location_ids=ids), FEW, settings)
-    with pytest.raises(ConfigError, match="unknown row of the comparison"):
+    with pytest.raises(ConfigError, match="found x; expected some of"):
         rank(artifact, traffic, FEW.model_copy(update={"trained_on": ("x",)}), settings)
     with pytest.raises(ConfigError, match="found paper"):
         rank(
