@@ -179,7 +179,7 @@ def test_stemdist_commands(workplace, command):
 def test_what_the_commands_are():
     """Each command of the command line is shown where people look for it first, or further on."""
     shown = {words(command)[1] for page, command in STEMDIST if page == README}
-    assert shown == {"describe", "distill", "evaluate", "report", "train", "ui", "tune"}
+    assert shown == {"describe", "distill", "evaluate", "report", "train", "ui", "tune", "rank"}
     assert {"forecasters"} <= {words(command)[1] for _, command in STEMDIST}
     assert {"make demo", "make test"} <= {command for page, command in SHELL if page == README}
 
@@ -446,7 +446,7 @@ def test_extras_exist():
     listed = " ".join(PAGES[README].split()).split("Extras add the rest:")[1].split(". ")[0]
     clouds = {"aws", "gcp"}  # for those who start machines there
     rare = {"pretrained"}
-    assert set(re.findall(r"`(\w+)`", listed)) == set(extras) - {"dev"} - clouds - rare
+    assert set(re.findall(r"`(\w+)`", listed)) == set(extras) - {"dev"}
     assert all(f"extra `{name}`" in PAGES["stemdist_ray/README.md"] for name in rare)
     assert all(cloud in PAGES["infra/README.md"] for cloud in clouds & set(extras))
 

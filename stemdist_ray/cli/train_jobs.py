@@ -8,10 +8,12 @@ from rich.console import Console
 
 from stemdist_ray.cli.files import TrainFile
 from stemdist_ray.cli.outputs import check_outputs, check_stays, say
+from stemdist_ray.config.secrets import redact
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.pipeline import TrainResult, train_forecaster
 from stemdist_ray.pipeline.train_job import MODEL, has_training
 from stemdist_ray.progress import console_reporter
+from stemdist_ray.tracking.mlflow import tracking_uri
 
 
 def run_train(job: TrainFile, console: Console) -> TrainResult:
@@ -43,5 +45,15 @@ def run_train(job: TrainFile, console: Console) -> TrainResult:
     say(console, f"wrote {result.path / MODEL}")
     if result.model_uri is not None:
         say(console, f"registered as {result.model_uri}")
-        say(console, f"next: mlflow models serve -m {shlex.quote(result.model_uri)}")
+        # The registry is that of the run; its packages are those of this environment.
+        say(
+            console,
+            f"next: MLFLOW_TRACKING_URI={shlex.quote(_store(job))} mlflow models serve "
+            f"-m {shlex.quote(result.model_uri)} --env-manager local",
+        )
     return result
+
+
+def _store(job: TrainFile) -> str:
+    """Where the model is registered, without passwords."""
+    return redact(tracking_uri(job.config.tracking, job.out.parent))

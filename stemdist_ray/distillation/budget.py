@@ -54,7 +54,7 @@ class Balance:
         temporal_ratio: Synthetic windows / real ones.
         error: Validation relative RMSE of what a run would begin with.
         alone_error: The same of an evaluator that forecasts without the base; None where there is
-            no base, or no evaluation of such is wanted (``evaluation.tracks``).
+            no base anyway.
     """
 
     spatial_ratio: float
@@ -201,7 +201,6 @@ def run_balance(real: RealData, task: BalanceTask) -> BalanceResult:
     judged = ValidationTask(task.name, start.x, y, config, task.seed, task.device)
     weights, alone = clustering.loss_weights, None
     error = train_evaluator_on(weights, known, real, judged).error
-    based = real.selection.windows.base is not None
-    if based and "network_alone" in config.evaluation.tracks:
+    if real.selection.windows.base is not None:
         alone = train_evaluator_on(weights, known, real, judged, alone=True).error
     return BalanceResult(error, alone)

@@ -36,7 +36,8 @@ def test_prints_where_the_model_is(tmp_path, console):
     result = run_train(job(tmp_path / "run"), console)
     text = console.file.getvalue()
     assert f"wrote {result.path / 'model'}" in text
-    assert "next: mlflow models serve -m models:/mine/1" in text
+    store = f"MLFLOW_TRACKING_URI=sqlite:///{tmp_path / 'mlflow.db'}"
+    assert f"next: {store} mlflow models serve -m models:/mine/1 --env-manager local" in text
     assert run_train(job(tmp_path / "run"), console).model_uri == "models:/mine/2"
 
 
