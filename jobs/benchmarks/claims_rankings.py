@@ -100,7 +100,7 @@ def _verdict(name: str, ranking: Ranking) -> str:
         "training"
     )
     others = [one for n, one in ranked.items() if n not in (DISTILLED, FULL)]
-    also = ", ".join(look_of(one.trained_on).title for one in others if reaches(one, full))
+    also = [one for one in others if reaches(one, full)]
     text = f"[{name}](rank-{name}.md), {len(ranking.configurations)} configurations: "
     if DISTILLED in ranked:
         ours = ranked[DISTILLED]
@@ -111,11 +111,12 @@ def _verdict(name: str, ranking: Ranking) -> str:
             f"the distilled data {told} {bar} ({ours.measures['spearman'].value:.2f}, "
             f"{ours.measures['regret_percent'].value:.1f} %, "
             f"{100 * ours.seconds / full.seconds:.0f} % of the seconds); "
-            f"they rank better, by more than the interval of pairs, than {_titles(better)}, worse "
+            f"by more than the interval of pairs they rank better than {_titles(better)} and worse "
             f"than {_titles(worse)}. "
         )
-    return text + f"Of the others {also or 'none'} reach{'' if ',' in also else 'es'} it."
+    return text + f"Of the others {_titles(also)} reach{'' if len(also) > 1 else 'es'} it."
 
 
 def _titles(rows: Sequence[Ranked]) -> str:
-    return ", ".join(look_of(one.trained_on).title for one in rows) or "none"
+    # In italics: some titles hold commas.
+    return " and ".join(f"*{look_of(one.trained_on).title}*" for one in rows) or "none"

@@ -30,9 +30,9 @@ def test_what_reaches_the_bars():
 @pytest.mark.parametrize(
     ("low", "high", "words"),
     [
-        (0.05, 0.2, "than random subset, worse than none"),
-        (-0.2, -0.05, "than none, worse than random subset"),
-        (-0.1, 0.2, "than none, worse than none"),
+        (0.05, 0.2, "than *random subset* and worse than none"),
+        (-0.2, -0.05, "than none and worse than *random subset*"),
+        (-0.1, 0.2, "than none and worse than none"),
     ],
 )
 def test_a_verdict_in_words(low, high, words):
