@@ -113,16 +113,15 @@ def _group_scores(data: str, budget: float, cells: Sequence[Cell]) -> list[Score
     for cell in cells:
         by_method.setdefault(cell["method"], []).append(cell)
     found: list[Score] = []
-    with_rows = [cell for cell in by_method.get(RANDOM, ()) if "failed_rows" in cell]
+    drawn = by_method.get(RANDOM, [])  # whose cells hold the rows that need no distilling
+    with_rows = [cell for cell in drawn if "failed_rows" in cell]
     for track in TRACKS:
         rows = {
-            row: _row_errors(by_method.get(RANDOM, ()), track, row)
-            for row in _names(by_method.get(RANDOM, ()), track)
-            if row != DISTILLED
+            row: _row_errors(drawn, track, row) for row in _names(drawn, track) if row != DISTILLED
         }
         full_row = next((name for name in FULL if name in rows), "")
         full = _mean(rows.get(full_row, ()))  # not known where that diverged
-        full_seconds = _seconds(by_method.get(RANDOM, ()), track, full_row)
+        full_seconds = _seconds(drawn, track, full_row)
         plain, taught = (
             _mean(_row_errors(by_method.get(name, ()), track, DISTILLED))
             for name in (RANDOM, TAUGHT)
@@ -134,8 +133,8 @@ def _group_scores(data: str, budget: float, cells: Sequence[Cell]) -> list[Score
         scores += [
             replace(
                 _row_score(data, budget, track, name, errors, plain, full),
-                train_seconds=_seconds(by_method[RANDOM], track, name),
-                peak_mib=_peak(by_method[RANDOM], track, name),
+                train_seconds=_seconds(drawn, track, name),
+                peak_mib=_peak(drawn, track, name),
                 distill_seconds=_mean([_base_seconds(c, track) for c in with_rows]),
                 failed=_told(
                     [f for c in with_rows if (f := c["failed_rows"].get(track, {}).get(name))],
@@ -146,7 +145,7 @@ def _group_scores(data: str, budget: float, cells: Sequence[Cell]) -> list[Score
         ]
         if any(score.errors for score in scores):
             found += sorted(scores, key=lambda s: (not s.errors, s.mean))
-    naive = [cell["naive"] for cell in by_method.get(RANDOM, ()) if cell.get("naive")]
+    naive = [cell["naive"] for cell in drawn if cell.get("naive")]
     closed = [
         _row_score(data, budget, "closed_form", name, tuple(row["errors"]), math.nan, math.nan)
         for name, row in (naive[0].items() if naive else ())

@@ -106,11 +106,6 @@ def _series(data: SyntheticDataset) -> npt.NDArray[np.float32]:
     return data.scaler.inverse(whole, target)
 
 
-def _weights(data: SyntheticDataset) -> npt.NDArray[Any]:
-    """How much each synthetic location counts in a loss: (K,)."""
-    return data.clustering.loss_weights
-
-
 def _window_weights(data: SyntheticDataset) -> npt.NDArray[Any]:
     """How much each window counts in a loss: (W,), mean 1."""
     return np.ones(len(data.x)) if data.known.weights is None else data.known.weights
@@ -180,7 +175,7 @@ def _write_basicts(data: SyntheticDataset, path: Path) -> None:
         for split in _SPLITS:
             part = series if split == "train" else series[:0]
             np.save(aside / f"{split}_data.npy", part.reshape(-1, places), allow_pickle=False)
-        np.save(aside / "location_weights.npy", _weights(data), allow_pickle=False)
+        np.save(aside / "location_weights.npy", data.clustering.loss_weights, allow_pickle=False)
         np.save(aside / "window_weights.npy", _window_weights(data), allow_pickle=False)
         write_json(aside / "meta.json", about)
 
@@ -201,7 +196,7 @@ def _write_neuralforecast(data: SyntheticDataset, path: Path) -> None:
         "ds": np.tile(np.arange(1, length + 1), len(names)),
         "y": series.transpose(0, 2, 1).ravel(),
     }
-    weights = np.asarray(_weights(data) / np.mean(_weights(data)), np.float32)
+    weights = data.clustering.loss_weights / np.mean(data.clustering.loss_weights)
     both = np.outer(_window_weights(data), weights).astype(np.float32)  # (W, K)
     columns["sample_weight"] = np.repeat(both.ravel(), length)
     known, exogenous = data.inputs(), []

@@ -12,6 +12,7 @@ import numpy as np
 
 from stemdist_ray.config import DistillConfig, ForecasterConfig
 from stemdist_ray.data.prepared import PreparedSource
+from stemdist_ray.distillation.budget import fitting_windows
 from stemdist_ray.distillation.start import num_clusters, num_synthetic_windows, train_of
 from stemdist_ray.distillation.task import RealData
 from stemdist_ray.errors import ConfigError
@@ -130,7 +131,7 @@ def all_locations(budget: float, windows: int, locations: int) -> tuple[float, f
 
 
 def _temporal(budget: float, count: int, windows: int, locations: int) -> float:
-    fitting = int(np.floor(budget * windows * locations / count + 1e-9))
+    fitting = fitting_windows(budget, count, windows, locations)
     if min(fitting, windows) < min(FEWEST, windows) or count < min(FEWEST, locations):
         raise ConfigError(
             f"budget {budget:g} of {windows} train windows x {locations} locations buys {fitting} "

@@ -102,12 +102,7 @@ def choose_balance(
     ]
     reporter.begin("balance", len(tasks))
     results = executor.run(run_balance, tasks, lambda result: reporter.advance())
-    found = ordered(
-        [
-            Balance(c.spatial_ratio, c.temporal_ratio, r.error, r.alone_error)
-            for c, r in zip(candidates, results, strict=True)
-        ]
-    )
+    found = ordered(results)
     listed = ", ".join(
         f"{100 * b.temporal_ratio:.3g} % x {100 * b.spatial_ratio:.3g} %: {b.error:.4f}"
         + ("" if b.alone_error is None else f" (alone {b.alone_error:.4f})")
@@ -142,9 +137,8 @@ def balances(config: DistillConfig, source: PreparedSource) -> list[DistillConfi
     tried = []
     for spatial in SPATIAL:
         candidate = config.model_copy(update={"spatial_ratio": spatial, "temporal_ratio": 1.0})
-        # As many windows as fit beside the locations, whose number is rounded.
-        entries = config.budget * windows * locations
-        fitting = math.floor(entries / num_clusters(candidate, source) + 1e-9)
+        count = num_clusters(candidate, source)
+        fitting = fitting_windows(config.budget, count, windows, locations)
         if not 1 <= fitting <= windows:
             continue
         candidate = candidate.model_copy(update={"temporal_ratio": fitting / windows})
@@ -158,6 +152,18 @@ def balances(config: DistillConfig, source: PreparedSource) -> list[DistillConfi
             "spent; give a larger budget, or both ratios"
         )
     return tried
+
+
+def fitting_windows(budget: float, count: int, windows: int, locations: int) -> int:
+    """As many windows as a budget buys beside ``count`` locations, whose number is rounded.
+
+    Args:
+        budget: Synthetic entries / real ones.
+        count: K, synthetic locations.
+        windows: Of the train split.
+        locations: N.
+    """
+    return math.floor(budget * windows * locations / count + 1e-9)
 
 
 @dataclass(frozen=True)
@@ -179,15 +185,7 @@ class BalanceTask:
     device: str
 
 
-@dataclass(frozen=True)
-class BalanceResult:
-    """What validating one balance gave; see :class:`Balance`."""
-
-    error: float
-    alone_error: float | None
-
-
-def run_balance(real: RealData, task: BalanceTask) -> BalanceResult:
+def run_balance(real: RealData, task: BalanceTask) -> Balance:
     """Cluster, make the start with its targets, and train evaluators on it."""
     config = task.config
     with torch_threads(config.worker.coordinator_threads):
@@ -203,4 +201,4 @@ def run_balance(real: RealData, task: BalanceTask) -> BalanceResult:
     error = train_evaluator_on(weights, known, real, judged).error
     if real.selection.windows.base is not None:
         alone = train_evaluator_on(weights, known, real, judged, alone=True).error
-    return BalanceResult(error, alone)
+    return Balance(config.spatial_ratio, config.temporal_ratio, error, alone)
