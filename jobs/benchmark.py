@@ -222,7 +222,9 @@ def _tables(args: argparse.Namespace) -> None:
 
 
 def _command_line() -> str:
-    return " ".join(["python", "jobs/benchmark.py", *sys.argv[1:]])
+    from stemdist_ray.system.environment import command_line
+
+    return f"python jobs/{command_line()}"
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
