@@ -17,6 +17,7 @@ from jobs.benchmarks.methods_tables import TRACK_TITLES, title_of
 from jobs.benchmarks.train_memory import RESOLUTION_MIB, TrainMemory
 from stemdist_ray.baselines.method import OWN
 from stemdist_ray.baselines.rows import ROWS
+from stemdist_ray.comparison.markdown import markdown_table
 
 
 @dataclass(frozen=True)
@@ -225,15 +226,6 @@ def _better_sentence(all_of: Sequence[Verdict]) -> str:
 
 def _names(verdicts: Sequence[Verdict]) -> str:
     return "; ".join(", ".join(_place(v)) for v in verdicts) or "nowhere"
-
-
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A table as lines of Markdown."""
-    return [
-        "| " + " | ".join(head) + " |",
-        "|---" * len(head) + "|",
-        *("| " + " | ".join(cell.replace("|", "/") for cell in row) + " |" for row in rows),
-    ]
 
 
 def _place(verdict: Verdict) -> tuple[str, str, str]:

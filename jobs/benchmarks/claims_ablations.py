@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobs.benchmarks.claims import apart, error_text, markdown_table
+from jobs.benchmarks.claims import apart, error_text
 from jobs.benchmarks.methods_scores import Score
 from jobs.benchmarks.methods_tables import TRACK_TITLES
 from stemdist_ray.baselines.method import OWN
+from stemdist_ray.comparison.markdown import markdown_table
 
 
 def is_ablation(scores: Sequence[Score]) -> bool:

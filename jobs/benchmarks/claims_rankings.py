@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from jobs.benchmarks.claims import markdown_table
+from stemdist_ray.comparison.markdown import markdown_table
 from stemdist_ray.comparison.ranking.cells import DISTILLED, FULL, look_of
 from stemdist_ray.comparison.ranking.page import (
     ADVANTAGE,

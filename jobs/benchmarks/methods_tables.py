@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from jobs.benchmarks.methods_scores import FULL, Score
 from stemdist_ray.baselines.method import OWN
 from stemdist_ray.baselines.rows import ROWS
+from stemdist_ray.comparison.markdown import markdown_table
 from stemdist_ray.config import EvaluationConfig, build_config, merge_layers
 from stemdist_ray.report.figures import Picture
 from stemdist_ray.report.html import render
@@ -106,18 +107,8 @@ def markdown(scores: Sequence[Score]) -> str:
     """The tables in Markdown."""
     parts = []
     for heading, own in grouped(scores):
-        lines = [
-            f"### {heading}",
-            "",
-            "| | " + " | ".join(HEADINGS) + " |",
-            "|---" * (len(HEADINGS) + 1) + "|",
-        ]
-        for score in own:
-            cells = cells_of(score)
-            cells = (*cells, *("" for _ in range(len(HEADINGS) - len(cells))))
-            told = [cell.replace("|", "/") for cell in (title_of(score), *cells)]
-            lines.append("| " + " | ".join(told) + " |")
-        parts.append("\n".join(lines))
+        rows = [(title_of(score), *cells_of(score)) for score in own]
+        parts.append("\n".join([f"### {heading}", "", *markdown_table(("", *HEADINGS), rows)]))
     return "\n\n".join(parts) + "\n"
 
 

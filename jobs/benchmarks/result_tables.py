@@ -14,6 +14,7 @@ from typing import Any
 
 from jobs.benchmarks.datasets import CASES
 from stemdist_ray.baselines.rows import ROWS
+from stemdist_ray.comparison.markdown import markdown_table
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.system.files import read_json
 
@@ -54,67 +55,67 @@ def tables(folder: Path) -> dict[str, str]:
 def track_table(results: Sequence[Result], track: str) -> str:
     """Test relative RMSE of every trained row, pooled over seeds; the best one in bold."""
     shown = [row for row in TRAINED if any(_runs(result, track, row) for result in results)]
-    lines = _head(["data", *(ROWS.get(row).title for row in shown)])
+    rows = []
     for result in results:
         pooled = {row: pool(_runs(result, track, row)) for row in shown}
         best = min(mean for mean, _ in pooled.values() if not math.isnan(mean))
         cells = [_cell(*pooled[row], bold=pooled[row][0] == best) for row in shown]
-        lines.append(_line([result["title"], *cells]))
-    return "\n".join(lines)
+        rows.append([result["title"], *cells])
+    return _table(["data", *(ROWS.get(row).title for row in shown)], rows)
 
 
 def naive_table(results: Sequence[Result]) -> str:
     """Test relative RMSE of the rows in closed form."""
-    lines = _head(["data", *(ROWS.get(row).title for row in NAIVE)])
+    rows = []
     for result in results:
         naive = result["runs"][0]["evaluation"]["naive"]
-        cells = [f"{naive[row]['relative_rmse']['mean']:.3f}" for row in NAIVE]
-        lines.append(_line([result["title"], *cells]))
-    return "\n".join(lines)
+        rows.append([result["title"], *(f"{naive[r]['relative_rmse']['mean']:.3f}" for r in NAIVE)])
+    return _table(["data", *(ROWS.get(row).title for row in NAIVE)], rows)
 
 
 def cost_table(results: Sequence[Result]) -> str:
     """What distilling took, and after how many models it pays."""
-    lines = _head(
-        [
-            "data",
-            "windows x locations",
-            "smaller",
-            "distilling s",
-            "pays against sampled full data, alone",
-            "with the same base",
-        ]
-    )
+    head = [
+        "data",
+        "windows x locations",
+        "smaller",
+        "distilling s",
+        "pays against sampled full data, alone",
+        "with the same base",
+    ]
+    rows = []
     for result in results:
         run = result["runs"][0]
         size, even = run["size"], run["evaluation"]["break_even"]
         total = size["bytes"] + size["known_bytes"] + size["base_bytes"]
-        lines.append(
-            _line(
-                [
-                    result["title"],
-                    f"{size['windows']} x {size['locations']}",
-                    f"{size['real_bytes'] / total:.0f}x",
-                    f"{run['distill_seconds']:.0f}",
-                    _pays(even.get("network_alone.node_sampled")),
-                    _pays(even.get("with_base.node_sampled")),
-                ]
-            )
+        rows.append(
+            [
+                result["title"],
+                f"{size['windows']} x {size['locations']}",
+                f"{size['real_bytes'] / total:.0f}x",
+                f"{run['distill_seconds']:.0f}",
+                _pays(even.get("network_alone.node_sampled")),
+                _pays(even.get("with_base.node_sampled")),
+            ]
         )
-    return "\n".join(lines)
+    return _table(head, rows)
 
 
 def variant_table(results: Sequence[Result]) -> str:
     """Test relative RMSE of the distilled row by variant, a column per data set."""
-    lines = _head(["", *(result["name"] for result in results)])
     names = dict.fromkeys(v["variant"] for result in results for v in result["variants"])
+    rows = []
     for name in names:
         cells = []
         for result in results:
             own = [v for v in result["variants"] if v["variant"] == name]
             cells.append(_variant(own[0]) if own else "-")
-        lines.append(_line([name, *cells]))
-    return "\n".join(lines)
+        rows.append([name, *cells])
+    return _table(["", *(result["name"] for result in results)], rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(markdown_table(head, rows))
 
 
 def _variant(found: Mapping[str, Any]) -> str:
@@ -164,14 +165,6 @@ def _cell(mean: float, std: float, bold: bool) -> str:
         return "-"
     text = f"{mean:.3f} ± {std:.3f}"
     return f"**{text}**" if bold else text
-
-
-def _head(names: Sequence[str]) -> list[str]:
-    return [_line(names), "|" + "---|" * len(names)]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
 
 
 def filled(text: str, made: Mapping[str, str]) -> str:

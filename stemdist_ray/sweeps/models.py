@@ -119,12 +119,13 @@ class ModelSearch(Sweep):
             f"trial {best.number} validates best ({best.metrics['error']:.4f}); training it on "
             "everything"
         )
+        winner = self.store.folder / "winner"
         trained = train_forecaster(
             self.prepared,
-            self.store.folder / "winner",
+            winner,
             self._training_of(self._settings(best.point)),
             register_as=self.models.register_as,
-            resume=True,
+            resume=winner.exists(),  # a search that was interrupted while it trained goes on
             reporter=self.reporter,
         )
         result = SweepResult(

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from stemdist_ray.system.environment import package_versions
+from stemdist_ray.system.seal import file_hash
+
+_CONTENT = "stemdist_ray.content"  # tag of a version: hash of the forecaster that it holds
+# Any array of the right shape is taken, which a type hint could not say; the signature names
+# parameters only, for which no example is needed.
+_UNFOUNDED = ("type hint", "input example")
 
 
 def register_model(
     uri: str, run_id: str, forecaster: Path, name: str, metadata: dict[str, Any]
 ) -> str:
-    """Log a trained forecaster to a run and register it.
+    """Log a trained forecaster to a run and register it, unless this run has done so before.
 
     The model carries this package's source, so that whoever loads it needs only MLflow and the
     packages it names.
@@ -32,28 +39,65 @@ def register_model(
         URI of the registered version, for ``mlflow.pyfunc.load_model``.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
     package = Path(str(resources.files("stemdist_ray")))
     versions = package_versions()
     # MLflow brings everything else that the model's code imports.
     needed = ("mlflow", "torch", "numpy")
-    with _store(uri), mlflow.start_run(run_id=run_id), warnings.catch_warnings():
-        # Any array of the right shape is taken, which a type hint could not say.
-        warnings.filterwarnings("ignore", ".*type hint.*", UserWarning)
-        # The signature names parameters only, for which no example is needed.
-        warnings.filterwarnings("ignore", ".*input example.*", UserWarning)
-        model = mlflow.pyfunc.log_model(
-            name="model",
-            python_model=str(package / "tracking" / "served_model.py"),
-            artifacts={"forecaster": str(forecaster)},
-            code_paths=[str(package)],
-            pip_requirements=[f"{name}=={versions[name].split('+')[0]}" for name in needed],
-            registered_model_name=name,
-            metadata=metadata,
-            signature=_signature(),
-        )
-    return f"models:/{name}/{model.registered_model_version}"
+    content = _content(forecaster)
+    with _store(uri):
+        known = _registered(run_id, name, content)
+        if known is not None:  # a training that had ended, gone on with
+            return f"models:/{name}/{known}"
+        with mlflow.start_run(run_id=run_id), _without_warnings(_UNFOUNDED):
+            model = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(package / "tracking" / "served_model.py"),
+                artifacts={"forecaster": str(forecaster)},
+                code_paths=[str(package)],
+                pip_requirements=[f"{name}=={versions[name].split('+')[0]}" for name in needed],
+                registered_model_name=name,
+                metadata=metadata,
+                signature=_signature(),
+            )
+        version = model.registered_model_version
+        mlflow.MlflowClient().set_model_version_tag(name, str(version), _CONTENT, content)
+    return f"models:/{name}/{version}"
+
+
+def _content(forecaster: Path) -> str:
+    """Of all files of a forecaster, which are the same bytes for the same weights and settings."""
+    digest = hashlib.blake2b(digest_size=16)
+    for path in sorted(forecaster.iterdir()):
+        digest.update(f"{path.name} {file_hash(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _registered(run_id: str, name: str, content: str) -> str | None:
+    """The newest version of a model that holds what a run is about to register."""
+    import mlflow
+
+    of_run = mlflow.MlflowClient().search_model_versions(f"run_id = '{run_id}'")
+    versions = [v.version for v in of_run if v.name == name and v.tags.get(_CONTENT) == content]
+    return str(max(map(int, versions))) if versions else None
+
+
+@contextmanager
+def _without_warnings(parts: Sequence[str]) -> Iterator[None]:
+    """Drop warnings with one of these texts inside the block.
+
+    Filters alone would not do: MLflow sets one of its own that comes before any of ours. So what
+    still comes through is recorded, and given after the block but for these.
+    """
+    with warnings.catch_warnings(record=True) as heard:
+        for part in parts:
+            warnings.filterwarnings("ignore", f"(?s).*{part}", UserWarning)
+        yield
+    for one in heard:
+        if not any(part in str(one.message) for part in parts):
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def _signature() -> Any:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -71,3 +72,26 @@ def test_the_run_holds_metrics_and_the_model(result):
     history = client.get_metric_history(result.run_id, "validation_relative_rmse")
     assert [(m.step, m.value) for m in history] == list(result.history)
     assert client.get_model_version("mine", "1").run_id == result.run_id
+
+
+def test_the_same_forecaster_of_a_run_is_one_version(result, traffic):
+    from stemdist_ray.tracking.models import register_model
+
+    store = f"sqlite:///{result.path.parent / 'mlflow.db'}"
+    again = register_model(store, result.run_id, result.path / "model", "mine", {})
+    assert again == result.model_uri
+    other = register_model(store, result.run_id, result.path / "model", "another", {})
+    assert other == "models:/another/1"
+
+
+def test_warnings_without_ground_are_dropped_and_others_kept():
+    from stemdist_ray.tracking.models import _without_warnings
+
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        with _without_warnings(["type hint"]):
+            warnings.warn("any type hint", UserWarning, stacklevel=1)
+            warnings.simplefilter("once", UserWarning)  # as MLflow does
+            warnings.warn("Add type hints", UserWarning, stacklevel=1)
+            warnings.warn("the disk is full", UserWarning, stacklevel=1)
+    assert [str(w.message) for w in heard] == ["the disk is full"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
+from stemdist_ray.comparison.markdown import markdown_table
 from stemdist_ray.comparison.ranking.agreement import Interval
 from stemdist_ray.comparison.ranking.cells import DISTILLED, FULL, look_of
 from stemdist_ray.comparison.ranking.result import Ranked, Ranking
@@ -103,7 +103,7 @@ def markdown(ranking: Ranking) -> str:
     source = ranking.source.replace("`", "'")  # anybody's text: a code span, nothing in it counts
     lines = [f"# Ranking configurations for `{source}`", "", explanation(ranking), ""]
     # How far the distilled data rank better than a row is told where the intervals of pairs are.
-    lines += _markdown_table(
+    lines += markdown_table(
         (*COLUMNS, ADVANTAGE),
         [(*table_cells(one), advantage_cell(one)) for one in ranking.ranked.values()],
     )
@@ -131,7 +131,7 @@ def markdown(ranking: Ranking) -> str:
         )
         for i in np.argsort(truth, kind="stable")
     ]
-    return "\n".join([*lines, *_markdown_table(head, body), ""])
+    return "\n".join([*lines, *markdown_table(head, body), ""])
 
 
 def advantage_cell(one: Ranked) -> str:
@@ -143,11 +143,3 @@ def advantage_cell(one: Ranked) -> str:
 
 def _error(value: float) -> str:
     return f"{value:.4f}" if math.isfinite(value) else "diverged"
-
-
-def _markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    rule = "|".join("---" for _ in head)
-    return [f"| {' | '.join(row)} |" for row in (head,)] + [
-        f"|{rule}|",
-        *(f"| {' | '.join(row)} |" for row in body),
-    ]

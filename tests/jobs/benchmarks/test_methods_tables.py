@@ -49,8 +49,8 @@ def test_cells():
 
 def test_markdown_has_one_width():
     lines = [line for line in markdown(SCORES).splitlines() if line.startswith("|")]
-    assert len({line.count("|") for line in lines}) == 1
-    assert "no result: needs 3 TiB / too much" in lines[-1]
+    assert len({line.replace(r"\|", "").count("|") for line in lines}) == 1
+    assert r"no result: needs 3 TiB \| too much" in lines[-1]
 
 
 def test_the_headline_says_who_wins():
