@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,7 +16,7 @@ from stemdist_ray.baselines.method import OWN
 from stemdist_ray.baselines.rows import ROWS
 from stemdist_ray.report.figures import BLUE, GREY, ORANGE, Picture, log_axis, picture
 
-_MARKS = "osD^v<>PXph*d8"
+_MARKS = "osD^v<>PX*"  # that are told apart when small; after these, the same hollow
 
 
 def methods_pictures(scores: Sequence[Score]) -> list[Picture]:
@@ -39,18 +41,40 @@ def _name(data: str, track: str, what: str) -> str:
     return f"{data}-{track}-{what}".replace("/", "-")
 
 
-def _look(scores: Sequence[Score]) -> dict[str, tuple[str, str]]:
-    """Colour and marker by name: ours, the subsets, other methods, and what needs no distilling."""
+@dataclass(frozen=True)
+class Look:
+    """How a method or row is drawn.
+
+    Args:
+        colour: Of edge and line.
+        mark: Of matplotlib.
+        hollow: Whether the marker is only its edge.
+    """
+
+    colour: str
+    mark: str
+    hollow: bool = False
+
+    @property
+    def face(self) -> str:
+        """The colour inside the marker."""
+        return "white" if self.hollow else self.colour
+
+
+def looks_of(scores: Sequence[Score]) -> dict[str, Look]:
+    """By name: ours, the subset by chance, other methods in colours of their own; no two alike."""
+    colours, looks = {OWN: BLUE, RANDOM: GREY}, {}
     kinds = {s.name: s.kind for s in scores if s.distilled}
-    colours = {OWN: BLUE, RANDOM: GREY}
-    looks = {
-        name: (colours.get(kinds[name], ORANGE), _MARKS[index % len(_MARKS)])
-        for index, name in enumerate(sorted(kinds))
-    }
+    drawn: Counter[str] = Counter()
+    for name in sorted(kinds):
+        colour = colours.get(kinds[name], ORANGE)
+        around, place = divmod(drawn[colour], len(_MARKS))
+        looks[name] = Look(colour, _MARKS[place], hollow=around % 2 == 1)
+        drawn[colour] += 1
     for score in scores:
         if not score.distilled:
             row = ROWS.loaded().get(score.name)
-            looks[score.name] = ("#000000" if row is None else row.colour, "x")
+            looks[score.name] = Look("#000000" if row is None else row.colour, "x")
     return looks
 
 
@@ -74,11 +98,11 @@ def error_by_method(
     """Errors of all methods and rows at one budget, in their order, with intervals."""
     rows = sorted([*scores, *_best(closed)], key=lambda s: s.mean)
     figure = Figure(figsize=(7.4, 1.0 + 0.19 * len(rows)), layout="constrained")
-    axes, looks = figure.subplots(), _look(scores)
+    axes, looks = figure.subplots(), looks_of(scores)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(True, axis="x", color="#dddddd", linewidth=0.6)
     for place, score in enumerate(rows):
-        colour, _ = looks.get(score.name, (GREY, ""))
+        colour = looks[score.name].colour if score.name in looks else GREY
         mark = "o" if score.distilled else "x"
         axes.errorbar(
             score.mean, place, xerr=_half(score), color=colour, marker=mark, capsize=2, linewidth=1
@@ -107,24 +131,25 @@ def error_by_bytes(
 ) -> Picture:
     """Error of all methods against the bytes of what is trained on, with its intervals."""
     figure = Figure(figsize=(7.4, 4.4), layout="constrained")
-    axes, looks = figure.subplots(), _look(scores)
+    axes, looks = figure.subplots(), looks_of(scores)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(True, color="#dddddd", linewidth=0.6)
     for name in dict.fromkeys(s.name for s in scores if s.distilled):
         own = sorted((s for s in scores if s.name == name), key=lambda s: s.bytes)
-        colour, mark = looks[name]
+        look = looks[name]
         axes.errorbar(
             [(s.bytes + s.base_bytes) / 1024 for s in own],
             [s.mean for s in own],
             yerr=[_half(s) for s in own],
-            color=colour,
-            marker=mark,
+            color=look.colour,
+            marker=look.mark,
+            markerfacecolor=look.face,
             capsize=2,
             linewidth=1,
             label=name,
         )
     for score in _last_budget(scores):
-        axes.axhline(score.mean, color=looks[score.name][0], linewidth=0.8, linestyle="--")
+        axes.axhline(score.mean, color=looks[score.name].colour, linewidth=0.8, linestyle="--")
         axes.annotate(
             title_of(score),
             (0.99, score.mean),
@@ -133,7 +158,7 @@ def error_by_bytes(
             textcoords="offset points",
             fontsize=7,
             ha="right",
-            color=looks[score.name][0],
+            color=looks[score.name].colour,
         )
     _best_closed(axes, closed)
     log_axis(axes.xaxis, axes.set_xscale)
@@ -163,18 +188,20 @@ def error_by_seconds(
     """Error against distilling once and training n models; the frontier of each n is joined."""
     figure = Figure(figsize=(9.6, 4.2), layout="constrained")
     panels = figure.subplots(1, len(MODELS), sharey=True)
-    looks, alts = _look(scores), []
+    looks, alts = looks_of(scores), []
     for axes, models in zip(panels, MODELS, strict=True):
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(True, color="#dddddd", linewidth=0.6)
         for score in scores:
-            colour, mark = looks[score.name]
-            axes.scatter(
+            look = looks[score.name]
+            axes.plot(
                 [score.total_seconds(models)],
                 [score.mean],
-                color=colour,
-                marker=mark,
-                s=26,
+                linestyle="none",
+                color=look.colour,
+                marker=look.mark,
+                markerfacecolor=look.face,
+                markersize=5,
                 label=title_of(score) if models == MODELS[0] else None,
             )
         best = frontier([(s.total_seconds(models), s.mean) for s in scores])

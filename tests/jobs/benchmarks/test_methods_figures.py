@@ -1,6 +1,7 @@
 from dataclasses import replace
 
-from jobs.benchmarks.methods_figures import frontier, methods_pictures
+from jobs.benchmarks.methods_figures import frontier, looks_of, methods_pictures
+from stemdist_ray.baselines import available
 from tests.jobs.benchmarks.test_methods_tables import OURS, SCORES
 
 
@@ -23,3 +24,9 @@ def test_bytes_are_an_axis_where_there_are_several_budgets():
     more = [replace(s, budget=0.1, bytes=10 * s.bytes) for s in SCORES if s.track == OURS.track]
     names = [one.name for one in methods_pictures([*SCORES, *more])]
     assert names == ["d-network_alone-bytes", "d-network_alone-seconds"]
+
+
+def test_no_two_of_all_methods_are_drawn_alike():
+    names = [(n, n) for n in available()] + [("stemdist_rounds", "stemdist")]
+    scores = [replace(OURS, name=name, kind=kind) for name, kind in names]
+    assert len(set(looks_of(scores).values())) == len(scores) > 19
