@@ -62,7 +62,7 @@ class Look:
 
 
 def looks_of(scores: Sequence[Score]) -> dict[str, Look]:
-    """By name: ours, the subset by chance, other methods in colours of their own; no two alike."""
+    """By name: ours, the subset by chance, other methods; no two alike while marks last."""
     colours, looks = {OWN: BLUE, RANDOM: GREY}, {}
     kinds = {s.name: s.kind for s in scores if s.distilled}
     drawn: Counter[str] = Counter()
