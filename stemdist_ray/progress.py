@@ -105,7 +105,8 @@ class BarReporter:
 
 def output_console() -> Console:
     """The console of a command; a pipe has no width of its own, and no table should be cut."""
-    return Console(width=None if sys.stdout.isatty() else 120)
+    # Names of features and units come from anybody's data: brackets in them are no markup.
+    return Console(width=None if sys.stdout.isatty() else 120, markup=False)
 
 
 @contextmanager

@@ -76,6 +76,8 @@ def export(
         path = here.with_name(here.name + (form.suffix or f"-{to}"))
     else:
         raise ConfigError("out is missing; say where to write a data set that has no folder")
+    if form.suffix and path.is_dir():
+        raise ConfigError(f"out is {path}, a folder; {to} is one file: give its name")
     _check_place(path, folder, overwrite)
     dataset = data if isinstance(data, SyntheticDataset) else SyntheticDataset.load(data)
     if overwrite and _holds_something(path):
@@ -88,6 +90,10 @@ def _check_place(path: Path, folder: Path | None, overwrite: bool) -> None:
     check_local(path)
     if folder is not None and folder.resolve().is_relative_to(path.resolve()):
         raise ConfigError(f"out is {path}, where the data set is; give another place")
+    if folder is not None and path.exists() and path.resolve().is_relative_to(folder.resolve()):
+        raise ConfigError(
+            f"out is {path}, which may be part of the data set itself; give another place"
+        )
     if _holds_something(path) and not overwrite:
         raise ArtifactError(
             f"{path} exists already; choose another `out`, or move it aside with overwrite=True"

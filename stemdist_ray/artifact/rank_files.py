@@ -26,6 +26,8 @@ from stemdist_ray.system.seal import read_sealed, write_sealed
 VERSION = 1
 JUDGED = "judged"
 _AGAIN = "delete it, and run stemdist rank again"
+# Without the settings nobody could tell of which the trainings beside them are.
+_ASIDE = "move the whole ranking aside with overwrite=True, and begin anew"
 
 
 class RankStore:
@@ -49,17 +51,19 @@ class RankStore:
 
         Raises:
             ConfigError: Trainings were kept with other settings, readings or data.
-            ArtifactError: The file is damaged.
+            ArtifactError: The file is damaged, or gone while trainings are there.
         """
         flat = flatten(deciding)
         sweep(self._cells)
         try:
-            tree = read_sealed(self.settings, _AGAIN)
+            tree = read_sealed(self.settings, _ASIDE)
         except FileNotFoundError:
+            if self._cells.exists() and any(self._cells.iterdir()):
+                raise ArtifactError(f"{self.settings} is gone; {_ASIDE}") from None
             write_sealed(self.settings, {"version": VERSION, "deciding": flat})
             return
         if tree.get("version") != VERSION or not isinstance(tree.get("deciding"), dict):
-            raise ArtifactError(f"{self.settings} is of another release; {_AGAIN}")
+            raise ArtifactError(f"{self.settings} is of another release; {_ASIDE}")
         self._compare(tree["deciding"], flat)
 
     def _compare(self, before: Mapping[str, Any], now: Mapping[str, Any], what: str = "") -> None:
@@ -131,6 +135,14 @@ class RankStore:
             aside.write_bytes(figure)
         tree = {**ranking.to_json(), "executions": list(executions), JUDGED: judged}
         write_sealed(self.result, tree)
+
+    def holds(self, ranking: Ranking) -> bool:
+        """Whether it is this ranking that was written, not one before it."""
+        try:
+            found = self.read()
+        except ArtifactError:
+            return False
+        return found is not None and found.cells == ranking.cells
 
     def read(self) -> Ranking | None:
         """The ranking of the data set in the folder; None where there is none of this one.

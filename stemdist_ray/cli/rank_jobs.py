@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from stemdist_ray.artifact.dataset import SyntheticDataset
+from stemdist_ray.artifact.rank_files import RankStore
 from stemdist_ray.cli.files import RankFile
 from stemdist_ray.cli.outputs import check_files, check_outputs, say
 from stemdist_ray.cli.tables import rank_table
@@ -47,8 +48,10 @@ def run_rank(job: RankFile, console: Console) -> Ranking:
     if job.json_file is not None:
         write_json(job.json_file, result.to_json())
     console.print(rank_table(result))
-    folder = job.out / "rank"
-    if (folder / "rank.md").exists():
+    store = RankStore(job.out)
+    # A folder that cannot be written to may hold what an earlier ranking left.
+    if store.holds(result):
+        folder = store.folder
         names = "rank.md, rank.png, rank.parquet, rank.json"
         say(console, f"wrote {names} in {shlex.quote(str(folder))}")
     return result

@@ -23,7 +23,9 @@ def run_tune(job: TuneFile, console: Console) -> SweepResult:
     if job.models is not None:
         check_stays(**{"models.distilled": job.models.distilled})
     store = SweepStore(job.out)
-    sweep = SweepConfig(preset=job.preset, config=job.config, search=job.search, models=job.models)
+    # What was not given counts as such: a sweep that is gone on with takes it from its folder.
+    given = SweepConfig.model_fields.keys() & job.model_fields_set
+    sweep = SweepConfig(**{name: getattr(job, name) for name in given})
     try:
         with console_reporter(console) as reporter:
             result = search(

@@ -218,8 +218,8 @@ def prepare_source(source: Source | PreparedSource, config: DataConfig) -> Prepa
 
 
 def _check_same_settings(source: PreparedSource, config: DataConfig) -> None:
-    """Coordinates are for maps only, so where they come from makes no difference."""
-    anywhere = {"locations_file": None}
+    """Where coordinates come from, which are for maps only, and memory make no difference."""
+    anywhere = {"locations_file": None, "memory_budget": None}
     if source.config.model_copy(update=anywhere) != config.model_copy(update=anywhere):
         raise ConfigError(
             f"{source.description.source} was prepared with other data settings than those of the "

@@ -17,6 +17,7 @@ from stemdist_ray.execution.devices import in_this_process
 from stemdist_ray.execution.executor import Executor
 from stemdist_ray.execution.select import open_executor
 from stemdist_ray.pipeline.evaluate_job import evaluate
+from stemdist_ray.pipeline.report_job import need_report_packages
 from stemdist_ray.pipeline.train_job import TrainResult
 from stemdist_ray.pipeline.write_artifact import write_artifact_of_checkpoint
 from stemdist_ray.progress import Reporter
@@ -24,10 +25,27 @@ from stemdist_ray.sweeps.config import SearchConfig
 from stemdist_ray.sweeps.pareto import pareto_front, spread
 from stemdist_ray.sweeps.records import SweepStore, TrialRecord
 from stemdist_ray.sweeps.space import Point
+from stemdist_ray.system.dependencies import need
 from stemdist_ray.system.environment import hardware, package_versions
 from stemdist_ray.system.files import replacing_folder, write_csv
 from stemdist_ray.system.seal import write_sealed
 from stemdist_ray.tracking.base_class import Tracker
+
+
+def need_packages(search: SearchConfig, *, models: bool) -> None:
+    """Find out before the first trial whether the last step can be taken.
+
+    Args:
+        search: Names the searcher.
+        models: Whether models are searched, of which there is no report.
+
+    Raises:
+        DependencyError: The extra ``sweeps`` or ``report`` is not installed.
+    """
+    if not models:
+        need_report_packages()  # a sweep ends with its report
+    if search.searcher in ("tpe", "nsga2"):
+        need(f"search.searcher {search.searcher}", "sweeps", "optuna")
 
 
 @dataclass(frozen=True)

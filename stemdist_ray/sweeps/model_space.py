@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,24 @@ from stemdist_ray.errors import ConfigError
 from stemdist_ray.forecasters import FORECASTERS, check_forecaster, options_of_width
 from stemdist_ray.pipeline.rank_job import rank_settings
 from stemdist_ray.sweeps.config import ModelsConfig, RangeConfig, SearchConfig
-from stemdist_ray.sweeps.space import Point, SearchSpace
+from stemdist_ray.sweeps.space import Point, SearchSpace, values_of
 
 WIDTH = "width"
 _SEARCHED = ("forecaster.", "evaluation.")
 # Settings of an evaluation that say how models are compared, not how one is trained.
-_SHARED = ("validation_windows", "tracks", "protocol", "repeats", "graph", "graph_kind", "curve")
+_SHARED = (
+    *("validation_windows", "tracks", "protocol", "repeats", "graph", "graph_kind", "curve"),
+    *("rate_factors", "full_data_batch", "full_data_epochs", "full_data_patience", "more_rows"),
+    *("prune_share", "prune_last", "zero_shot", "zero_shot_context", "zero_shot_windows"),
+)
+_GIVEN = ("evaluation", "forecaster", "seed", "streaming", "tracking", "worker")
+# Of these, what a search for models may still not be given.
+_USED = ("validation_windows", "repeats", "graph", "graph_kind")
+_REFUSED: Mapping[str, Callable[[str], bool]] = {
+    "evaluation": lambda name: name in _SHARED and name not in _USED,
+    "worker": lambda name: name == "num_workers",
+    "data": lambda name: name not in ("locations_file", "memory_budget"),
+}
 _OBJECTIVES = ("error", "train_seconds")
 
 
@@ -49,10 +61,18 @@ class ModelSpace(SearchSpace):
                 "a search for models has no sizes of data sets: search.objectives are of "
                 f"{', '.join(_OBJECTIVES)}, without search.budget; found {found}"
             )
-        names = self.search.space.get("forecaster.name", RangeConfig(choice=(self._default(),)))
-        for name in names.choice or ():
-            check_forecaster(ForecasterConfig(name=str(name)))
+        for name in self.forecasters():
+            check_forecaster(ForecasterConfig(name=name))
         super().check()
+        # An option of some forecasters only would fail where another one meets it.
+        ends = {name: values_of(one, 2)[0] for name, one in self.search.space.items()}
+        for name in self.forecasters():
+            self.settings({**ends, "forecaster.name": name})
+
+    def forecasters(self) -> list[str]:
+        """Names of all that are searched."""
+        names = self.search.space.get("forecaster.name", RangeConfig(choice=(self._default(),)))
+        return [str(name) for name in names.choice or ()]
 
     def settings(self, point: Point) -> dict[str, Any]:
         """The layers of a trial merged; see :meth:`SearchSpace.settings`."""
@@ -86,13 +106,14 @@ def model_space(
 
     Raises:
         ArtifactError: There is no data set.
-        ConfigError: A preset was asked for.
+        ConfigError: A preset was asked for, or settings that are the data set's or have no effect.
     """
     if preset != "standard":
         raise ConfigError(
             f"a search for models has the settings of its data set; found preset {preset}, leave "
             "it out"
         )
+    _check_given(config)
     own = rank_settings(SyntheticDataset.load(models.distilled).config).model_dump(mode="json")
     over = {
         # The options of the surrogate say nothing about others, nor its rounds about a training.
@@ -103,3 +124,18 @@ def model_space(
     # A trial trains in its own process; how many run beside each other is for search.concurrent.
     alone = {"worker": {"num_workers": 0}}
     return ModelSpace(search, "standard", merge_layers(own, over, config, alone))
+
+
+def _check_given(config: Mapping[str, Any]) -> None:
+    """Refuse settings that are the data set's, or that would change nothing."""
+    unused = sorted(set(config) - {*_GIVEN, "data"})
+    for section, refused in _REFUSED.items():
+        given = config.get(section)
+        if isinstance(given, Mapping):
+            unused += [f"{section}.{name}" for name in given if refused(name)]
+    if unused:
+        raise ConfigError(
+            f"a search for models takes settings of {', '.join(_GIVEN)}; found "
+            f"{', '.join(unused)}, which the data set decides or a trial does not use (how many "
+            "train beside each other is search.concurrent); leave them out"
+        )

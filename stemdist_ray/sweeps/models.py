@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from stemdist_ray.config import (
 )
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.execution.session import registered_by_user
+from stemdist_ray.forecasters import takes_graph
 from stemdist_ray.pipeline.evaluate_job import opened_comparison
 from stemdist_ray.pipeline.register import check_register
 from stemdist_ray.pipeline.train_job import TrainResult, train_forecaster
@@ -36,6 +37,7 @@ from stemdist_ray.tracking.mlflow import tracking_uri
 
 _WINNERS = ("forecaster", "data", "base")  # sections that the winner and the data set decide
 _BUDGET = ("learning_rate", "averaging", "warmup_steps")
+_GRAPH = ("graph", "graph_kind")  # one for all trials, and for a winner that takes one
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ class ModelSearch(Sweep):
             ExecutionError: It is to be registered and tracking is off.
         """
         given = [name for name in _WINNERS if name in self.models.train]
-        given += [f"training.{n}" for n in _BUDGET if n in self.models.train.get("training", {})]
+        training = self.models.train.get("training")
+        own = training if isinstance(training, Mapping) else {}
+        given += [f"training.{name}" for name in (*_BUDGET, *_GRAPH) if name in own]
         if given:
             raise ConfigError(
                 f"models.train: {', '.join(given)} follow from the data set and the winner; leave "
@@ -76,15 +80,18 @@ class ModelSearch(Sweep):
         if config.tracking.enabled:
             # In the store of the sweep, not in one beside the winner.
             tracking["uri"] = tracking_uri(config.tracking, self.store.folder.parent)
+        graph = _GRAPH if takes_graph(config.forecaster.name) else ()
         settled = {
             "forecaster": config.forecaster.model_dump(mode="json"),
             "data": config.data.model_dump(mode="json"),
             "base": config.base if self.models.track == "with_base" else "none",
-            "training": {name: getattr(config.evaluation, name) for name in _BUDGET},
+            "training": {name: getattr(config.evaluation, name) for name in (*_BUDGET, *graph)},
         }
         shared = {"seed": config.seed, "tracking": tracking}
         try:
             return TrainConfig.model_validate(merge_layers(shared, self.models.train, settled))
+        except ConfigError as error:
+            raise ConfigError(f"models.train: {error}") from error
         except ValidationError as error:
             text = describe_validation_error(error).removeprefix("configuration: ")
             raise ConfigError(f"models.train: {text}") from error
@@ -103,7 +110,9 @@ class ModelSearch(Sweep):
         dataset = SyntheticDataset.load(self.models.distilled)
         quiet = self.base.tracking.model_copy(update={"enabled": False})
         config = self.base.model_copy(update={"tracking": quiet})
-        with opened_comparison(dataset, self.prepared, config, SilentReporter()) as work:
+        with opened_comparison(
+            dataset, self.prepared, config, SilentReporter(), None, self.space.forecasters()
+        ) as work:
             data = work.comparison.data
         shared = SharedModels(
             self.store.folder, data, self.space, self.models.track, registered_by_user()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from stemdist_ray.errors import ConfigError
 from stemdist_ray.progress import Reporter
 from stemdist_ray.sweeps.records import Proposed, SweepStore, TrialRecord, with_report
 from stemdist_ray.sweeps.space import Point
@@ -59,7 +60,7 @@ class SweepMonitor:
         tracker = self.open_tracker(
             RunDescription(
                 name=f"trial {record.number}",
-                params=self.params(record.point),
+                params=self._params(record.point),
                 tags={"stemdist.job": "trial", "stemdist.trial": identifier},
                 parent_run_id=self.parent,
                 existing_run_id=record.run_id,
@@ -70,6 +71,13 @@ class SweepMonitor:
         self._keep(replace(record, status="running", reason=None, run_id=tracker.reference))
         verb = "started" if known is None else f"goes on after round {_round(record)}"
         self.reporter.say(f"{self._name(record)}: {verb}, {describe_point(record.point)}")
+
+    def _params(self, point: Point) -> Mapping[str, Any]:
+        """All settings of a trial; of one that cannot be, its point: it fails with the reason."""
+        try:
+            return self.params(point)
+        except ConfigError:
+            return dict(point)
 
     def reported(self, identifier: str, metrics: dict[str, float]) -> None:
         """A trial has validated a round."""

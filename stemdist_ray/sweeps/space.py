@@ -63,7 +63,7 @@ class SearchSpace:
         if ratio is not None and ratio.choice is None:
             self._spatial(ratio)
         for end in (0, -1):
-            point = {name: _values(r, 2)[end] for name, r in self.search.space.items()}
+            point = {name: values_of(r, 2)[end] for name, r in self.search.space.items()}
             self.settings({**point, **self._budgeted(point)})
 
     def settings(self, point: Point) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class SearchSpace:
         space = dict(self.search.space)
         if self.search.budget is not None:
             space.pop("temporal_ratio", None)
-        values = [_values(dimension, dimension.points) for dimension in space.values()]
+        values = [values_of(dimension, dimension.points) for dimension in space.values()]
         points = [
             {**point, **self._budgeted(point)}
             for combination in itertools.product(*values)
@@ -192,7 +192,7 @@ class _RandomTrial:
 
 
 def _ends(dimension: RangeConfig) -> tuple[float, float]:
-    values = _values(dimension, 2)
+    values = values_of(dimension, 2)
     return float(min(values)), float(max(values))
 
 
@@ -208,7 +208,7 @@ def _draw(trial: Suggester, name: str, dimension: RangeConfig) -> Any:
     return _number(trial, name, dimension, *_ends(dimension))
 
 
-def _values(dimension: RangeConfig, count: int) -> list[Any]:
+def values_of(dimension: RangeConfig, count: int) -> list[Any]:
     """``count`` values from one end of a range to the other; all values of a choice."""
     if dimension.choice is not None:
         return list(dimension.choice)

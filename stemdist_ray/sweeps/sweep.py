@@ -11,11 +11,17 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from stemdist_ray.artifact.sweep_files import SETTINGS, is_sweep
-from stemdist_ray.config import DistillConfig, Section, build_config, flatten, merge_layers
+from stemdist_ray.config import (
+    DistillConfig,
+    Section,
+    build_config,
+    flatten,
+    merge_layers,
+)
 from stemdist_ray.config.secrets import conceal_settings
 from stemdist_ray.data.prepared import PreparedSource, Source
 from stemdist_ray.data.streaming import opened_source
-from stemdist_ray.errors import ConfigError, ExecutionError
+from stemdist_ray.errors import ExecutionError
 from stemdist_ray.execution.policy import start_timeout
 from stemdist_ray.execution.select import open_executor
 from stemdist_ray.execution.session import ask_for, ray_session, registered_by_user
@@ -23,7 +29,6 @@ from stemdist_ray.execution.waiting import wait_for_room
 from stemdist_ray.forecasters import check_forecaster
 from stemdist_ray.pipeline.evaluate_job import TRAININGS
 from stemdist_ray.pipeline.folders import RunFolder
-from stemdist_ray.pipeline.report_job import need_report_packages
 from stemdist_ray.pipeline.track import ended
 from stemdist_ray.progress import (
     Reporter,
@@ -33,13 +38,13 @@ from stemdist_ray.progress import (
     warnings_to,
 )
 from stemdist_ray.sweeps.config import ModelsConfig, SearchConfig
-from stemdist_ray.sweeps.finish import SweepResult, finish_sweep
+from stemdist_ray.sweeps.finish import SweepResult, finish_sweep, need_packages
+from stemdist_ray.sweeps.going_on import check_as_begun, check_same_data, data_set_of
 from stemdist_ray.sweeps.model_space import model_space
 from stemdist_ray.sweeps.monitor import SweepMonitor
 from stemdist_ray.sweeps.records import SETTINGS_VERSION, SweepStore
 from stemdist_ray.sweeps.resources import TrialPlan, plan_trials, wanted_bundles
 from stemdist_ray.sweeps.space import Point, SearchSpace
-from stemdist_ray.system.dependencies import need
 from stemdist_ray.system.outputs import check_local
 from stemdist_ray.tracking.base_class import RunDescription, Tracker
 from stemdist_ray.tracking.mlflow import run_tracker
@@ -92,7 +97,7 @@ def search(
     Args:
         source: Path, ``demo``, ``sim:...``, what ``as_series`` takes, or one already prepared.
         out: Output folder; with several machines one that all of them see.
-        sweep: Settings; with ``resume`` those that the sweep was begun with.
+        sweep: Settings; with ``resume`` those that the sweep was begun with, or None.
         resume: Go on with the sweep in ``out``, or begin it where there is none yet: trials that
             are over are kept, others go on from their last round.
         overwrite: Move an existing ``out`` aside to ``<out>.previous`` first.
@@ -120,38 +125,24 @@ def _search(
     store, earlier = SweepStore(folder), None
     if out.resumes:
         earlier = store.read_settings()
-        sweep = SweepConfig.model_validate(earlier["sweep"])
+        begun = SweepConfig.model_validate(earlier["sweep"])
+        check_as_begun(folder, begun, sweep)
+        sweep = begun
     sweep = sweep or SweepConfig()
-    _need_packages(sweep)
+    need_packages(sweep.search, models=sweep.models is not None)
     space = sweep.space()
     space.check()
     base = build_config(space.preset, space.layer)
     check_forecaster(base.forecaster)
     with opened_source(source, base.data, base.streaming, folder, reporter) as prepared:
-        if earlier is not None and earlier["source"]["hash"] != prepared.description.hash:
-            raise ConfigError(
-                f"cannot resume {folder}: the readings of {prepared.description.source} are not "
-                "those it was begun with; start anew in another folder"
-            )
+        if earlier is not None:
+            check_same_data(folder, earlier, prepared, sweep.models)
         kind = Sweep
         if sweep.models is not None:
             from stemdist_ray.sweeps.models import ModelSearch
 
             kind = ModelSearch
         return kind(prepared, out, store, sweep, space, base, reporter, earlier).run()
-
-
-def _need_packages(sweep: SweepConfig) -> None:
-    """Find out before the first trial whether the last step can be taken.
-
-    Raises:
-        DependencyError: The extra ``sweeps`` or ``report`` is not installed.
-    """
-    search = sweep.search
-    if sweep.models is None:
-        need_report_packages()  # a sweep ends with its report
-    if search.searcher in ("tpe", "nsga2"):
-        need(f"search.searcher {search.searcher}", "sweeps", "optuna")
 
 
 @dataclass(frozen=True)
@@ -176,6 +167,7 @@ class Sweep:
             # One machine of its own: a local Ray claims no more cores than there are.
             joined = stack.enter_context(ray_session(self.base.worker.address, 0, 1.0))
             plan = self._wait_for_room(joined)
+            trial = self._trial(plan)  # what it cannot be made of is said before the sweep begins
             if joined:
                 stack.callback(ask_for, [])
             self.out.make()
@@ -188,7 +180,7 @@ class Sweep:
             monitor = self._monitor(planned, plan, tracker)
             stack.callback(monitor.close)
             self._announce(planned, plan)
-            self._run_trials(points, plan, monitor)
+            self._run_trials(*trial, points, plan, monitor)
             return self._finish(tracker)
 
     def check(self) -> None:
@@ -247,6 +239,7 @@ class Sweep:
             {
                 "version": SETTINGS_VERSION,
                 "source": self.prepared.description.to_json(),
+                "data_set": data_set_of(self.sweep.models),
                 "sweep": self.sweep.model_dump(mode="json"),
                 "tracking_run_id": run_id,
             }
@@ -288,7 +281,12 @@ class Sweep:
         )
 
     def _run_trials(
-        self, points: list[Point] | None, plan: TrialPlan, monitor: SweepMonitor
+        self,
+        run_trial: Callable[[dict[str, Any], Any], None],
+        shared: object,
+        points: list[Point] | None,
+        plan: TrialPlan,
+        monitor: SweepMonitor,
     ) -> None:
         from stemdist_ray.sweeps.experiment import run_experiment
 
@@ -296,7 +294,8 @@ class Sweep:
             self.store,
             self.sweep.search,
             self.space,
-            *self._trial(plan),
+            run_trial,
+            shared,
             points,
             plan,
             self.base.rounds,

@@ -48,9 +48,12 @@ def register_model(
     needed = ("mlflow", "torch", "numpy")
     content = _content(forecaster)
     with _store(uri):
-        known = _registered(run_id, name, content)
+        client = mlflow.MlflowClient()
+        known = _registered(client, run_id, name, content)
         if known is not None:  # a training that had ended, gone on with
             return f"models:/{name}/{known}"
+        # Said of the run first: who is stopped between the version and its tag finds it again.
+        client.set_tag(run_id, _CONTENT, content)
         with mlflow.start_run(run_id=run_id), _without_warnings(_UNFOUNDED):
             model = mlflow.pyfunc.log_model(
                 name="model",
@@ -63,7 +66,7 @@ def register_model(
                 signature=_signature(),
             )
         version = model.registered_model_version
-        mlflow.MlflowClient().set_model_version_tag(name, str(version), _CONTENT, content)
+        client.set_model_version_tag(name, str(version), _CONTENT, content)
     return f"models:/{name}/{version}"
 
 
@@ -75,12 +78,13 @@ def _content(forecaster: Path) -> str:
     return digest.hexdigest()
 
 
-def _registered(run_id: str, name: str, content: str) -> str | None:
+def _registered(client: Any, run_id: str, name: str, content: str) -> str | None:
     """The newest version of a model that holds what a run is about to register."""
-    import mlflow
-
-    of_run = mlflow.MlflowClient().search_model_versions(f"run_id = '{run_id}'")
-    versions = [v.version for v in of_run if v.name == name and v.tags.get(_CONTENT) == content]
+    of_run = client.search_model_versions(f"run_id = '{run_id}'")
+    last = client.get_run(run_id).data.tags.get(_CONTENT)
+    versions = [
+        v.version for v in of_run if v.name == name and v.tags.get(_CONTENT, last) == content
+    ]
     return str(max(map(int, versions))) if versions else None
 
 
@@ -91,13 +95,16 @@ def _without_warnings(parts: Sequence[str]) -> Iterator[None]:
     Filters alone would not do: MLflow sets one of its own that comes before any of ours. So what
     still comes through is recorded, and given after the block but for these.
     """
-    with warnings.catch_warnings(record=True) as heard:
-        for part in parts:
-            warnings.filterwarnings("ignore", f"(?s).*{part}", UserWarning)
-        yield
-    for one in heard:
-        if not any(part in str(one.message) for part in parts):
-            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    heard: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as heard:
+            for part in parts:
+                warnings.filterwarnings("ignore", f"(?s).*{part}", UserWarning)
+            yield
+    finally:
+        for one in heard:
+            if not any(part in str(one.message) for part in parts):
+                warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def _signature() -> Any:

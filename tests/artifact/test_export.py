@@ -191,6 +191,12 @@ def test_places_beside_the_data_set(artifact, data, tmp_path):
     for place in (folder, tmp_path):
         with pytest.raises(ConfigError, match="where the data set is"):
             export(folder, "basicts", place, overwrite=True)
+    for place in (folder / "synthetic.parquet", folder / "manifest.json"):
+        with pytest.raises(ConfigError, match="part of the data set itself"):
+            export(folder, "npz", place, overwrite=True)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match="npz is one file: give its name"):
+        export(folder, "npz", tmp_path / "empty")
     with pytest.raises(ConfigError, match="out is missing"):
         export(data, "npz")
     with pytest.raises(ConfigError, match="export format"):

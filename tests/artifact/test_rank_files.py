@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
@@ -49,6 +50,14 @@ def test_other_settings_are_refused(store):
         store.kept(task(seed=2))
 
 
+def test_trainings_without_their_settings_are_refused(store):
+    store.begin(SETTINGS)
+    store.keep(task(), cells()[0])
+    store.settings.unlink()
+    with pytest.raises(ArtifactError, match="is gone; move the whole ranking aside"):
+        store.begin(SETTINGS)
+
+
 def test_other_epochs_stand_beside_each_other(store):
     store.keep(task(), cells()[0])
     assert store.kept(task(epochs=4)) is None
@@ -77,7 +86,8 @@ def test_changed_bits_are_found(store, name):
         "result": store.result,
     }
     paths[name].write_text(paths[name].read_text().replace("0", "1", 1))
-    with pytest.raises(ArtifactError, match="is not as it was written; delete it, and run"):
+    todo = "move the whole ranking aside" if name == "settings" else "delete it, and run"
+    with pytest.raises(ArtifactError, match=f"is not as it was written; {todo}"):
         {
             "settings": lambda: store.begin(SETTINGS),
             "cell": lambda: store.kept(task()),
@@ -90,6 +100,8 @@ def test_what_is_written(store):
     assert store.read() is None
     store.write(one, generation(store.folder.parent), b"\x89PNG", [{"kind": "x"}])
     assert store.read().cells == one.cells
+    assert store.holds(one)
+    assert not store.holds(replace(one, cells=one.cells[1:]))
     assert json.loads(store.result.read_text())["executions"] == [{"kind": "x"}]
     table = pq.read_table(store.table)
     assert table.num_rows == len(one.cells)

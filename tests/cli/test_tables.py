@@ -15,6 +15,7 @@ from stemdist_ray.cli.tables import (
 from stemdist_ray.comparison.rows import CurvePoint, RowResult
 from stemdist_ray.comparison.table import CrossEvaluation, Evaluation
 from stemdist_ray.evaluation.metrics import METRIC_NAMES, Summary
+from stemdist_ray.progress import output_console
 from stemdist_ray.sweeps.finish import SweepResult
 from stemdist_ray.sweeps.records import TrialRecord
 from tests.comparison.ranking.helpers import ranking
@@ -111,3 +112,8 @@ def test_models_best_first(tmp_path):
     text = printed(model_table(SweepResult(tmp_path, trials, trials, (), trials[0], None)))
     assert "stid" in text
     assert "2 trials, 0 failed" in text
+
+
+def test_brackets_of_names_are_no_markup(capsys):
+    output_console().print(evaluation_table(both_tracks(), "flow [/h]", "[km/h]"))
+    assert "flow [/h] ([km/h])" in " ".join(capsys.readouterr().out.split())

@@ -33,6 +33,19 @@ def test_widths_become_options_where_there_are_any():
         ({"space": {"spatial_ratio": {"log": [0.1, 0.2]}}}, "found spatial_ratio"),
         ({"space": {"evaluation.repeats": {"integer": [1, 2]}}}, "found evaluation.repeats"),
         ({"space": {"forecaster.name": {"choice": ["nobody"]}}}, "unknown forecaster 'nobody'"),
+        (
+            {
+                "space": {
+                    "forecaster.name": {"choice": ["stid", "dlinear", "mtgnn"]},
+                    "forecaster.options.layers": {"integer": [1, 3]},
+                }
+            },
+            "dlinear",
+        ),
+        (
+            {"space": {"evaluation.prune_share": {"log": [0.1, 0.2]}}},
+            "found evaluation.prune_share",
+        ),
         ({"objectives": ("error", "bytes")}, "no sizes of data sets.*found bytes"),
     ],
 )
@@ -50,3 +63,20 @@ def test_settings_are_those_of_the_data_set(artifact):
     assert config.forecaster.options == {}
     with pytest.raises(ConfigError, match="found preset demo"):
         model_space(models, SearchConfig(**MODELS), "demo", {})
+
+
+@pytest.mark.parametrize(
+    ("config", "found"),
+    [
+        ({"base": "none"}, "found base,"),
+        ({"matching": {"steps": 3}}, "found matching,"),
+        ({"worker": {"num_workers": 2, "threads": 1}}, r"found worker\.num_workers,"),
+        ({"evaluation": {"rate_factors": [1.0]}}, r"found evaluation\.rate_factors,"),
+        ({"data": {"lookback": 24}}, r"found data\.lookback,"),
+    ],
+)
+def test_settings_that_change_nothing_are_refused(artifact, config, found):
+    models = ModelsConfig(distilled=artifact)
+    with pytest.raises(ConfigError, match=found):
+        model_space(models, SearchConfig(**MODELS), "standard", config)
+    model_space(models, SearchConfig(**MODELS), "standard", {"data": {"memory_budget": "1GiB"}})

@@ -52,6 +52,8 @@ def test_the_winner_is_trained_on_everything(artifact, traffic, tmp_path):
     [
         ({"train": {"forecaster": {"name": "stid"}}}, "models.train: forecaster follow"),
         ({"train": {"training": {"learning_rate": 1.0}}}, "training.learning_rate follow"),
+        ({"train": {"training": {"graph": "adj.csv"}}}, "training.graph follow"),
+        ({"train": {"training": None}}, "models.train: training: expected a mapping"),
         ({"train": {"training": {"epoks": 1}}}, "models.train: training.epoks: unknown setting"),
     ],
 )

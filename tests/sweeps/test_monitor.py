@@ -1,5 +1,6 @@
 import pytest
 
+from stemdist_ray.errors import ConfigError
 from stemdist_ray.sweeps.monitor import SweepMonitor, describe_point
 from stemdist_ray.sweeps.records import SweepStore
 from stemdist_ray.tracking.base_class import NullTracker
@@ -93,3 +94,16 @@ def test_points_in_words():
     assert describe_point({"a": 0.00012349, "forecaster.name": "stid"}) == (
         "a 0.0001235, forecaster.name stid"
     )
+
+
+def test_a_point_that_cannot_be_is_left_to_its_trial(tmp_path, opened):
+    def params(point):
+        raise ConfigError("dlinear has no option layers")
+
+    monitor = SweepMonitor(
+        SweepStore(tmp_path), Lines(), 1, 1, lambda run: opened.append(run) or NullTracker(), params
+    )
+    monitor.started("a", {"forecaster.options.layers": 2})
+    assert opened[0].params == {"forecaster.options.layers": 2}
+    monitor.failed("a", "dlinear has no option layers")
+    assert monitor.store.records()[0].status == "failed"

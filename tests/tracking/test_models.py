@@ -75,11 +75,16 @@ def test_the_run_holds_metrics_and_the_model(result):
 
 
 def test_the_same_forecaster_of_a_run_is_one_version(result, traffic):
-    from stemdist_ray.tracking.models import register_model
+    from mlflow.tracking import MlflowClient
+
+    from stemdist_ray.tracking.models import _CONTENT, register_model
 
     store = f"sqlite:///{result.path.parent / 'mlflow.db'}"
     again = register_model(store, result.run_id, result.path / "model", "mine", {})
     assert again == result.model_uri
+    # Who was stopped after the version was made and before it had its tag.
+    MlflowClient(store, registry_uri=store).delete_model_version_tag("mine", "1", _CONTENT)
+    assert register_model(store, result.run_id, result.path / "model", "mine", {}) == again
     other = register_model(store, result.run_id, result.path / "model", "another", {})
     assert other == "models:/another/1"
 

@@ -166,10 +166,14 @@ def run_cell(data: ComparisonData, task: CellTask) -> Cell:
         if task.trained_on == FULL:
             windows = data.test.with_base(own.base)
             test = score_forecaster(model, windows, mean_window, device).relative_rmse
+    scores = [validation.relative_rmse, *([] if test is None else [test])]
+    finite = all(map(math.isfinite, scores))
     return replace(
         cell,
-        validation=validation.relative_rmse,
-        test=test,
+        # An error that is no number would win or lose by how it happens to be sorted.
+        validation=validation.relative_rmse if finite else math.inf,
+        test=test if finite or test is None else math.inf,
+        failed=None if finite else "its forecasts are not finite on all windows",
         fit_seconds=fitted - begun,
         seconds=scored - begun,
         optimizer_steps=result.optimizer_steps,

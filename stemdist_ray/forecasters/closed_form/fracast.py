@@ -11,8 +11,8 @@ import numpy.typing as npt
 from stemdist_ray.system.dependencies import need
 
 _FEWEST = 8  # readings of a series, or the model refuses it
-# Series at a time. The model reads 2,048 steps of each, whatever is given: 1,024 take 7 GiB, and more
-# time for each than 32 do.
+# Series at a time. The model reads 2,048 steps of each, whatever is given: 1,024 take 7 GiB, and
+# more time for each than 32 do.
 _AT_A_TIME = 32
 
 

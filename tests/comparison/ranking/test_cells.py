@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from stemdist_ray.comparison.ranking import cells
 from stemdist_ray.comparison.ranking.cells import (
     Cell,
     CellTask,
@@ -70,6 +71,18 @@ def test_one_that_diverges_is_an_answer(data):
     assert (cell.validation, cell.test) == (math.inf, math.inf)
     tree = json.loads(json.dumps({**cell.to_json(), "validation": None, "test": None}))
     assert Cell.from_json(tree) == cell
+
+
+def test_forecasts_that_are_not_finite_somewhere_rank_last(data, monkeypatch):
+    score = cells.score_forecaster
+
+    def scored(model, windows, *rest):
+        return replace(score(model, windows, *rest), relative_rmse=math.nan)
+
+    monkeypatch.setattr(cells, "score_forecaster", scored)
+    cell = run_cell(data, task("full_data"))
+    assert (cell.validation, cell.test) == (math.inf, math.inf)
+    assert cell.failed == "its forecasts are not finite on all windows"
 
 
 def test_equal_seconds():
