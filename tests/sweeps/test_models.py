@@ -4,8 +4,11 @@ import json
 import pytest
 
 from stemdist_ray.artifact.trained import TrainedForecaster
+from stemdist_ray.config import build_config
 from stemdist_ray.errors import ArtifactError, ConfigError
 from stemdist_ray.pipeline.report_job import report
+from stemdist_ray.sweeps.models import ModelSearch
+from stemdist_ray.sweeps.records import SweepStore
 from stemdist_ray.sweeps.sweep import SweepConfig, search
 from tests.sweeps.conftest import MODELS, Lines
 
@@ -66,3 +69,14 @@ def test_settings_of_the_winner_are_checked_first(artifact, traffic, tmp_path, m
 def test_a_data_set_that_is_none(traffic, tmp_path):
     with pytest.raises(ArtifactError, match="does not exist"):
         search(traffic, tmp_path / "run", model_sweep(tmp_path / "none"))
+
+
+@pytest.mark.parametrize(("name", "graph"), [("mtgnn", "adj.csv"), ("dlinear", None)])
+def test_a_winner_has_the_graph_of_the_trials(artifact, tmp_path, name, graph):
+    sweep = model_sweep(artifact)
+    given = {"forecaster": {"name": name}, "evaluation": {"graph": "adj.csv", "epochs": 1}}
+    space = sweep.space()
+    base = build_config("standard", {**space.layer, **given})
+    store = SweepStore(tmp_path / "run")
+    one = ModelSearch(None, None, store, sweep, space, base, Lines(), None)
+    assert one._training_of(base).training.graph == graph
