@@ -7,7 +7,7 @@ columns.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -205,20 +205,8 @@ def _write_neuralforecast(data: SyntheticDataset, path: Path) -> None:
     weights = data.clustering.loss_weights / np.mean(data.clustering.loss_weights)
     both = np.outer(_window_weights(data), weights).astype(np.float32)  # (W, K)
     columns["sample_weight"] = np.repeat(both.ravel(), length)
-    known, exogenous = data.inputs(), []
-    for i, title in enumerate((*data.manifest.scaler.features, *data.manifest.calendar)):
-        if i == data.manifest.target.position:
-            continue
-        values = known[..., i]
-        if i < len(data.scaler.mean):
-            values = data.scaler.inverse(values, i)
-        # Nothing reads them where the targets are, but they must be numbers.
-        filled = np.repeat(values[:, -1:], length - lookback, axis=1)
-        whole = np.concatenate([values, filled], axis=1)
-        while title in columns:
-            title += "_input"
-        exogenous.append(title)
-        columns[title] = whole.transpose(0, 2, 1).ravel()
+    exogenous = _exogenous(data, columns)
+    columns |= exogenous
     static = {
         "unique_id": names,
         "window": np.repeat(np.arange(windows), places),
@@ -231,7 +219,7 @@ def _write_neuralforecast(data: SyntheticDataset, path: Path) -> None:
             "input_size": lookback,
             "step_size": length,
             "start_padding_enabled": False,
-            "hist_exog_list": exogenous,
+            "hist_exog_list": list(exogenous),
         },
         "freq": 1,
         "distilled": {
@@ -249,6 +237,24 @@ def _write_neuralforecast(data: SyntheticDataset, path: Path) -> None:
         write_table(aside / "train.parquet", pa.table(columns))
         write_table(aside / "static.parquet", pa.table(static))
         write_json(aside / "settings.json", about)
+
+
+def _exogenous(data: SyntheticDataset, taken: Collection[str]) -> dict[str, Any]:
+    """All inputs but the target as columns, original units, by names that are not yet taken."""
+    known, found = data.inputs(), {}
+    for i, title in enumerate((*data.manifest.scaler.features, *data.manifest.calendar)):
+        if i == data.manifest.target.position:
+            continue
+        values = known[..., i]
+        if i < len(data.scaler.mean):
+            values = data.scaler.inverse(values, i)
+        # Nothing reads them where the targets are, but they must be numbers.
+        filled = np.repeat(values[:, -1:], data.manifest.size.horizon, axis=1)
+        whole = np.concatenate([values, filled], axis=1)
+        while title in taken or title in found:
+            title += "_input"
+        found[title] = whole.transpose(0, 2, 1).ravel()
+    return found
 
 
 FORMATS.register("npz")(Format(".npz", _write_npz))

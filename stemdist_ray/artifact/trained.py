@@ -32,7 +32,7 @@ from stemdist_ray.forecasters.closed_form.fit_base import FittedBase
 from stemdist_ray.forecasters.closed_form.live import InputRule
 from stemdist_ray.system.files import replacing_folder
 from stemdist_ray.system.safetensors import from_safetensors, to_safetensors
-from stemdist_ray.system.seal import read_sealed, write_sealed
+from stemdist_ray.system.seal import file_hash, read_sealed, write_sealed
 from stemdist_ray.system.torch_archives import read_archive
 
 # Version 4 has hashes, 6 weights as safetensors; 5 and 7 a given graph besides.
@@ -227,3 +227,8 @@ def _renamed(weights: dict[str, Tensor], wanted: set[str]) -> dict[str, Tensor]:
         todays = ".".join(_RENAMED.get(part, part) for part in name.split("."))
         renamed[todays if todays in wanted and name not in wanted else name] = value
     return renamed
+
+
+def trained_hash(folder: Path) -> str:
+    """Which forecaster a folder holds: the sha256 of the file that vouches for all others."""
+    return file_hash(folder / _ABOUT)

@@ -15,7 +15,7 @@ from stemdist_ray.cli.files import RankFile
 from stemdist_ray.cli.outputs import check_files, check_outputs, say
 from stemdist_ray.cli.tables import rank_table
 from stemdist_ray.comparison.ranking.result import Ranking
-from stemdist_ray.config import DistillConfig, build_config, merge_layers
+from stemdist_ray.config import DistillConfig, build_config, merge_layers, out_of_place
 from stemdist_ray.config.yaml_files import kind_of, read_yaml_tree
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.pipeline import rank
@@ -65,9 +65,7 @@ def ranking_config(dataset: SyntheticDataset, layer: Mapping[str, Any]) -> Disti
     """
     own = rank_settings(dataset.config).model_dump(mode="json")
     config = build_config("standard", merge_layers(own, layer))
-    evaluation = layer.get("evaluation", {})
-    unused = sorted(set(layer) - set(_SETTINGS))
-    unused += [f"evaluation.{name}" for name in UNUSED if name in evaluation]
+    unused = out_of_place(layer, _SETTINGS, [f"evaluation.{name}" for name in UNUSED])
     if unused:
         raise ConfigError(
             f"a ranking takes settings of {', '.join(_SETTINGS)}; found {', '.join(unused)}, which "

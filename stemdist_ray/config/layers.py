@@ -7,7 +7,7 @@ dotted names, as ``--set`` takes them.
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -71,6 +71,20 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
+
+
+def out_of_place(
+    layer: Mapping[str, Any], sections: Collection[str], refused: Collection[str]
+) -> list[str]:
+    """Names of settings that a command does not use, of a layer that a user gave.
+
+    Args:
+        layer: What was given.
+        sections: Those that the command takes.
+        refused: Settings inside of them that it does not, as dotted names.
+    """
+    given = flatten(layer)
+    return sorted(set(layer) - set(sections)) + [name for name in refused if name in given]
 
 
 def with_settings(layer: Mapping[str, Any], settings: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from stemdist_ray.artifact.dataset import SyntheticDataset
 from stemdist_ray.artifact.generation import set_aside
-from stemdist_ray.artifact.trained import TrainedForecaster
+from stemdist_ray.artifact.trained import TrainedForecaster, trained_hash
 from stemdist_ray.config import TrainConfig, flatten
 from stemdist_ray.data.prepared import PreparedSource, Source
 from stemdist_ray.data.streaming import opened_source
@@ -31,7 +31,7 @@ from stemdist_ray.system.environment import hardware, package_versions
 from stemdist_ray.system.files import sweep
 from stemdist_ray.system.outputs import check_local
 from stemdist_ray.system.points import reached
-from stemdist_ray.system.seal import file_hash, write_sealed
+from stemdist_ray.system.seal import write_sealed
 from stemdist_ray.system.threads import torch_threads
 from stemdist_ray.tracking.base_class import RunDescription, Tracker
 from stemdist_ray.tracking.mlflow import run_tracker
@@ -271,7 +271,7 @@ def _record(result: TrainResult, config: TrainConfig, source: PreparedSource) ->
     return {
         **({} if graph is None else {"graph": graph.about}),
         "source": source.description.to_json(),
-        "model": file_hash(result.path / MODEL / "model.json"),
+        "model": trained_hash(result.path / MODEL),
         "test": Summary.of([result.test]).to_json(),
         "validation_relative_rmse": result.validation,
         "best_epoch": result.best_epoch,

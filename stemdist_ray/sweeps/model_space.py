@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from stemdist_ray.artifact.dataset import SyntheticDataset
-from stemdist_ray.config import ForecasterConfig, build_config, merge_layers, with_settings
+from stemdist_ray.config import (
+    ForecasterConfig,
+    build_config,
+    merge_layers,
+    out_of_place,
+    with_settings,
+)
 from stemdist_ray.errors import ConfigError
 from stemdist_ray.forecasters import FORECASTERS, check_forecaster, options_of_width
 from stemdist_ray.pipeline.rank_job import rank_settings
 from stemdist_ray.sweeps.config import ModelsConfig, RangeConfig, SearchConfig
-from stemdist_ray.sweeps.space import Point, SearchSpace, values_of
+from stemdist_ray.sweeps.space import Point, SearchSpace
 
 WIDTH = "width"
 _SEARCHED = ("forecaster.", "evaluation.")
-# Settings of an evaluation that say how models are compared, not how one is trained.
-_SHARED = (
-    *("validation_windows", "tracks", "protocol", "repeats", "graph", "graph_kind", "curve"),
-    *("rate_factors", "full_data_batch", "full_data_epochs", "full_data_patience", "more_rows"),
-    *("prune_share", "prune_last", "zero_shot", "zero_shot_context", "zero_shot_windows"),
+# Settings of an evaluation that are of all trials alike, and those that no trial uses.
+_ALIKE = ("validation_windows", "repeats", "graph", "graph_kind")
+_UNUSED = (
+    *("tracks", "protocol", "curve", "rate_factors", "more_rows", "prune_share", "prune_last"),
+    *("full_data_batch", "full_data_epochs", "full_data_patience"),
+    *("zero_shot", "zero_shot_context", "zero_shot_windows"),
 )
 _GIVEN = ("evaluation", "forecaster", "seed", "streaming", "tracking", "worker")
-# Of these, what a search for models may still not be given.
-_USED = ("validation_windows", "repeats", "graph", "graph_kind")
-_REFUSED: Mapping[str, Callable[[str], bool]] = {
-    "evaluation": lambda name: name in _SHARED and name not in _USED,
-    "worker": lambda name: name == "num_workers",
-    "data": lambda name: name not in ("locations_file", "memory_budget"),
-}
+_REFUSED = ("worker.num_workers", *(f"evaluation.{name}" for name in _UNUSED))
+_OF_READING = ("locations_file", "memory_budget")  # all of `data` that is not the data set's
 _OBJECTIVES = ("error", "train_seconds")
 
 
@@ -47,7 +49,7 @@ class ModelSpace(SearchSpace):
             ConfigError: One cannot.
         """
         for name in self.search.space:
-            shared = name.removeprefix("evaluation.") in _SHARED
+            shared = name.removeprefix("evaluation.") in (*_ALIKE, *_UNUSED)
             if name != WIDTH and (shared or not name.startswith(_SEARCHED)):
                 raise ConfigError(
                     f"search.space: a search for models takes {WIDTH} and settings of "
@@ -64,10 +66,6 @@ class ModelSpace(SearchSpace):
         for name in self.forecasters():
             check_forecaster(ForecasterConfig(name=name))
         super().check()
-        # An option of some forecasters only would fail where another one meets it.
-        ends = {name: values_of(one, 2)[0] for name, one in self.search.space.items()}
-        for name in self.forecasters():
-            self.settings({**ends, "forecaster.name": name})
 
     def forecasters(self) -> list[str]:
         """Names of all that are searched."""
@@ -128,11 +126,10 @@ def model_space(
 
 def _check_given(config: Mapping[str, Any]) -> None:
     """Refuse settings that are the data set's, or that would change nothing."""
-    unused = sorted(set(config) - {*_GIVEN, "data"})
-    for section, refused in _REFUSED.items():
-        given = config.get(section)
-        if isinstance(given, Mapping):
-            unused += [f"{section}.{name}" for name in given if refused(name)]
+    data = config.get("data")
+    names = data if isinstance(data, Mapping) else ()  # anything else is refused as a setting
+    reading = [f"data.{name}" for name in names if name not in _OF_READING]
+    unused = out_of_place(config, (*_GIVEN, "data"), (*reading, *_REFUSED))
     if unused:
         raise ConfigError(
             f"a search for models takes settings of {', '.join(_GIVEN)}; found "

@@ -54,7 +54,7 @@ class SearchSpace:
     layer: Mapping[str, Any]
 
     def check(self) -> None:
-        """Build the settings at both ends of every range.
+        """Build the settings at both ends of every range, and at every choice.
 
         Raises:
             ConfigError: A name is unknown, a value is out of range, or the bound leaves nothing.
@@ -62,9 +62,24 @@ class SearchSpace:
         ratio = self.search.space.get("spatial_ratio")
         if ratio is not None and ratio.choice is None:
             self._spatial(ratio)
-        for end in (0, -1):
-            point = {name: values_of(r, 2)[end] for name, r in self.search.space.items()}
+        low, high = (
+            {name: _values(r, 2)[end] for name, r in self.search.space.items()} for end in (0, -1)
+        )
+        for point in (low, high, *self._choices(low)):
             self.settings({**point, **self._budgeted(point)})
+
+    def _choices(self, point: Point) -> list[Point]:
+        """A point with every other value of every choice, one at a time, but for the ratios.
+
+        An option that some forecasters lack fails where one of these meets it.
+        """
+        return [
+            {**point, name: value}
+            for name, dimension in self.search.space.items()
+            if name
+            not in ("spatial_ratio", "temporal_ratio")  # the bound decides which go together
+            for value in dimension.choice or ()
+        ]
 
     def settings(self, point: Point) -> dict[str, Any]:
         """The layers of a trial merged: those of every trial, then the point's.
@@ -108,7 +123,7 @@ class SearchSpace:
         space = dict(self.search.space)
         if self.search.budget is not None:
             space.pop("temporal_ratio", None)
-        values = [values_of(dimension, dimension.points) for dimension in space.values()]
+        values = [_values(dimension, dimension.points) for dimension in space.values()]
         points = [
             {**point, **self._budgeted(point)}
             for combination in itertools.product(*values)
@@ -192,7 +207,7 @@ class _RandomTrial:
 
 
 def _ends(dimension: RangeConfig) -> tuple[float, float]:
-    values = values_of(dimension, 2)
+    values = _values(dimension, 2)
     return float(min(values)), float(max(values))
 
 
@@ -208,7 +223,7 @@ def _draw(trial: Suggester, name: str, dimension: RangeConfig) -> Any:
     return _number(trial, name, dimension, *_ends(dimension))
 
 
-def values_of(dimension: RangeConfig, count: int) -> list[Any]:
+def _values(dimension: RangeConfig, count: int) -> list[Any]:
     """``count`` values from one end of a range to the other; all values of a choice."""
     if dimension.choice is not None:
         return list(dimension.choice)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -11,8 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from stemdist_ray.artifact.trained import trained_hash
 from stemdist_ray.system.environment import package_versions
-from stemdist_ray.system.seal import file_hash
 
 _CONTENT = "stemdist_ray.content"  # tag of a version: hash of the forecaster that it holds
 # Any array of the right shape is taken, which a type hint could not say; the signature names
@@ -46,7 +45,7 @@ def register_model(
     versions = package_versions()
     # MLflow brings everything else that the model's code imports.
     needed = ("mlflow", "torch", "numpy")
-    content = _content(forecaster)
+    content = trained_hash(forecaster)
     with _store(uri):
         client = mlflow.MlflowClient()
         known = _registered(client, run_id, name, content)
@@ -68,14 +67,6 @@ def register_model(
         version = model.registered_model_version
         client.set_model_version_tag(name, str(version), _CONTENT, content)
     return f"models:/{name}/{version}"
-
-
-def _content(forecaster: Path) -> str:
-    """Of all files of a forecaster, which are the same bytes for the same weights and settings."""
-    digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(forecaster.iterdir()):
-        digest.update(f"{path.name} {file_hash(path)}\n".encode())
-    return digest.hexdigest()
 
 
 def _registered(client: Any, run_id: str, name: str, content: str) -> str | None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from stemdist_ray.artifact.trained import TrainedForecaster
+from stemdist_ray.artifact.trained import TrainedForecaster, trained_hash
 from stemdist_ray.config import ForecasterConfig
 from stemdist_ray.data.scaler import Scaler
 from stemdist_ray.errors import ArtifactError, DataError
@@ -41,6 +41,16 @@ def test_forecasts_are_in_original_units(trained, rng):
     out = trained.forecast(recent)
     assert out.shape == (4, 5)
     np.testing.assert_allclose(out, expected.detach().numpy(), rtol=1e-5)
+
+
+def test_other_weights_are_another_forecaster(trained, tmp_path):
+    trained.save(tmp_path / "one")
+    trained.save(tmp_path / "same")
+    with torch.no_grad():
+        next(trained.model.parameters()).add_(1)
+    trained.save(tmp_path / "other")
+    one, same, other = (trained_hash(tmp_path / name) for name in ("one", "same", "other"))
+    assert one == same != other
 
 
 def test_several_windows_at_once(trained, rng):

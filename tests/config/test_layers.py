@@ -16,7 +16,7 @@ from stemdist_ray.config import (
     typed_layer,
     with_settings,
 )
-from stemdist_ray.config.layers import without
+from stemdist_ray.config.layers import out_of_place, without
 from stemdist_ray.config.yaml_files import PlainScalar
 from stemdist_ray.errors import ConfigError
 
@@ -71,6 +71,13 @@ def test_without_takes_names_of_settings_and_of_sections():
 
 def test_without_takes_an_empty_mapping_for_nothing_given():
     assert without({"forecaster.options": {}, "data.covariates": []}, []) == {"data.covariates": []}
+
+
+def test_settings_that_a_command_does_not_use():
+    layer = {"seed": 1, "base": "none", "evaluation": {"epochs": 2, "curve": [1]}, "rounds": 2}
+    found = out_of_place(layer, ("seed", "evaluation"), ("evaluation.curve", "evaluation.tracks"))
+    assert found == ["base", "rounds", "evaluation.curve"]
+    assert out_of_place({}, ("seed",), ("evaluation.curve",)) == []
 
 
 def test_differences_are_named_with_both_values():

@@ -74,6 +74,7 @@ def test_options_that_every_trial_has_stay_beside_those_that_are_searched():
         ({"space": {"spacial_ratio": {"log": [0.1, 1]}}}, "spacial_ratio: unknown setting"),
         ({"space": {"matching.steps": {"integer": [0, 5]}}}, "matching.steps"),
         ({"space": {"spatial_ratio": {"log": [0.1, 3.0]}}}, "spatial_ratio"),
+        ({"space": {"matching.subsets": {"choice": [4, 0, 2]}}}, "matching.subsets"),
         ({"budget": 1e-6}, "the search space is empty"),
     ],
 )

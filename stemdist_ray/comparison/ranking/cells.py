@@ -166,8 +166,7 @@ def run_cell(data: ComparisonData, task: CellTask) -> Cell:
         if task.trained_on == FULL:
             windows = data.test.with_base(own.base)
             test = score_forecaster(model, windows, mean_window, device).relative_rmse
-    scores = [validation.relative_rmse, *([] if test is None else [test])]
-    finite = all(map(math.isfinite, scores))
+    finite = math.isfinite(validation.relative_rmse) and (test is None or math.isfinite(test))
     return replace(
         cell,
         # An error that is no number would win or lose by how it happens to be sorted.
